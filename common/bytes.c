@@ -1,0 +1,106 @@
+#include "common/bytes.h"
+
+#include <strings.h>
+#include "common/banned.h"
+
+bool sp_bytes_ieq(struct sp_bytes a, struct sp_bytes b)
+{
+	if (a.n != b.n)
+		return false;
+	for (size_t i = 0; i < a.n; i++) {
+		uint8_t x = a.p[i], y = b.p[i];
+
+		if (x >= 'A' && x <= 'Z')
+			x |= 0x20;
+		if (y >= 'A' && y <= 'Z')
+			y |= 0x20;
+		if (x != y)
+			return false;
+	}
+	return true;
+}
+
+bool sp_bytes_starts(struct sp_bytes s, struct sp_bytes prefix)
+{
+	return s.n >= prefix.n && (prefix.n == 0 || memcmp(s.p, prefix.p, prefix.n) == 0);
+}
+
+int sp_bytes_u64(struct sp_bytes s, uint64_t *ret)
+{
+	uint64_t v = 0;
+
+	if (s.n == 0)
+		return -EINVAL;
+	for (size_t i = 0; i < s.n; i++) {
+		if (s.p[i] < '0' || s.p[i] > '9')
+			return -EINVAL;
+		if (__builtin_mul_overflow(v, 10, &v) ||
+			__builtin_add_overflow(v, (uint64_t)(s.p[i] - '0'), &v))
+			return -ERANGE;
+	}
+	*ret = v;
+	return 0;
+}
+
+bool sp_bytes_eq_secret(struct sp_bytes a, struct sp_bytes b)
+{
+	volatile uint8_t diff = 0;
+
+	if (a.n != b.n)
+		return false;
+	for (size_t i = 0; i < a.n; i++)
+		diff |= a.p[i] ^ b.p[i];
+	return diff == 0;
+}
+
+void sp_wipe(void *p, size_t n)
+{
+	explicit_bzero(p, n);
+}
+
+void sp_out_u64(struct sp_out *o, uint64_t v)
+{
+	char digits[20];
+	size_t n = sizeof(digits);
+
+	do {
+		digits[--n] = (char)('0' + v % 10);
+		v /= 10;
+	} while (v);
+	sp_out_put(o, digits + n, sizeof(digits) - n);
+}
+
+static const char hex_digits[] = "0123456789abcdef";
+
+void sp_out_hex(struct sp_out *o, struct sp_bytes b)
+{
+	for (size_t i = 0; i < b.n; i++) {
+		char two[2] = {hex_digits[b.p[i] >> 4], hex_digits[b.p[i] & 15]};
+
+		sp_out_put(o, two, 2);
+	}
+}
+
+void sp_out_json_escaped(struct sp_out *o, struct sp_bytes s)
+{
+	size_t from = 0;
+
+	for (size_t i = 0; i < s.n; i++) {
+		uint8_t c = s.p[i];
+
+		if (c >= 0x20 && c != '"' && c != '\\')
+			continue;
+		sp_out_put(o, s.p + from, i - from);
+		from = i + 1;
+		if (c >= 0x20) {
+			char esc[2] = {'\\', (char)c};
+
+			sp_out_put(o, esc, 2);
+		} else {
+			char esc[6] = {'\\', 'u', '0', '0', hex_digits[c >> 4], hex_digits[c & 15]};
+
+			sp_out_put(o, esc, 6);
+		}
+	}
+	sp_out_put(o, s.p + from, s.n - from);
+}

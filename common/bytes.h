@@ -1,0 +1,67 @@
+/// A borrowed run of bytes (not a C string), and a bounded writer over memory somebody else owns.
+#pragma once
+
+#include "common/base.h"
+
+/// Borrowed, never freed through this; lifetime is that of what it points into.
+struct sp_bytes {
+	const uint8_t *p;
+	size_t n;
+};
+
+#define SP_LIT(s) ((struct sp_bytes){(const uint8_t *)(s), sizeof(s) - 1})
+#define SP_NOBYTES ((struct sp_bytes){NULL, 0})
+/// For "%.*s".
+#define SP_FMT(b) (int)(b).n, (const char *)(b).p
+
+static inline struct sp_bytes sp_bytes(const void *p, size_t n)
+{
+	return (struct sp_bytes){p, n};
+}
+static inline struct sp_bytes sp_bytes_cstr(const char *s)
+{
+	return (struct sp_bytes){(const uint8_t *)s, strlen(s)};
+}
+static inline bool sp_bytes_eq(struct sp_bytes a, struct sp_bytes b)
+{
+	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+}
+/// ASCII case-insensitive equality (header names, hosts).
+bool sp_bytes_ieq(struct sp_bytes a, struct sp_bytes b);
+bool sp_bytes_starts(struct sp_bytes s, struct sp_bytes prefix);
+/// Decimal digits only, no sign, no blanks. -EINVAL on anything else, -ERANGE on overflow.
+SP_MUST_CHECK int sp_bytes_u64(struct sp_bytes s, uint64_t *ret);
+/// Constant-time equality for secrets; false at once when lengths differ.
+bool sp_bytes_eq_secret(struct sp_bytes a, struct sp_bytes b);
+/// Overwrite memory that held a secret; the compiler may not drop it.
+void sp_wipe(void *p, size_t n);
+
+/// A bounded writer. `overflow` is sticky: check it once at the end. It never allocates.
+struct sp_out {
+	uint8_t *p;
+	size_t len, cap;
+	bool overflow;
+};
+static inline struct sp_out sp_out_init(void *p, size_t cap)
+{
+	return (struct sp_out){.p = p, .cap = cap};
+}
+static inline void sp_out_put(struct sp_out *o, const void *p, size_t n)
+{
+	if (sp_unlikely(n > o->cap - o->len)) {
+		o->overflow = true;
+		return;
+	}
+	if (n)
+		memcpy(o->p + o->len, p, n);
+	o->len += n;
+}
+static inline void sp_out_bytes(struct sp_out *o, struct sp_bytes b)
+{
+	sp_out_put(o, b.p, b.n);
+}
+#define sp_out_lit(o, s) sp_out_put((o), (s), sizeof(s) - 1)
+void sp_out_u64(struct sp_out *o, uint64_t v);
+void sp_out_hex(struct sp_out *o, struct sp_bytes b);
+/// `s` as the inside of a JSON string (quotes not added): escapes `"`, `\` and controls; `s` is UTF-8.
+void sp_out_json_escaped(struct sp_out *o, struct sp_bytes s);

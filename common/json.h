@@ -1,0 +1,76 @@
+/// Strict, zero-copy JSON (RFC 8259): the whole document is validated and indexed before anyone looks
+/// at any of it. Refused besides bad grammar: byte-order marks, NUL, invalid UTF-8, lone surrogates,
+/// duplicate keys (after unescaping), depth and token count over the limit, trailing bytes.
+/// AVX2 where the CPU has it, one scalar twin, same verdict and same index from both.
+/// Pure: no I/O, no allocation, any process.
+#pragma once
+
+#include "common/bytes.h"
+
+enum sp_json_type {
+	SP_JSON_NULL = 1,
+	SP_JSON_FALSE,
+	SP_JSON_TRUE,
+	SP_JSON_NUMBER,
+	SP_JSON_STRING, ///< span without the quotes, escapes as they are in the text
+	SP_JSON_ARRAY,  ///< span with the brackets
+	SP_JSON_OBJECT, ///< span with the braces; children alternate key, value
+};
+
+/// Tokens in document order: a container is followed by its children. 16 bytes.
+struct sp_json_tok {
+	uint32_t off, len;  ///< span in the text
+	uint32_t next;      ///< index of the token after this one and all its children
+	uint32_t type : 4;  ///< enum sp_json_type
+	uint32_t escaped : 1; ///< a string with at least one backslash
+	uint32_t count : 27;  ///< children: elements of an array, members of an object
+};
+
+struct sp_json {
+	struct sp_bytes text;
+	struct sp_json_tok *tok; ///< tok[0] is the document
+	uint32_t n;
+};
+
+struct sp_json_error {
+	int err;          ///< -EBADMSG grammar, -EILSEQ UTF-8 or surrogate, -EEXIST duplicate key,
+	                  ///< -E2BIG depth or tokens over the limit
+	uint32_t off;     ///< where
+	const char *what; ///< static text, e.g. "duplicate key"
+};
+
+#define SP_JSON_NONE UINT32_MAX
+
+/// Scan `text` (under 4 GiB) into `tok[0..cap)`. 0, or error->err with `*error` filled (may be NULL).
+/// `*ret` borrows `text` and `tok`.
+SP_MUST_CHECK int sp_json_scan(struct sp_bytes text, uint32_t max_depth, struct sp_json_tok *tok,
+	uint32_t cap, struct sp_json *ret, struct sp_json_error *error);
+/// The scalar twin, for tests and for comparing.
+SP_MUST_CHECK int sp_json_scan_scalar(struct sp_bytes text, uint32_t max_depth,
+	struct sp_json_tok *tok, uint32_t cap, struct sp_json *ret, struct sp_json_error *error);
+
+/// Value of a member of object token `obj` by (unescaped) key; SP_JSON_NONE when absent or no object.
+uint32_t sp_json_get(const struct sp_json *j, uint32_t obj, struct sp_bytes key);
+/// First child token of a container (a key, in an object), or SP_JSON_NONE when empty.
+uint32_t sp_json_first(const struct sp_json *j, uint32_t container);
+static inline enum sp_json_type sp_json_type(const struct sp_json *j, uint32_t t)
+{
+	return t < j->n ? (enum sp_json_type)j->tok[t].type : (enum sp_json_type)0;
+}
+/// The token's bytes in the text; strings without quotes and still escaped.
+static inline struct sp_bytes sp_json_span(const struct sp_json *j, uint32_t t)
+{
+	return sp_bytes(j->text.p + j->tok[t].off, j->tok[t].len);
+}
+/// As sp_json_span but a string keeps its quotes: what to copy when the value is forwarded.
+struct sp_bytes sp_json_raw(const struct sp_json *j, uint32_t t);
+/// String token equal to `s` after unescaping.
+bool sp_json_str_eq(const struct sp_json *j, uint32_t t, struct sp_bytes s);
+/// String token unescaped to UTF-8: *ret borrows the text when nothing is escaped, else `buf`.
+/// -EINVAL no string, -ENOSPC over `cap`.
+SP_MUST_CHECK int sp_json_str(const struct sp_json *j, uint32_t t, uint8_t *buf, size_t cap,
+	struct sp_bytes *ret);
+/// Number token that is an integer without fraction or exponent: -EINVAL otherwise, -ERANGE overflow.
+SP_MUST_CHECK int sp_json_i64(const struct sp_json *j, uint32_t t, int64_t *ret);
+/// Line and column (from 1, columns in bytes) of an offset, for messages about files.
+void sp_json_where(struct sp_bytes text, uint32_t off, unsigned *ret_line, unsigned *ret_col);

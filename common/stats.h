@@ -1,0 +1,58 @@
+/// Counters of a worker: one writer each, read by control at any time. One list for the layout,
+/// `sallyctl workers` and the metrics. X(symbol, name, help)
+#pragma once
+
+#include "common/base.h"
+
+#define SP_STATS(X)                                                                                \
+	X(TURNS, "loop_turns", "turns of the worker's loop")                                       \
+	X(BUSY_TURNS, "busy_turns", "turns that found work")                                       \
+	X(ACCEPTED, "connections_accepted", "connections accepted")                                \
+	X(CLOSED, "connections_closed", "connections closed")                                      \
+	X(OPEN, "connections_open", "connections open now")                                        \
+	X(HANDSHAKES, "tls_handshakes", "TLS handshakes completed")                                \
+	X(RESUMED, "tls_resumed", "of those, resumed")                                             \
+	X(TLS_FAILED, "tls_failed", "TLS handshakes or records refused")                           \
+	X(REQUESTS, "http_requests", "HTTP requests read")                                         \
+	X(HTTP_REFUSED, "http_refused", "HTTP requests refused before MCP")                        \
+	X(MESSAGES, "mcp_messages", "JSON-RPC messages read")                                      \
+	X(CALLS, "calls", "calls judged")                                                          \
+	X(ALLOWED, "calls_allowed", "calls allowed")                                               \
+	X(DENIED, "calls_denied", "calls denied")                                                  \
+	X(FORWARDED, "calls_forwarded", "calls sent to an upstream")                               \
+	X(ANSWERED, "calls_answered", "calls answered with the upstream's result")                 \
+	X(FAILED, "calls_failed", "calls that failed after they were allowed")                     \
+	X(CALLS_OPEN, "calls_open", "calls in flight now")                                         \
+	X(RECORDS, "audit_records", "audit records handed to the ring")                            \
+	X(AUDIT_LOST, "audit_lost", "records of basic calls that found no room")                   \
+	X(AUDIT_REFUSED, "audit_refused", "calls refused because they could not be recorded")      \
+	X(SHED_CONN, "shed_connections", "connections refused at the limit")                       \
+	X(SHED_ADDR, "shed_per_address", "connections refused at the per-address limit")           \
+	X(SHED_CALL, "shed_calls", "calls refused at the limit")                                   \
+	X(SHED_MEMORY, "shed_buffers", "refused because buffers ran out")                          \
+	X(TIMEOUT_HEAD, "timeout_head", "closed: request head took too long")                      \
+	X(TIMEOUT_BODY, "timeout_body", "closed: request body took too long")                      \
+	X(TIMEOUT_IDLE, "timeout_idle", "closed: idle")                                            \
+	X(TIMEOUT_WRITE, "timeout_write", "closed: peer does not read")                            \
+	X(TIMEOUT_TLS, "timeout_tls", "closed: handshake took too long")                           \
+	X(UP_CONNECTS, "upstream_connects", "upstream connections opened")                         \
+	X(UP_REUSED, "upstream_reused", "upstream requests on a warm connection")                  \
+	X(UP_ERRORS, "upstream_errors", "upstream requests that failed")                           \
+	X(UP_RETRIES, "upstream_retries", "retried because nothing had been sent")                 \
+	X(UP_STRAY, "upstream_stray", "upstream messages that answer nothing, dropped")            \
+	X(BREAKER_OPENED, "breaker_opened", "circuit breakers that opened")                        \
+	X(TOKEN_HITS, "token_cache_hits", "tokens found in the cache")                             \
+	X(TOKEN_CHECKED, "token_verified", "token signatures checked")                             \
+	X(TOKEN_REFUSED, "token_refused", "tokens refused")                                        \
+	X(SSE_EVENTS, "sse_events", "server-sent events forwarded")                                \
+	X(BYTES_IN, "bytes_in", "plaintext bytes from agents")                                     \
+	X(BYTES_OUT, "bytes_out", "plaintext bytes to agents")
+
+enum sp_stat {
+#define X(sym, name, help) SP_STAT_##sym,
+	SP_STATS(X)
+#undef X
+	SP_STAT__COUNT,
+};
+const char *sp_stat_name(enum sp_stat s);
+const char *sp_stat_help(enum sp_stat s);

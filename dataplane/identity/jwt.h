@@ -1,0 +1,50 @@
+/// Bearer JWTs (RFC 7515, 7519, 8725, 9068) verified on OpenSSL EVP with a narrow profile: compact JWS
+/// only; RS256, PS256, ES256, ES384, EdDSA(Ed25519); the issuer's configuration fixes algorithms and
+/// keys; header members jwk, jku, x5u, x5c are never key sources, crit and b64 refuse. Pure but for
+/// the crypto library; runs on the worker; no allocation besides OpenSSL's own.
+#pragma once
+
+#include "common/reason.h"
+#include "config/snapshot.h"
+
+#define SP_JWT_MAX_BYTES 8192u
+#define SP_AGENT_NAME_MAX 128u
+
+/// EVP keys of one snapshot's issuers, made when a worker takes up a snapshot whose auth_epoch is new.
+struct sp_keyring;
+SP_MUST_CHECK int sp_keyring_new(const struct sp_snap *s, struct sp_keyring **ret);
+struct sp_keyring *sp_keyring_free(struct sp_keyring *k);
+
+/// Who calls: only sp_jwt_verify() and the token cache make one. Self-contained, no pointers.
+struct sp_principal {
+	char agent[SP_AGENT_NAME_MAX + 1]; ///< value of the issuer's agent claim: never empty
+	char client_id[SP_AGENT_NAME_MAX + 1];
+	char scopes[512];       ///< space-separated, as in the token
+	uint32_t issuer;        ///< in the snapshot of `auth_epoch`
+	uint64_t auth_epoch;
+	uint64_t expires_ns;    ///< wall time, leeway not included
+	uint8_t id[32];         ///< SHA-256(iss || 0 || agent || 0 || sub): sessions and ids are bound to it
+	uint8_t subject_sha256[32];
+	uint8_t token_sha256[32]; ///< of the jti when present (bound to iss), else of the token
+	uint8_t cert_sha256[32];  ///< cnf x5t#S256
+	bool has_cnf;             ///< present: the caller must check it against the client certificate, or refuse
+};
+
+/// Verify `token` for `resource` (the audience it must name, besides the issuer's configured ones).
+/// 0 with *ret filled, or a reason TOKEN_*. When the kid is not in the issuer's set: TOKEN_KEY_UNKNOWN
+/// and *ret_issuer names the issuer, so that control can be told.
+SP_MUST_CHECK int sp_jwt_verify(const struct sp_snap *s, const struct sp_keyring *k, struct sp_bytes token,
+	struct sp_bytes resource, uint64_t wall_ns, struct sp_principal *ret, uint32_t *ret_issuer);
+/// All of the space-separated `needed` are among `held`.
+bool sp_scopes_cover(struct sp_bytes held, struct sp_bytes needed);
+
+/// Verified tokens by SHA-256 of (resource || token), until they expire or the auth epoch moves on.
+/// Bounded: boot-sized, set-associative, least recently used goes. Entries are wiped when they go.
+struct sp_token_cache;
+SP_MUST_CHECK int sp_token_cache_new(uint32_t entries, struct sp_token_cache **ret);
+struct sp_token_cache *sp_token_cache_free(struct sp_token_cache *c);
+/// Found, of this epoch and not expired: a pointer valid until the next put; else NULL.
+const struct sp_principal *sp_token_cache_get(struct sp_token_cache *c, const uint8_t sha256[32],
+	uint64_t auth_epoch, uint64_t wall_ns);
+const struct sp_principal *sp_token_cache_put(struct sp_token_cache *c, const uint8_t sha256[32],
+	const struct sp_principal *p);

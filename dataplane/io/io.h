@@ -1,0 +1,90 @@
+/// Byte streams for one worker: accept, connect, read, write, close. Two back ends behind the same
+/// functions: `uring` (kernel TCP and unix sockets) and `mem` (pairs in memory, for tests). One
+/// thread, no blocking call but sp_io_turn() when told to wait, no allocation after sp_io_new().
+///
+/// A stream belongs to the io; its user holds the pointer until on_closed returned, never after.
+/// Callbacks run inside sp_io_turn() only. Bytes given to on_data are valid until it returns.
+#pragma once
+
+#include "common/bytes.h"
+
+#include <sys/socket.h>
+
+struct sp_io;
+struct sp_stream;
+
+struct sp_stream_ops {
+	/// The outcome of sp_io_connect: 0 or -errno (then on_closed follows).
+	void (*on_connected)(struct sp_stream *s, void *user, int err);
+	void (*on_data)(struct sp_stream *s, void *user, const uint8_t *data, size_t n);
+	/// The peer ended its direction (FIN). The other one still works; call sp_stream_close when done.
+	void (*on_eof)(struct sp_stream *s, void *user);
+	/// The transmit queue, having been over SP_IO_TX_HIGH, fell below SP_IO_TX_LOW. May be NULL.
+	void (*on_drained)(struct sp_stream *s, void *user);
+	/// Last call ever for this stream: closed by us, by the peer, or by an error (-errno).
+	void (*on_closed)(struct sp_stream *s, void *user, int err);
+};
+
+#define SP_IO_TX_HIGH (256u * 1024u)
+#define SP_IO_TX_LOW (64u * 1024u)
+
+struct sp_io_conf {
+	uint32_t max_streams;
+	uint32_t blocks;       ///< transmit blocks of 16 KiB, shared by all streams
+	uint32_t recv_buffers; ///< receive buffers of 16 KiB given to the kernel
+};
+
+struct sp_io_stats {
+	uint64_t tx_no_block; ///< writes refused because blocks ran out
+	uint64_t rx_no_buffer;
+	uint64_t accept_errors;
+};
+
+/// The io_uring back end: single issuer, deferred task run, direct descriptors, multishot accept and
+/// receive, provided buffers. -ENOSYS or -EPERM when the kernel has no such io_uring.
+SP_MUST_CHECK int sp_io_uring_new(const struct sp_io_conf *conf, struct sp_io **ret);
+/// The in-memory back end: sp_io_mem_pair() makes connected streams within one io.
+SP_MUST_CHECK int sp_io_mem_new(const struct sp_io_conf *conf, struct sp_io **ret);
+SP_MUST_CHECK int sp_io_mem_pair(struct sp_io *io, const struct sp_stream_ops *ops_a, void *user_a,
+	const struct sp_stream_ops *ops_b, void *user_b, struct sp_stream **ret_a,
+	struct sp_stream **ret_b);
+struct sp_io *sp_io_free(struct sp_io *io);
+
+/// Called for each accepted connection. Set ops with sp_stream_set_ops() and return 0, or refuse it
+/// with a negative value (it is closed; no callback follows).
+typedef int (*sp_io_accept_fn)(struct sp_stream *s, void *user, const struct sockaddr_storage *peer);
+/// Accept on a listening socket the caller owns. `user` is given to `fn`.
+SP_MUST_CHECK int sp_io_listen(struct sp_io *io, int listen_fd, sp_io_accept_fn fn, void *user);
+/// Stop accepting on all listeners (draining).
+void sp_io_stop_accepting(struct sp_io *io);
+/// Start a connection; on_connected tells. -ENOBUFS when the pool is empty.
+SP_MUST_CHECK int sp_io_connect(struct sp_io *io, const struct sockaddr *addr, socklen_t addr_len,
+	const struct sp_stream_ops *ops, void *user, struct sp_stream **ret);
+/// Watch an eventfd: `fn` is called in a turn after somebody wrote to it (it is read and re-armed).
+SP_MUST_CHECK int sp_io_watch_event(struct sp_io *io, int event_fd, void (*fn)(void *user), void *user);
+/// Watch any descriptor for hang-up or readability once: the worker's life line to its supervisor.
+SP_MUST_CHECK int sp_io_watch_hup(struct sp_io *io, int fd, void (*fn)(void *user), void *user);
+
+void sp_stream_set_ops(struct sp_stream *s, const struct sp_stream_ops *ops, void *user);
+/// Contiguous room at the end of the transmit queue: at least `min` bytes (<= 16 KiB) and up to the
+/// block's end, or NULL when blocks ran out. Commit what was written before the next call on `s`.
+uint8_t *sp_stream_reserve(struct sp_stream *s, size_t min, size_t *ret_room);
+void sp_stream_commit(struct sp_stream *s, size_t n);
+/// Copy into the transmit queue: 0 or -ENOBUFS (nothing queued).
+SP_MUST_CHECK int sp_stream_send(struct sp_stream *s, const void *p, size_t n);
+/// Queued bytes not yet taken by the kernel.
+size_t sp_stream_queued(const struct sp_stream *s);
+/// Boot time (of the turn) at which the kernel last took bytes, or the queue was last empty.
+uint64_t sp_stream_progress_ns(const struct sp_stream *s);
+/// Stop and start reading: back-pressure.
+void sp_stream_pause(struct sp_stream *s);
+void sp_stream_resume(struct sp_stream *s);
+/// Send what is queued, then FIN, then close; on_closed follows. No callback but that one after this.
+void sp_stream_close(struct sp_stream *s);
+/// Close now and drop what is queued (RST where the transport has one).
+void sp_stream_abort(struct sp_stream *s);
+
+/// One turn: submit what is queued, wait up to `wait_ns` for the first event (0 = do not wait), run
+/// callbacks. Returns the number of events handled or -errno. `now_ns` (boot time) stamps progress.
+int sp_io_turn(struct sp_io *io, uint64_t now_ns, uint64_t wait_ns);
+const struct sp_io_stats *sp_io_stats(const struct sp_io *io);

@@ -1,0 +1,49 @@
+/// TLS 1.2 and 1.3 over byte buffers (OpenSSL 3): no sockets, so every I/O back end runs the same code.
+/// One worker, one thread. Ciphertext goes straight into the stream's transmit blocks.
+#pragma once
+
+#include "common/bytes.h"
+#include "common/shm_layout.h"
+#include "dataplane/io/io.h"
+
+/// Certificates by SNI, ALPN (http/1.1), tickets under the shared keys, client certificates if a CA is set.
+struct sp_tls_server;
+/// Built from one published half of the secrets region; rebuilt on a new generation while connections
+/// of the old one live on. `half` is only read during the call. -EINVAL names a bad certificate or key.
+SP_MUST_CHECK int sp_tls_server_new(const struct sp_secrets_half *half, struct sp_tls_server **ret);
+struct sp_tls_server *sp_tls_server_free(struct sp_tls_server *s); ///< connections keep their own reference
+
+/// Verified client side, for upstreams: `ca_pem` (empty = the system's store, loaded at start),
+/// `server_name` is sent as SNI and must match the certificate.
+struct sp_tls_client;
+SP_MUST_CHECK int sp_tls_client_new(struct sp_bytes ca_pem, struct sp_tls_client **ret);
+struct sp_tls_client *sp_tls_client_free(struct sp_tls_client *c);
+
+struct sp_tls;
+SP_MUST_CHECK int sp_tls_accept(struct sp_tls_server *srv, struct sp_stream *out, struct sp_tls **ret);
+/// Starts the handshake: the first flight is queued on `out`.
+SP_MUST_CHECK int sp_tls_connect(struct sp_tls_client *cli, const char *server_name,
+	struct sp_stream *out, struct sp_tls **ret);
+struct sp_tls *sp_tls_free(struct sp_tls *t);
+
+/// Hand over ciphertext; it must stay valid until sp_tls_read() said -EAGAIN.
+void sp_tls_feed(struct sp_tls *t, const uint8_t *data, size_t n);
+/// Advance the handshake and decrypt: *ret > 0 plaintext bytes. -EAGAIN all input used, -EPROTO (alert
+/// queued; close the stream), -EPIPE close-notify read, -ENOBUFS no transmit blocks.
+SP_MUST_CHECK int sp_tls_read(struct sp_tls *t, uint8_t *buf, size_t cap, size_t *ret);
+/// Encrypt all `n` bytes into the stream's queue: 0, -ENOBUFS (the connection is then unusable), -EPROTO.
+SP_MUST_CHECK int sp_tls_write(struct sp_tls *t, const uint8_t *p, size_t n);
+/// Queue close-notify. Errors do not matter any more.
+void sp_tls_shutdown(struct sp_tls *t);
+
+bool sp_tls_established(const struct sp_tls *t);
+struct sp_tls_info {
+	uint16_t version; ///< 0x0303 or 0x0304
+	bool resumed;
+	char sni[128]; ///< "" when none
+	uint8_t client_cert_sha256[32];
+	bool has_client_cert;
+};
+void sp_tls_info(const struct sp_tls *t, struct sp_tls_info *ret); ///< once established
+/// Last failure as static text for the counters' help, or NULL.
+const char *sp_tls_error(const struct sp_tls *t);

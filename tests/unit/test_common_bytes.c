@@ -1,0 +1,63 @@
+#include "common/bytes.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+#include "common/banned.h"
+
+static void u64_reads_digits_and_nothing_else(void **state)
+{
+	uint64_t v = 7;
+
+	(void)state;
+	assert_int_equal(sp_bytes_u64(SP_LIT("18446744073709551615"), &v), 0);
+	assert_true(v == UINT64_MAX);
+	v = 7;
+	assert_int_equal(sp_bytes_u64(SP_LIT("18446744073709551616"), &v), -ERANGE);
+	assert_int_equal(sp_bytes_u64(SP_LIT(""), &v), -EINVAL);
+	assert_int_equal(sp_bytes_u64(SP_LIT("+1"), &v), -EINVAL);
+	assert_int_equal(sp_bytes_u64(SP_LIT("1 "), &v), -EINVAL);
+	assert_int_equal(v, 7);
+}
+
+static void equality_ignores_ascii_case_only(void **state)
+{
+	(void)state;
+	assert_true(sp_bytes_ieq(SP_LIT("Mcp-Name"), SP_LIT("mcp-NAME")));
+	assert_false(sp_bytes_ieq(SP_LIT("@"), SP_LIT("`")));
+	assert_false(sp_bytes_ieq(SP_LIT("ab"), SP_LIT("abc")));
+}
+
+static void writer_overflows_once_and_stays_so(void **state)
+{
+	uint8_t buf[4];
+	struct sp_out o = sp_out_init(buf, sizeof(buf));
+
+	(void)state;
+	sp_out_lit(&o, "abc");
+	sp_out_lit(&o, "de");
+	assert_true(o.overflow);
+	assert_int_equal(o.len, 3);
+}
+
+static void json_escaping_leaves_no_raw_quote_or_control(void **state)
+{
+	uint8_t buf[64];
+	struct sp_out o = sp_out_init(buf, sizeof(buf));
+
+	(void)state;
+	sp_out_json_escaped(&o, SP_LIT("a\"\\\n\x01z"));
+	assert_int_equal(o.len, 18);
+	assert_memory_equal(buf, "a\\\"\\\\\\u000a\\u0001z", 18);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(u64_reads_digits_and_nothing_else),
+		cmocka_unit_test(equality_ignores_ascii_case_only),
+		cmocka_unit_test(writer_overflows_once_and_stays_so),
+		cmocka_unit_test(json_escaping_leaves_no_raw_quote_or_control),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
