@@ -2,6 +2,9 @@
 /// Each is single-producer single-consumer (rte_ring in shared memory, header-only, no EAL): a peer
 /// that dies at any instruction leaves it usable. The next life calls the same attach function,
 /// which takes the ring up where the last complete operation left it.
+/// The worker uses rte_ring's own calls. Audit and control keep sizes and their own indexes in private
+/// memory and believe of the region only the worker's index, bounded: a hostile worker can hurt only
+/// what it says itself.
 #pragma once
 
 #include "common/bytes.h"
@@ -14,10 +17,17 @@ struct sp_channel {
 	struct sp_channel_region *r;
 	struct rte_ring *audit, *inbox, *outbox;
 	uint8_t *arena;
+	uint64_t arena_bytes;
 	uint64_t head;     ///< producer's own copy of arena_head
+	uint64_t tail;     ///< arena_tail: producer's last look at it, audit's own copy
 	uint64_t reserved; ///< producer: bytes of the open reservation (with padding)
+	uint32_t pos;      ///< producer: head's place in the arena; audit: tail's
 	uint32_t off;      ///< producer: where the open reservation starts
 	uint64_t seq;      ///< producer: last sequence number used
+	bool trusted;      ///< audit or control: the region may be forged by its worker
+	uint32_t mask, control_mask;     ///< audit and control: slots of the rings, less one
+	uint32_t at, inbox_at, outbox_at; ///< audit's and control's own indexes
+	uint64_t faults; ///< audit and control: impossible indexes, offsets and lengths seen
 };
 
 /// Bytes a channel region needs; `entries` a power of two, `arena_bytes` a multiple of 64.
@@ -29,6 +39,7 @@ SP_MUST_CHECK int sp_channel_format(const struct sp_shm *shm, uint32_t worker, u
 /// The worker's side. Repairs what a predecessor left half-done; its complete records stay.
 SP_MUST_CHECK int sp_channel_attach_worker(const struct sp_shm *shm, struct sp_channel *ret);
 /// Room for one record of at most `max` bytes, or NULL when ring or arena is full. No system call.
+/// `max` is at most half the arena, else it may be refused for ever.
 uint8_t *sp_channel_reserve(struct sp_channel *c, size_t max);
 /// Publish the first `len` bytes of the reservation; returns the record's sequence number.
 uint64_t sp_channel_commit(struct sp_channel *c, size_t len);

@@ -12,9 +12,20 @@ enum sp_child_fd {
 	SP_FD_EVENT = 10,  ///< eventfd that wakes this process
 	SP_FD_AUDIT_EVENT = 11,   ///< worker, control: wakes audit
 	SP_FD_CONTROL_EVENT = 12, ///< worker, audit: wakes control
+	SP_FD_SUPERVISOR = 13,    ///< control: write end, one byte an order: enum sp_supervisor_order
 	SP_FD_LISTENER = 16,      ///< worker: 16 + i, its own SO_REUSEPORT socket of listener i; 8 at most
-	SP_FD_CHANNEL = 64,       ///< worker: 64 its own; control and audit: 64 + worker
-	SP_FD_WORKER_EVENT = 128, ///< control and audit: 128 + worker, wakes that worker
-	SP_FD_WORKER_LIFE = 192,  ///< audit: 192 + worker, read end; worker: 192, write end; EOF = no such process left
+	/// worker: 64 its own; control and audit: 64 + worker. 64 + workers is the channel in which
+	/// control itself is the producer of audit records (its inbox and outbox are not used).
+	SP_FD_CHANNEL = 64,
+	SP_FD_WORKER_EVENT = 144, ///< control and audit: 144 + worker, wakes that worker
+	/// audit: 224 + worker (224 + workers: control), read end; worker and control: 224, write end.
+	/// End-of-file = no such process left and no supervisor that could start another.
+	SP_FD_WORKER_LIFE = 224,
+	SP_FD__END = 320,
 };
 /// argv of every child: argv[0] program, argv[1] role's index (worker number, else "0").
+
+enum sp_supervisor_order {
+	SP_ORDER_DRAIN = 'D',    ///< stop gracefully
+	SP_ORDER_RELOADED = 'R', ///< the reload asked for by SIGHUP is done, well or not
+};

@@ -1,8 +1,9 @@
 /// Strict, zero-copy JSON (RFC 8259): the whole document is validated and indexed before anyone looks
 /// at any of it. Refused besides bad grammar: byte-order marks, NUL, invalid UTF-8, lone surrogates,
 /// duplicate keys (after unescaping), depth and token count over the limit, trailing bytes.
-/// AVX2 where the CPU has it, one scalar twin, same verdict and same index from both.
-/// Pure: no I/O, no allocation, any process.
+/// AVX2 where the CPU has it, one scalar twin, same verdict, index and error from both.
+/// Pure: no I/O, no allocation, any process. Time is O(n) but for repeated keys, which are sought when an
+/// object closes: linear up to 32 members, O(n log n) beyond whatever the keys are. Depth costs no stack.
 #pragma once
 
 #include "common/bytes.h"
@@ -41,8 +42,8 @@ struct sp_json_error {
 
 #define SP_JSON_NONE UINT32_MAX
 
-/// Scan `text` (under 4 GiB) into `tok[0..cap)`. 0, or error->err with `*error` filled (may be NULL).
-/// `*ret` borrows `text` and `tok`.
+/// Scan `text` (under 4 GiB) into `tok[0..cap)`, at most 2^27 - 1 tokens. 0, or error->err with
+/// `*error` filled (may be NULL). `*ret` borrows `text` and `tok`; on failure `tok` holds rubbish.
 SP_MUST_CHECK int sp_json_scan(struct sp_bytes text, uint32_t max_depth, struct sp_json_tok *tok,
 	uint32_t cap, struct sp_json *ret, struct sp_json_error *error);
 /// The scalar twin, for tests and for comparing.

@@ -65,3 +65,17 @@ struct sp_plan {
 /// Every number within its range, every path terminated, every listener sane: 0 or -EINVAL with
 /// `*ret_field` naming the first offender (static text).
 SP_MUST_CHECK int sp_plan_check(const struct sp_plan *p, const char **ret_field);
+
+/// The range of a number in the plan: one list, for this check and for the configuration's schema.
+enum sp_plan_rule { SP_PLAN_ANY = 0, SP_PLAN_POWER, SP_PLAN_LINES, SP_PLAN_PAGES };
+struct sp_plan_range {
+	const char *field;
+	uint16_t off, size; ///< in struct sp_plan; 4 or 8 bytes
+	uint64_t min, max;
+	enum sp_plan_rule rule; ///< a power of two, a multiple of 64 or of 4096
+};
+/// By offsetof(); NULL when the field has no range.
+const struct sp_plan_range *sp_plan_range(size_t off);
+bool sp_plan_rule_ok(enum sp_plan_rule rule, uint64_t v);
+/// Reachable from this host only: 127.0.0.0/8, ::1, or a unix socket.
+bool sp_addr_loopback(const struct sockaddr_storage *addr);

@@ -69,6 +69,8 @@ enum sp_record_type {
 	SP_RECORD_LIFECYCLE = 6, ///< audit opened, closed, rotated, latched, recovered; worker restarted
 };
 const char *sp_record_type_name(unsigned type); ///< "decision"; "unknown"
+/// Exact name to type; -ENOENT.
+SP_MUST_CHECK int sp_record_type_parse(struct sp_bytes name, unsigned *ret);
 
 /// Writes one record; fields may come in any order, each once. `overflow` on the writer says it did not fit.
 struct sp_record_writer {
@@ -95,3 +97,5 @@ static inline bool sp_record_has(const struct sp_record *r, enum sp_record_field
 }
 /// The record as one JSON object, members in the list's order; -ENOSPC.
 SP_MUST_CHECK int sp_record_json(const struct sp_record *r, struct sp_out *out);
+/// Wall time as RFC 3339 in UTC with nanoseconds.
+void sp_out_time(struct sp_out *out, uint64_t wall_ns);

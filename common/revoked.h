@@ -18,3 +18,8 @@ struct sp_revoked_key sp_revoked_key(enum sp_revoked_kind kind, const uint8_t sh
 bool sp_revoked_has(const struct sp_revoked_region *r, struct sp_revoked_key k);
 /// Control only. 0, -EEXIST already there, -ENOSPC at three quarters full.
 SP_MUST_CHECK int sp_revoked_add(struct sp_revoked_region *r, struct sp_revoked_key k);
+
+/// Bytes of a region for `capacity` entries (a power of two, 4 at least); lay out a fresh one
+/// (supervisor, once): 0 or -EINVAL.
+size_t sp_revoked_bytes(uint32_t capacity);
+SP_MUST_CHECK int sp_revoked_format(const struct sp_shm *shm, uint32_t capacity);

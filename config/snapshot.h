@@ -8,6 +8,7 @@
 
 #include "common/bytes.h"
 #include "common/level.h"
+#include "common/method.h"
 
 #define SP_SNAP_MAGIC 0x50414e5359415350ull
 #define SP_SNAP_LAYOUT 1u
@@ -25,6 +26,9 @@ struct sp_snap_index {
 };
 
 enum sp_jwt_alg { SP_ALG_RS256 = 1, SP_ALG_PS256, SP_ALG_ES256, SP_ALG_ES384, SP_ALG_EDDSA };
+#define SP_JWT_ALG_BIT(alg) (1u << (alg))
+const char *sp_jwt_alg_name(enum sp_jwt_alg alg); ///< "ES256"; "" for none of ours
+SP_MUST_CHECK int sp_jwt_alg_parse(struct sp_bytes s, enum sp_jwt_alg *ret); ///< exact; -ENOENT
 
 /// One verification key: what its JWK said, and its SubjectPublicKeyInfo in DER.
 struct sp_snap_key {
@@ -74,7 +78,7 @@ struct sp_snap_route {
 	struct sp_snap_table upstreams;  ///< u32 upstream numbers; more than one = names are prefixed
 	struct sp_snap_table hosts;      ///< struct sp_snap_str: accepted Host values (with port when sent)
 	struct sp_snap_table origins;    ///< struct sp_snap_str: accepted Origin values
-	uint32_t methods;                ///< bit per enum sp_method that is passed; see mcp/envelope.h
+	uint32_t methods;                ///< bit per enum sp_method that is passed; see common/method.h
 	uint32_t legacy, modern;         ///< served eras
 	uint32_t prefixed;               ///< names are "<upstream>__<name>" even with one upstream
 	uint32_t auth_none;              ///< development only: no token; identity is `anonymous_agent`
@@ -104,7 +108,7 @@ struct sp_snap_header {
 	uint64_t auth_epoch; ///< changes only when issuers, keys, or audiences change: token caches key on it
 	uint64_t built_ns;   ///< wall time
 	uint8_t policy_sha256[32]; ///< of the source files: goes into every record
-	uint8_t checksum[8];       ///< sp_snap_hash over the rest of the blob after this header
+	uint8_t checksum[8];       ///< over the whole blob with this field zero
 	struct sp_snap_str profile;
 	uint32_t default_audit_level; ///< of calls whose agent is unknown, and of refusals
 	uint32_t actions_words;       ///< u64 words in an agent's bitmap
@@ -119,6 +123,8 @@ struct sp_snap {
 
 uint64_t sp_snap_hash(struct sp_bytes b);
 /// Check magic, layout, checksum and every offset once; afterwards all accessors are safe on it.
+/// `base` is 8-byte aligned and may hold more than the blob. -EINVAL no snapshot or cut short, -ESTALE
+/// another layout, -EBADMSG damaged.
 SP_MUST_CHECK int sp_snap_open(const void *base, size_t n, struct sp_snap *ret);
 
 static inline struct sp_bytes sp_snap_str(const struct sp_snap *s, struct sp_snap_str v)

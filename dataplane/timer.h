@@ -15,6 +15,7 @@ struct sp_wheel {
 	uint64_t tick; ///< last tick run
 	uint32_t armed;
 	struct sp_timer *slot[SP_WHEEL_SLOTS];
+	uint64_t earliest_ns[SP_WHEEL_SLOTS]; ///< nothing in the slot is due before
 };
 
 void sp_wheel_init(struct sp_wheel *w, uint64_t now_ns);

@@ -82,7 +82,8 @@ enum sp_http1_state { SP_HTTP1_HEAD, SP_HTTP1_BODY, SP_HTTP1_DONE, SP_HTTP1_ERRO
 
 /// Requests (and responses to be held whole): parse on with `buf[0..len)`, which starts at the message's
 /// first byte. The body is gathered in place, right after the head, chunk framing removed.
-/// DONE: *ret_used bytes of the buffer belong to this message and head/body are final.
+/// DONE: *ret_used bytes of the buffer belong to this message and head/body are final. A message needs at
+/// most max_head_bytes + 2 * max_body_bytes + 16 KiB of buffer (the twice for chunk framing).
 enum sp_http1_state sp_http1_parse(struct sp_http1 *p, uint8_t *buf, size_t len, size_t *ret_used);
 const struct sp_http_head *sp_http1_head(const struct sp_http1 *p); ///< from state BODY on
 struct sp_http_span sp_http1_body(const struct sp_http1 *p);        ///< at DONE
@@ -90,6 +91,9 @@ struct sp_http_error sp_http1_error(const struct sp_http1 *p);      ///< at ERRO
 
 /// Responses that stream: as above, but body bytes are given to `fn` as they come instead of gathered,
 /// and *ret_used says how much of the buffer may be dropped. `fn` returning non-zero stops: state ERROR.
+/// The call that completes the head consumes just the head (BODY, or DONE without a body): read
+/// sp_http1_head() against this `buf`, drop *ret_used bytes, call again with what is left.
+/// max_body_bytes is held against Content-Length; a stream without a length is for `fn` to bound.
 typedef int (*sp_http1_body_fn)(void *user, const uint8_t *p, size_t n);
 enum sp_http1_state sp_http1_stream(struct sp_http1 *p, uint8_t *buf, size_t len, size_t *ret_used,
 	sp_http1_body_fn fn, void *user);

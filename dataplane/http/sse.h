@@ -11,20 +11,22 @@ struct sp_sse_event {
 	bool has_data;        ///< a priming event has an id and empty data
 	int64_t retry_ms;     ///< -1 = none
 };
-/// Non-zero stops the parser.
+/// Called for an event with data, an id or a retry time (comments and a bare type are none); valid during
+/// the call. Non-zero stops the parser.
 typedef int (*sp_sse_fn)(void *user, const struct sp_sse_event *e);
 
 struct sp_sse {
 	uint8_t *buf; ///< the caller's, cap bytes: the event being gathered
 	size_t cap, len;
 	size_t line;   ///< where the current line starts in buf
-	size_t data_len, id_off, id_len, type_off, type_len;
+	size_t data_len, id_len, type_len;
 	int64_t retry_ms;
-	bool has_data, cr, started;
+	bool has_data, has_id, cr, started;
 };
 void sp_sse_init(struct sp_sse *s, uint8_t *buf, size_t cap);
 /// 0, -EMSGSIZE (an event over the buffer), or what `fn` returned.
 SP_MUST_CHECK int sp_sse_feed(struct sp_sse *s, const uint8_t *p, size_t n, sp_sse_fn fn, void *user);
-/// One event, `data: ` per line of `data` (JSON has none but the one), `id` written when not empty.
+/// One event, `data: ` per line of `data` (JSON has none but the one), `id` written when not empty;
+/// an id with a line end or NUL in it sets `overflow`.
 void sp_sse_write(struct sp_out *o, struct sp_bytes id, struct sp_bytes data);
 #define SP_SSE_KEEPALIVE ":\n\n"

@@ -22,7 +22,7 @@ struct sp_principal {
 	char scopes[512];       ///< space-separated, as in the token
 	uint32_t issuer;        ///< in the snapshot of `auth_epoch`
 	uint64_t auth_epoch;
-	uint64_t expires_ns;    ///< wall time, leeway not included
+	uint64_t expires_ns;    ///< wall time, leeway not included; sooner when its key set goes stale before
 	uint8_t id[32];         ///< SHA-256(iss || 0 || agent || 0 || sub): sessions and ids are bound to it
 	uint8_t subject_sha256[32];
 	uint8_t token_sha256[32]; ///< of the jti when present (bound to iss), else of the token

@@ -19,7 +19,7 @@ struct sp_stream_ops {
 	void (*on_data)(struct sp_stream *s, void *user, const uint8_t *data, size_t n);
 	/// The peer ended its direction (FIN). The other one still works; call sp_stream_close when done.
 	void (*on_eof)(struct sp_stream *s, void *user);
-	/// The transmit queue, having been over SP_IO_TX_HIGH, fell below SP_IO_TX_LOW. May be NULL.
+	/// The transmit queue, having reached SP_IO_TX_HIGH, fell below SP_IO_TX_LOW. May be NULL.
 	void (*on_drained)(struct sp_stream *s, void *user);
 	/// Last call ever for this stream: closed by us, by the peer, or by an error (-errno).
 	void (*on_closed)(struct sp_stream *s, void *user, int err);
@@ -43,8 +43,12 @@ struct sp_io_stats {
 /// The io_uring back end: single issuer, deferred task run, direct descriptors, multishot accept and
 /// receive, provided buffers. -ENOSYS or -EPERM when the kernel has no such io_uring.
 SP_MUST_CHECK int sp_io_uring_new(const struct sp_io_conf *conf, struct sp_io **ret);
-/// The in-memory back end: sp_io_mem_pair() makes connected streams within one io.
+/// The in-memory back end: sp_io_mem_pair() makes connected streams within one io. There are no
+/// sockets: sp_io_listen() takes any number as `listen_fd`, and sp_io_connect() to an internet address
+/// with that port reaches it.
 SP_MUST_CHECK int sp_io_mem_new(const struct sp_io_conf *conf, struct sp_io **ret);
+/// Deliver at most `n` bytes a callback (in memory only): for parsers that must not care.
+void sp_io_mem_chunk(struct sp_io *io, size_t n);
 SP_MUST_CHECK int sp_io_mem_pair(struct sp_io *io, const struct sp_stream_ops *ops_a, void *user_a,
 	const struct sp_stream_ops *ops_b, void *user_b, struct sp_stream **ret_a,
 	struct sp_stream **ret_b);

@@ -6,6 +6,10 @@
 #include "common/shm_layout.h"
 #include "dataplane/io/io.h"
 
+/// Once at start, before the process gives up opening files: sets OpenSSL up and reads the system's CA
+/// bundle (SSL_CERT_FILE names another). -ENOENT when there is none: only clients without a CA need it.
+SP_MUST_CHECK int sp_tls_init(void);
+
 /// Certificates by SNI, ALPN (http/1.1), tickets under the shared keys, client certificates if a CA is set.
 struct sp_tls_server;
 /// Built from one published half of the secrets region; rebuilt on a new generation while connections

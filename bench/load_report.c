@@ -1,0 +1,81 @@
+#include "bench/load_report.h"
+
+#include <stdio.h>
+#include "common/banned.h"
+
+int load_cpu_parse(struct load_cpu *c, const char *list)
+{
+	for (const char *p = list; *p;) {
+		size_t n = strcspn(p, ",");
+		uint64_t pid;
+
+		if (c->n == PIDS_MAX || sp_bytes_u64(sp_bytes(p, n), &pid) < 0 || pid > INT32_MAX)
+			return -EINVAL;
+		c->pid[c->n++] = (int)pid;
+		p += n + (p[n] == ',');
+	}
+	return c->n ? 0 : -EINVAL;
+}
+
+static uint64_t one_us(int pid)
+{
+	char path[64], line[1024];
+	unsigned long long user = 0, system = 0;
+	const char *after;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	f = fopen(path, "re");
+	if (!f)
+		return 0;
+	// The name in parentheses may hold anything; the fields count from the last one.
+	after = fgets(line, sizeof(line), f) ? strrchr(line, ')') : NULL;
+	fclose(f);
+	if (!after ||
+		sscanf(after + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu", &user, &system) != 2)
+		return 0;
+	return (user + system) * 1000000 / (unsigned long long)sysconf(_SC_CLK_TCK);
+}
+
+uint64_t load_cpu_us(const struct load_cpu *c)
+{
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < c->n; i++)
+		sum += one_us(c->pid[i]);
+	return sum;
+}
+
+static double us(uint64_t ns)
+{
+	return (double)ns / 1000.0;
+}
+
+void load_report_print(const struct load_report *r)
+{
+	const struct load_counts *c = &r->counts;
+	double seconds = (double)r->window_ns / 1e9;
+
+	printf("{\"era\":\"%s\",\"connections\":%u,\"agents\":%u,\"rate\":%.0f,", r->era, r->connections,
+		r->agents, r->rate);
+	printf("\"calls\":%llu,\"ok\":%llu,\"denied\":%llu,\"limited\":%llu,", (unsigned long long)c->answered,
+		(unsigned long long)c->ok, (unsigned long long)c->denied, (unsigned long long)c->limited);
+	printf("\"errors\":%llu,\"unexpected\":%llu,\"broken\":%llu,\"unanswered\":%llu,\"redials\":%llu,",
+		(unsigned long long)c->errors, (unsigned long long)c->unexpected,
+		(unsigned long long)c->broken, (unsigned long long)c->unanswered,
+		(unsigned long long)c->redials);
+	printf("\"first_fault\":%s%s%s,", c->first_fault ? "\"" : "", c->first_fault ? c->first_fault : "null",
+		c->first_fault ? "\"" : "");
+	printf("\"seconds\":%.3f,\"calls_per_s\":%.1f,", seconds,
+		seconds > 0 ? (double)c->answered / seconds : 0.0);
+	printf("\"p50_us\":%.1f,\"p90_us\":%.1f,\"p99_us\":%.1f,\"p99_9_us\":%.1f,\"max_us\":%.1f,"
+	       "\"mean_us\":%.1f,",
+		us(hist_at(&r->latency, 0.5)), us(hist_at(&r->latency, 0.9)), us(hist_at(&r->latency, 0.99)),
+		us(hist_at(&r->latency, 0.999)), us(r->latency.max),
+		r->latency.n ? us(r->latency.sum) / (double)r->latency.n : 0.0);
+	if (r->has_cpu)
+		printf("\"cpu_us\":%llu,\"cpu_us_per_call\":%.3f,", (unsigned long long)r->cpu_us,
+			c->answered ? (double)r->cpu_us / (double)c->answered : 0.0);
+	printf("\"bytes_sent\":%llu,\"bytes_received\":%llu}\n", (unsigned long long)r->sent_bytes,
+		(unsigned long long)r->received_bytes);
+}

@@ -1,0 +1,205 @@
+#include "common/ctl_table.h"
+
+#include "common/banned.h"
+
+static const struct sp_ctl_arg config_check_args[] = {
+	{"file", SP_ARG_PATH, false, "FILE",
+		"configuration to check; the running one's file when left out", NULL},
+};
+static const struct sp_ctl_arg sources_required[] = {
+	{"sources", SP_ARG_SOURCES, true, "PATH", "policy file, or folder of policy files", NULL},
+};
+static const struct sp_ctl_arg publish_args[] = {
+	{"sources", SP_ARG_SOURCES, false, "PATH",
+		"policy file or folder; what the configuration names when left out", NULL},
+	{"note", SP_OPT_TEXT, false, "TEXT", "why, for the history and the audit trail", NULL},
+};
+static const struct sp_ctl_arg policy_show_args[] = {
+	{"agent", SP_ARG_TEXT, false, "AGENT", "only this agent, with the tools it may call", NULL},
+};
+static const struct sp_ctl_arg rollback_args[] = {
+	{"generation", SP_ARG_NUMBER, false, "GENERATION",
+		"generation of the history; the one before the present one when left out", NULL},
+};
+static const struct sp_ctl_arg revoke_agent_args[] = {
+	{"id", SP_ARG_TEXT, true, "AGENT", "the agent's name", NULL},
+	{"note", SP_OPT_TEXT, false, "TEXT", "why, for the audit trail", NULL},
+};
+static const struct sp_ctl_arg revoke_token_args[] = {
+	{"id", SP_ARG_TEXT, true, "HASH",
+		"token_hash as the audit trail shows it, 32 hexadecimal digits", NULL},
+	{"note", SP_OPT_TEXT, false, "TEXT", "why, for the audit trail", NULL},
+};
+static const struct sp_ctl_arg revoke_session_args[] = {
+	{"id", SP_ARG_TEXT, true, "HASH",
+		"session as the audit trail shows it, 32 hexadecimal digits", NULL},
+	{"note", SP_OPT_TEXT, false, "TEXT", "why, for the audit trail", NULL},
+};
+static const struct sp_ctl_arg query_args[] = {
+	{"agent", SP_OPT_TEXT, false, "AGENT", "records of this agent", NULL},
+	{"tool", SP_OPT_TEXT, false, "TOOL", "records of this tool", NULL},
+	{"decision", SP_OPT_TEXT, false, "DECISION", "records with this decision", "allow deny"},
+	{"type", SP_OPT_TEXT, false, "TYPE", "records of this type",
+		"decision outcome in_doubt auth_failure admin lifecycle"},
+	{"reason", SP_OPT_TEXT, false, "REASON", "records with this reason, e.g. tool_denied",
+		NULL},
+	{"call", SP_OPT_TEXT, false, "ID", "the records of one call, by its id", NULL},
+	{"since", SP_OPT_TIME, false, "TIME",
+		"from this time on (2026-01-31T08:00:00Z, or 90s 15m 2h 7d ago)", NULL},
+	{"until", SP_OPT_TIME, false, "TIME", "before this time", NULL},
+	{"from", SP_OPT_NUMBER, false, "SEQ", "from this sequence number on", NULL},
+	{"limit", SP_OPT_NUMBER, false, "N", "at most so many records, 100 when left out", NULL},
+};
+static const struct sp_ctl_arg tail_args[] = {
+	{"agent", SP_OPT_TEXT, false, "AGENT", "records of this agent", NULL},
+	{"tool", SP_OPT_TEXT, false, "TOOL", "records of this tool", NULL},
+	{"decision", SP_OPT_TEXT, false, "DECISION", "records with this decision", "allow deny"},
+	{"lines", SP_OPT_NUMBER, false, "N", "start with the last N records, 10 when left out",
+		NULL},
+	{"no-follow", SP_OPT_FLAG, false, NULL, "leave after those", NULL},
+};
+static const struct sp_ctl_arg help_args[] = {
+	{"command", SP_ARG_TEXT, false, "COMMAND", "the command to explain, e.g. 'policy publish'",
+		NULL},
+};
+static const struct sp_ctl_arg completion_args[] = {
+	{"shell", SP_ARG_TEXT, true, "SHELL", "the shell to complete for", "bash"},
+};
+
+#define ARGS(a) .args = (a), .args_n = SP_ARRAY_LEN(a)
+#define X(sym, text) static const char words_##sym[] = text;
+SP_CTL_COMMANDS(X)
+#undef X
+#define NAMED(sym) .id = SP_CMD_##sym, .words = words_##sym,
+
+static const struct sp_ctl_command commands[SP_CMD__COUNT] = {
+	[SP_CMD_STATUS] = {NAMED(STATUS).server = SP_CTL_CONTROL, .access = SP_ACCESS_VIEW,
+		.help = "how the gateway is: processes, policy, audit store, calls",
+		.more = "Exit code 1 when a part of the gateway is not ready."},
+	[SP_CMD_WORKERS] = {NAMED(WORKERS).server = SP_CTL_CONTROL, .access = SP_ACCESS_VIEW,
+		.help = "each worker with its generation, connections and counters",
+		.more = "A worker whose generation is older than the published one has not "
+			"acknowledged it yet."},
+	[SP_CMD_METRICS] = {NAMED(METRICS).server = SP_CTL_CONTROL, .access = SP_ACCESS_VIEW,
+		.help = "all counters in the Prometheus text format",
+		.more = "Counters of a worker start anew when it is restarted."},
+	[SP_CMD_VERSION] = {NAMED(VERSION).server = SP_CTL_CONTROL, .access = SP_ACCESS_VIEW,
+		.help = "versions of this command and of the running gateway",
+		.more = "Works without a running gateway, too."},
+	[SP_CMD_CONFIG_CHECK] = {NAMED(CONFIG_CHECK).server = SP_CTL_CONTROL,
+		.access = SP_ACCESS_OPERATE, ARGS(config_check_args),
+		.help = "check a configuration file without using it",
+		.more = "The file is read by the gateway's control process with its rights, as a "
+			"reload would."},
+	[SP_CMD_CONFIG_SHOW] = {NAMED(CONFIG_SHOW).server = SP_CTL_CONTROL,
+		.access = SP_ACCESS_OPERATE, .help = "the configuration in force",
+		.more = "Secrets are not shown."},
+	[SP_CMD_CONFIG_RELOAD] = {NAMED(CONFIG_RELOAD).server = SP_CTL_CONTROL,
+		.access = SP_ACCESS_OPERATE,
+		.help = "read configuration, policy, certificates and keys again",
+		.more = "As SIGHUP to sallyportd. What is fixed for the life of the gateway "
+			"(listeners, sizes) "
+			"needs a restart; the answer names such changes. A file with an error "
+			"changes nothing."},
+	[SP_CMD_POLICY_CHECK] = {NAMED(POLICY_CHECK).server = SP_CTL_CONTROL,
+		.access = SP_ACCESS_VIEW, ARGS(sources_required),
+		.help = "check policy files without publishing them",
+		.more = "They are compiled as a publish would, together with the configuration in "
+			"force."},
+	[SP_CMD_POLICY_SHOW] = {NAMED(POLICY_SHOW).server = SP_CTL_CONTROL,
+		.access = SP_ACCESS_VIEW, ARGS(policy_show_args),
+		.help = "the policy in force, or what one agent may do",
+		.more = "What is shown is read from the published snapshot, not from files."},
+	[SP_CMD_POLICY_DIFF] = {NAMED(POLICY_DIFF).server = SP_CTL_CONTROL,
+		.access = SP_ACCESS_VIEW, ARGS(sources_required),
+		.help = "what a publish of these files would change",
+		.more = "Agents that come, go or change, with tools gained and lost and limits "
+			"changed."},
+	[SP_CMD_POLICY_PUBLISH] = {NAMED(POLICY_PUBLISH).server = SP_CTL_CONTROL,
+		.access = SP_ACCESS_OPERATE, ARGS(publish_args),
+		.help = "put policy files in force on every worker",
+		.more = "Waits until every worker acknowledged the new generation and names one "
+			"that did not."},
+	[SP_CMD_POLICY_ROLLBACK] = {NAMED(POLICY_ROLLBACK).server = SP_CTL_CONTROL,
+		.access = SP_ACCESS_OPERATE, ARGS(rollback_args),
+		.help = "publish an earlier policy again",
+		.more = "It gets a new generation: generations never go back."},
+	[SP_CMD_POLICY_HISTORY] = {NAMED(POLICY_HISTORY).server = SP_CTL_CONTROL,
+		.access = SP_ACCESS_VIEW, .help = "the generations a rollback can go back to",
+		.more = "Kept over restarts."},
+	[SP_CMD_AGENTS] = {NAMED(AGENTS).server = SP_CTL_CONTROL, .access = SP_ACCESS_VIEW,
+		.help = "agents with their limits and what they have used",
+		.more = "Windows are those of all workers together."},
+	[SP_CMD_REVOKE_AGENT] = {NAMED(REVOKE_AGENT).server = SP_CTL_CONTROL,
+		.access = SP_ACCESS_OPERATE, ARGS(revoke_agent_args),
+		.help = "stop an agent at once, on every worker",
+		.more = "Durable before it is acknowledged. It holds until the agent is given "
+			"another name."},
+	[SP_CMD_REVOKE_TOKEN] = {NAMED(REVOKE_TOKEN).server = SP_CTL_CONTROL,
+		.access = SP_ACCESS_OPERATE, ARGS(revoke_token_args),
+		.help = "refuse a token from now on", .more = "Durable before it is acknowledged."},
+	[SP_CMD_REVOKE_SESSION] = {NAMED(REVOKE_SESSION).server = SP_CTL_CONTROL,
+		.access = SP_ACCESS_OPERATE, ARGS(revoke_session_args), .help = "end a session",
+		.more = "Durable before it is acknowledged."},
+	[SP_CMD_AUDIT_QUERY] = {NAMED(AUDIT_QUERY).server = SP_CTL_AUDIT, .access = SP_ACCESS_REVIEW,
+		ARGS(query_args), .help = "audit records, oldest first",
+		.more = "Filters are combined: a record must match all of them."},
+	[SP_CMD_AUDIT_TAIL] = {NAMED(AUDIT_TAIL).server = SP_CTL_AUDIT, .access = SP_ACCESS_REVIEW,
+		ARGS(tail_args), .help = "the newest audit records, and new ones as they come",
+		.more = "A record is shown once it is durable."},
+	[SP_CMD_AUDIT_VERIFY] = {NAMED(AUDIT_VERIFY).server = SP_CTL_AUDIT,
+		.access = SP_ACCESS_REVIEW, .help = "check the whole audit trail's hash chain",
+		.more = "Exit code 1 when a record was altered, removed or inserted; the answer "
+			"names the first."},
+	[SP_CMD_DRAIN] = {NAMED(DRAIN).server = SP_CTL_CONTROL, .access = SP_ACCESS_ADMIN,
+		.help = "stop the gateway gracefully",
+		.more = "As SIGTERM to sallyportd: nothing new is accepted, calls in flight end "
+			"within the "
+			"configured time, every record is made durable."},
+	[SP_CMD_HELP] = {NAMED(HELP).server = SP_CTL_LOCAL, .access = SP_ACCESS_NONE,
+		ARGS(help_args), .help = "all commands, or one in detail",
+		.more = "The same as the option --help."},
+	[SP_CMD_COMPLETION] = {NAMED(COMPLETION).server = SP_CTL_LOCAL, .access = SP_ACCESS_NONE,
+		ARGS(completion_args), .help = "completion for a shell, to be sourced by it",
+		.more = "source <(sallyctl completion bash)"},
+	[SP_CMD_MAN] = {NAMED(MAN).server = SP_CTL_LOCAL, .access = SP_ACCESS_NONE,
+		.help = "this manual page, as roff", .more = "sallyctl man | man -l -"},
+};
+
+const struct sp_ctl_command *sp_ctl_command(enum sp_ctl_command_id id)
+{
+	SP_BUG_IF(id >= SP_CMD__COUNT);
+	return &commands[id];
+}
+
+const struct sp_ctl_command *sp_ctl_command_find(struct sp_bytes words)
+{
+	for (unsigned i = 0; i < SP_CMD__COUNT; i++)
+		if (sp_bytes_eq(words, sp_bytes_cstr(commands[i].words)))
+			return &commands[i];
+	return NULL;
+}
+
+static const char *const access_names[] = {
+	[SP_ACCESS_NONE] = "none",
+	[SP_ACCESS_VIEW] = "viewer",
+	[SP_ACCESS_REVIEW] = "reviewer",
+	[SP_ACCESS_OPERATE] = "operator",
+	[SP_ACCESS_ADMIN] = "admin",
+};
+
+const char *sp_ctl_access_name(enum sp_ctl_access a)
+{
+	return a < SP_ARRAY_LEN(access_names) ? access_names[a] : "none";
+}
+
+int sp_ctl_access_parse(struct sp_bytes s, enum sp_ctl_access *ret)
+{
+	for (unsigned i = SP_ACCESS_VIEW; i < SP_ARRAY_LEN(access_names); i++) {
+		if (sp_bytes_eq(s, sp_bytes_cstr(access_names[i]))) {
+			*ret = (enum sp_ctl_access)i;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}

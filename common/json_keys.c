@@ -1,0 +1,214 @@
+#include "common/json_scan.h"
+#include "common/banned.h"
+
+/// Objects of up to FEW members are compared pair by pair when their hashes hint at a repeat;
+/// larger ones up to SOME are sorted only then, and all others always.
+#define FEW 12u
+#define SOME 32u
+
+static inline uint32_t mix(uint64_t first, uint64_t last, uint64_t n)
+{
+	uint64_t h = (first ^ (last << 23 | last >> 41) ^ n * 0x9e3779b97f4a7c15ull) *
+		     0xff51afd7ed558ccdull;
+
+	return (uint32_t)(h >> 32);
+}
+
+static inline uint64_t load8(const uint8_t *p)
+{
+	uint64_t v;
+
+	memcpy(&v, p, 8);
+	return v;
+}
+
+static inline uint64_t load_short(const uint8_t *p, uint32_t n)
+{
+	uint64_t v = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		v |= (uint64_t)p[i] << (8 * i);
+	return v;
+}
+
+static __attribute__((noinline)) uint32_t hash_escaped(
+	const uint8_t *base, const struct sp_json_tok *t)
+{
+	struct sp_json_reader r = sp_json_reader(base, t);
+	uint64_t first = 0, last = 0, n = 0;
+	int c;
+
+	while ((c = sp_json_reader_next(&r)) >= 0) {
+		if (n < 8)
+			first |= (uint64_t)c << (8 * n);
+		last = last >> 8 | (uint64_t)c << 56;
+		n++;
+	}
+	return mix(first, n < 8 ? first : last, n);
+}
+
+/// Of the unescaped bytes: the first eight, the last eight and the length. Collisions cost time
+/// that the sort bounds, nothing else.
+static inline uint32_t hash(const uint8_t *base, const struct sp_json_tok *t)
+{
+	const uint8_t *p = base + t->off;
+	uint64_t v;
+
+	if (sp_unlikely(t->escaped))
+		return hash_escaped(base, t);
+	if (t->len >= 8)
+		return mix(load8(p), load8(p + t->len - 8), t->len);
+	v = load_short(p, t->len);
+	return mix(v, v, t->len);
+}
+
+/// Lexicographic order of the unescaped bytes.
+static int compare(const uint8_t *base, const struct sp_json_tok *a, const struct sp_json_tok *b)
+{
+	struct sp_json_reader x, y;
+	int c, d;
+
+	if (!a->escaped && !b->escaped) {
+		int r = memcmp(base + a->off, base + b->off, sp_min(a->len, b->len));
+
+		return r ? r : (a->len > b->len) - (a->len < b->len);
+	}
+	x = sp_json_reader(base, a);
+	y = sp_json_reader(base, b);
+	do {
+		c = sp_json_reader_next(&x);
+		d = sp_json_reader_next(&y);
+	} while (c == d && c >= 0);
+	return c - d;
+}
+
+/// Key after key k of the same object; a value's `next` is final once it was read.
+static inline uint32_t next_key(const struct sp_json_tok *tok, uint32_t k)
+{
+	return tok[k + 1].next;
+}
+
+static uint32_t repeated_among_few(const uint8_t *base, struct sp_json_tok *tok, uint32_t obj)
+{
+	uint32_t first = obj + 1, end = tok[obj].next;
+
+	for (uint32_t k = next_key(tok, first); k < end; k = next_key(tok, k))
+		for (uint32_t e = first; e < k; e = next_key(tok, e))
+			if (compare(base, &tok[e], &tok[k]) == 0)
+				return k;
+	return SP_JSON_NONE;
+}
+
+/// The sort works on lists of key tokens: `count` links (0 ends), `next` holds the hash.
+static int order(const uint8_t *base, const struct sp_json_tok *tok, uint32_t a, uint32_t b)
+{
+	if (tok[a].next != tok[b].next)
+		return tok[a].next < tok[b].next ? -1 : 1;
+	return compare(base, &tok[a], &tok[b]);
+}
+
+/// Merge the run of up to `n` keys at *a with the run of up to `n` keys after it; append to *tail.
+/// The head of what follows both runs.
+static uint32_t merge_runs(const uint8_t *base, struct sp_json_tok *tok, uint32_t a, uint32_t n,
+	uint32_t *head, uint32_t *tail)
+{
+	uint32_t b = a, left = 0, right = n;
+
+	while (b && left < n) {
+		b = tok[b].count;
+		left++;
+	}
+	while (left || (right && b)) {
+		uint32_t take;
+
+		if (left && (!right || !b || order(base, tok, a, b) <= 0)) {
+			take = a;
+			a = tok[a].count;
+			left--;
+		} else {
+			take = b;
+			b = tok[b].count;
+			right--;
+		}
+		if (*tail)
+			tok[*tail].count = take;
+		else
+			*head = take;
+		*tail = take;
+	}
+	return b;
+}
+
+/// Bottom-up stable merge sort: no memory of its own, O(n log n) in any case.
+static uint32_t sort_list(const uint8_t *base, struct sp_json_tok *tok, uint32_t head)
+{
+	for (uint32_t n = 1;; n *= 2) {
+		uint32_t rest = head, tail = 0, merges = 0;
+
+		while (rest) {
+			rest = merge_runs(base, tok, rest, n, &head, &tail);
+			merges++;
+		}
+		tok[tail].count = 0;
+		if (merges <= 1)
+			return head;
+	}
+}
+
+/// The first key in document order that equals an earlier one, of one list.
+static uint32_t repeated_in_list(const uint8_t *base, struct sp_json_tok *tok, uint32_t head)
+{
+	uint32_t found = SP_JSON_NONE;
+
+	head = sort_list(base, tok, head);
+	for (uint32_t k = head, after; (after = tok[k].count); k = after)
+		if (after < found && order(base, tok, k, after) == 0)
+			found = after;
+	return found;
+}
+
+static uint32_t repeated_by_sorting(const uint8_t *base, struct sp_json_tok *tok, uint32_t obj)
+{
+	uint32_t list[256] = {0}, tail[256], found = SP_JSON_NONE;
+	uint32_t first = obj + 1, end = tok[obj].next;
+
+	for (uint32_t k = first; k < end; k = next_key(tok, k)) {
+		uint32_t h = hash(base, &tok[k]), slot = h >> 24;
+
+		tok[k].next = h;
+		tok[k].count = 0;
+		if (list[slot])
+			tok[tail[slot]].count = k;
+		else
+			list[slot] = k;
+		tail[slot] = k;
+	}
+	for (unsigned i = 0; i < 256; i++) {
+		if (list[i] && tok[list[i]].count)
+			found = sp_min(found, repeated_in_list(base, tok, list[i]));
+	}
+	for (uint32_t k = first; k < end; k = next_key(tok, k)) {
+		tok[k].next = k + 1;
+		tok[k].count = 0;
+	}
+	return found;
+}
+
+uint32_t sp_json_repeated_key(const uint8_t *base, struct sp_json_tok *tok, uint32_t obj)
+{
+	uint64_t seen[16] = {0}, again = 0;
+	uint32_t end = tok[obj].next, n = tok[obj].count;
+
+	if (n > SOME)
+		return repeated_by_sorting(base, tok, obj);
+	for (uint32_t k = obj + 1; k < end; k = next_key(tok, k)) {
+		uint32_t h = hash(base, &tok[k]);
+		uint64_t bit = 1ull << (h >> 26), *word = &seen[h & 15];
+
+		again |= *word & bit;
+		*word |= bit;
+	}
+	if (sp_likely(!again))
+		return SP_JSON_NONE;
+	return n <= FEW ? repeated_among_few(base, tok, obj) : repeated_by_sorting(base, tok, obj);
+}

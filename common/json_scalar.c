@@ -1,0 +1,21 @@
+#include "common/json_scan.h"
+#include "common/banned.h"
+
+static inline const uint8_t *twin_plain(const uint8_t *base, const uint8_t *p, const uint8_t *end)
+{
+	(void)base;
+	while (p < end && *p != '"' && *p != '\\' && *p >= 0x20 && *p < 0x80)
+		p++;
+	return p;
+}
+
+static inline const uint8_t *twin_blanks(const uint8_t *p, const uint8_t *end)
+{
+	while (p < end && (*p == ' ' || *p == '\n' || *p == '\t' || *p == '\r'))
+		p++;
+	return p;
+}
+
+#define TWIN
+#define TWIN_SCAN sp_json_scan_scalar
+#include "common/json_twin.h"

@@ -1,0 +1,205 @@
+#include "common/record.h"
+
+#include "common/clock.h"
+#include "common/mp.h"
+#include "common/reason.h"
+#include <stdio.h>
+#include "common/banned.h"
+
+#define TEXT_MAX 512u
+#define NUMBERS 128u
+
+enum kind { KIND_NONE, KIND_U, KIND_S, KIND_B, KIND_T };
+
+static const uint8_t kinds[NUMBERS] = {
+#define X(sym, key, name, kind) [key] = KIND_##kind,
+	SP_RECORD_FIELDS(X)
+#undef X
+};
+
+static const char *const type_names[] = {
+	[SP_RECORD_DECISION] = "decision",
+	[SP_RECORD_OUTCOME] = "outcome",
+	[SP_RECORD_IN_DOUBT] = "in_doubt",
+	[SP_RECORD_AUTH_FAILURE] = "auth_failure",
+	[SP_RECORD_ADMIN] = "admin",
+	[SP_RECORD_LIFECYCLE] = "lifecycle",
+};
+
+const char *sp_record_type_name(unsigned type)
+{
+	if (type >= SP_ARRAY_LEN(type_names) || !type_names[type])
+		return "unknown";
+	return type_names[type];
+}
+
+int sp_record_type_parse(struct sp_bytes name, unsigned *ret)
+{
+	for (unsigned i = 0; i < SP_ARRAY_LEN(type_names); i++)
+		if (type_names[i] && sp_bytes_eq(name, sp_bytes_cstr(type_names[i]))) {
+			*ret = i;
+			return 0;
+		}
+	return -ENOENT;
+}
+
+void sp_record_begin(struct sp_record_writer *w, uint8_t *buf, size_t cap)
+{
+	*w = (struct sp_record_writer){.out = sp_out_init(buf, cap)};
+	sp_mp_put_map(&w->out, 0);
+}
+
+static void key(struct sp_record_writer *w, enum sp_record_field f)
+{
+	uint8_t k = (uint8_t)f;
+
+	sp_out_put(&w->out, &k, 1);
+	w->fields++;
+}
+
+void sp_record_u(struct sp_record_writer *w, enum sp_record_field f, uint64_t v)
+{
+	key(w, f);
+	sp_mp_put_u(&w->out, v);
+}
+
+void sp_record_s(struct sp_record_writer *w, enum sp_record_field f, struct sp_bytes v)
+{
+	if (v.n > TEXT_MAX) {
+		v.n = TEXT_MAX;
+		// Back to the start of the character that was cut.
+		while (v.n > 0 && (v.p[v.n] & 0xc0) == 0x80)
+			v.n--;
+	}
+	key(w, f);
+	sp_mp_put_str(&w->out, v);
+}
+
+void sp_record_b(struct sp_record_writer *w, enum sp_record_field f, struct sp_bytes v)
+{
+	key(w, f);
+	sp_mp_put_bin(&w->out, v);
+}
+
+int sp_record_end(struct sp_record_writer *w)
+{
+	if (w->out.overflow || w->out.len > SP_RECORD_MAX)
+		return -ENOSPC;
+	w->out.p[1] = (uint8_t)(w->fields >> 8);
+	w->out.p[2] = (uint8_t)w->fields;
+	return (int)w->out.len;
+}
+
+static void read_value(struct sp_mp *m, unsigned f, struct sp_record *r)
+{
+	switch (kinds[f]) {
+	case KIND_U:
+	case KIND_T:
+		r->u[f] = sp_mp_u(m);
+		break;
+	case KIND_S:
+		r->b[f] = sp_mp_str(m);
+		if (!sp_utf8_ok(r->b[f]))
+			m->bad = true;
+		break;
+	case KIND_B:
+		r->b[f] = sp_mp_bin(m);
+		break;
+	}
+	if (sp_record_has(r, (enum sp_record_field)f))
+		m->bad = true;
+	r->present[f / 64] |= 1ull << f % 64;
+}
+
+int sp_record_read(struct sp_bytes bytes, struct sp_record *ret)
+{
+	struct sp_mp m = sp_mp_init(bytes);
+	uint32_t pairs;
+
+	ret->present[0] = ret->present[1] = 0;
+	if (bytes.n > SP_RECORD_MAX)
+		return -EBADMSG;
+	pairs = sp_mp_map(&m);
+	while (pairs-- && !m.bad) {
+		uint64_t f = sp_mp_u(&m);
+
+		if (f < NUMBERS && kinds[f] != KIND_NONE)
+			read_value(&m, (unsigned)f, ret);
+		else
+			sp_mp_skip(&m);
+	}
+	if (m.bad || m.p != m.end) {
+		ret->present[0] = ret->present[1] = 0;
+		return -EBADMSG;
+	}
+	return 0;
+}
+
+void sp_out_time(struct sp_out *out, uint64_t wall_ns)
+{
+	time_t sec = (time_t)(wall_ns / SP_NS_PER_SEC);
+	struct tm tm = {0};
+	char text[80];
+
+	gmtime_r(&sec, &tm);
+	snprintf(text, sizeof(text), "%04d-%02d-%02dT%02d:%02d:%02d.%09uZ", tm.tm_year + 1900,
+		tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec,
+		(unsigned)(wall_ns % SP_NS_PER_SEC));
+	sp_out_bytes(out, sp_bytes_cstr(text));
+}
+
+static void json_number(const struct sp_record *r, unsigned f, struct sp_out *out)
+{
+	if (f == SP_F_TYPE || f == SP_F_REASON) {
+		const char *name = f == SP_F_TYPE
+			? sp_record_type_name((unsigned)sp_min(r->u[f], (uint64_t)UINT16_MAX))
+			: sp_reason_info((unsigned)sp_min(r->u[f], (uint64_t)UINT16_MAX))->name;
+
+		sp_out_lit(out, "\"");
+		sp_out_bytes(out, sp_bytes_cstr(name));
+		sp_out_lit(out, "\"");
+	} else {
+		sp_out_u64(out, r->u[f]);
+	}
+}
+
+static void json_value(const struct sp_record *r, unsigned f, struct sp_out *out)
+{
+	if (kinds[f] == KIND_U) {
+		json_number(r, f, out);
+		return;
+	}
+	sp_out_lit(out, "\"");
+	if (kinds[f] == KIND_T)
+		sp_out_time(out, r->u[f]);
+	else if (kinds[f] == KIND_S)
+		sp_out_json_escaped(out, r->b[f]);
+	else
+		sp_out_hex(out, r->b[f]);
+	sp_out_lit(out, "\"");
+}
+
+int sp_record_json(const struct sp_record *r, struct sp_out *out)
+{
+	static const struct {
+		uint8_t number;
+		const char *name;
+	} list[] = {
+#define X(sym, key, name, kind) {key, name},
+		SP_RECORD_FIELDS(X)
+#undef X
+	};
+	const char *between = "{\"";
+
+	for (size_t i = 0; i < SP_ARRAY_LEN(list); i++) {
+		if (!sp_record_has(r, list[i].number))
+			continue;
+		sp_out_bytes(out, sp_bytes_cstr(between));
+		sp_out_bytes(out, sp_bytes_cstr(list[i].name));
+		sp_out_lit(out, "\":");
+		json_value(r, list[i].number, out);
+		between = ",\"";
+	}
+	sp_out_bytes(out, sp_bytes_cstr(between[0] == '{' ? "{}" : "}"));
+	return out->overflow ? -ENOSPC : 0;
+}

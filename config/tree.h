@@ -1,0 +1,42 @@
+/// What a YAML or JSON file becomes before anyone interprets it: a tree whose every node knows its
+/// place. Repeated keys are kept and marked; the consumer decides. Pure, heap, bounded.
+#pragma once
+
+#include "config/arena.h"
+#include "config/check.h"
+
+#define SP_TREE_DEPTH_MAX 32u
+#define SP_TREE_KEYS_MAX 1024u ///< in one mapping
+
+enum sp_node_kind { SP_NODE_SCALAR = 1, SP_NODE_SEQ, SP_NODE_MAP };
+
+struct sp_node {
+	enum sp_node_kind kind;
+	bool quoted; ///< a scalar in quotes, or a block: certainly text, never a number or a word
+	bool repeated; ///< a member whose key stood in this mapping before
+	unsigned line, col; ///< from 1
+	const char *text; ///< scalar: NUL-terminated, no control characters but tab and line feed
+	uint32_t n; ///< scalar: bytes; else: children
+	struct sp_node *key; ///< of a mapping's member: its key, a scalar
+	struct sp_node *first, *next; ///< children; a mapping's are its values
+};
+
+struct sp_tree {
+	struct sp_arena arena;
+	const char *file; ///< in the arena
+	struct sp_node *root; ///< never NULL
+};
+
+/// One YAML document. Refused besides bad grammar: anchors, aliases, tags, merge keys, a second
+/// document, keys that are no scalars, over 1 MiB, 100,000 nodes or SP_TREE_DEPTH_MAX. 0, -EBADMSG
+/// with the problem in `check`, -ENOMEM. `file` names the text in messages.
+SP_MUST_CHECK int sp_yaml_parse(
+	struct sp_bytes text, const char *file, struct sp_check *check, struct sp_tree *ret);
+void sp_tree_done(struct sp_tree *t);
+
+static inline struct sp_at sp_node_at(const struct sp_tree *t, const struct sp_node *n)
+{
+	return (struct sp_at){t->file, n->line, n->col};
+}
+/// Value of the first member called `key`, or NULL.
+const struct sp_node *sp_node_get(const struct sp_node *map, const char *key);

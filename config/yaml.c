@@ -1,0 +1,224 @@
+#include "config/tree.h"
+
+#include <yaml.h>
+#include "common/banned.h"
+
+#define TEXT_MAX (1u << 20)
+#define NODES_MAX 100000u
+
+struct level {
+	struct sp_node *node;
+	struct sp_node **tail;
+	struct sp_node *key; ///< in a mapping: read, its value still to come
+};
+
+struct reader {
+	yaml_parser_t yaml;
+	struct sp_check *check;
+	struct sp_tree tree;
+	uint32_t nodes, depth, documents;
+	struct level level[SP_TREE_DEPTH_MAX];
+};
+
+static int refuse(struct reader *r, const yaml_mark_t *mark, const char *mend, const char *what)
+{
+	struct sp_at at = {r->tree.file, (unsigned)mark->line + 1, (unsigned)mark->column + 1};
+
+	sp_check_add(r->check, at, mend, "%s", what);
+	return -EBADMSG;
+}
+
+static bool key_repeats(const struct level *l)
+{
+	for (const struct sp_node *c = l->node->first; c; c = c->next)
+		if (strcmp(c->key->text, l->key->text) == 0)
+			return true;
+	return false;
+}
+
+/// Hang `n` where the parser stands.
+static int attach(struct reader *r, const yaml_mark_t *mark, struct sp_node *n)
+{
+	struct level *l = r->depth ? &r->level[r->depth - 1] : NULL;
+
+	if (!l) {
+		r->tree.root = n;
+		return 0;
+	}
+	if (l->node->kind == SP_NODE_MAP && !l->key) {
+		if (n->kind != SP_NODE_SCALAR)
+			return refuse(r, mark, NULL, "a key must be a plain name");
+		if (!n->quoted && strcmp(n->text, "<<") == 0)
+			return refuse(r, mark, "write the keys out", "merge keys are not accepted");
+		l->key = n;
+		return 0;
+	}
+	if (l->node->kind == SP_NODE_MAP) {
+		if (l->node->n == SP_TREE_KEYS_MAX)
+			return refuse(r, mark, NULL, "too many keys in one mapping");
+		n->key = l->key;
+		n->repeated = key_repeats(l);
+		l->key = NULL;
+	}
+	*l->tail = n;
+	l->tail = &n->next;
+	l->node->n++;
+	return 0;
+}
+
+static struct sp_node *node_new(struct reader *r, const yaml_event_t *e, enum sp_node_kind kind)
+{
+	struct sp_node *n = sp_arena_alloc(&r->tree.arena, sizeof(*n));
+
+	if (!n)
+		return NULL;
+	n->kind = kind;
+	n->line = (unsigned)e->start_mark.line + 1;
+	n->col = (unsigned)e->start_mark.column + 1;
+	return n;
+}
+
+static int on_scalar(struct reader *r, const yaml_event_t *e)
+{
+	struct sp_bytes text = sp_bytes(e->data.scalar.value, e->data.scalar.length);
+	struct sp_node *n = node_new(r, e, SP_NODE_SCALAR);
+
+	if (!n)
+		return -ENOMEM;
+	for (size_t i = 0; i < text.n; i++)
+		if ((text.p[i] < 0x20 && text.p[i] != '\n' && text.p[i] != '\t') ||
+			text.p[i] == 0x7f)
+			return refuse(r, &e->start_mark, NULL, "control character in a value");
+	n->quoted = e->data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
+	n->text = sp_arena_str(&r->tree.arena, text);
+	n->n = (uint32_t)text.n;
+	return n->text ? attach(r, &e->start_mark, n) : -ENOMEM;
+}
+
+static int on_open(struct reader *r, const yaml_event_t *e, enum sp_node_kind kind)
+{
+	struct sp_node *n = node_new(r, e, kind);
+
+	if (!n)
+		return -ENOMEM;
+	SP_TRY(attach(r, &e->start_mark, n));
+	if (r->depth == SP_TREE_DEPTH_MAX)
+		return refuse(r, &e->start_mark, NULL, "nested too deeply");
+	r->level[r->depth++] = (struct level){n, &n->first, NULL};
+	return 0;
+}
+
+/// Anchors and tags give a text a second meaning; a configuration has one.
+static int plain_only(struct reader *r, const yaml_event_t *e, const void *anchor, const void *tag)
+{
+	if (anchor)
+		return refuse(r, &e->start_mark, "write it out", "anchors are not accepted");
+	if (tag)
+		return refuse(r, &e->start_mark, "leave it out", "tags are not accepted");
+	return 0;
+}
+
+static int on_event(struct reader *r, const yaml_event_t *e)
+{
+	if (++r->nodes > NODES_MAX)
+		return refuse(r, &e->start_mark, NULL, "the file has too many entries");
+	switch (e->type) {
+	case YAML_SCALAR_EVENT:
+		SP_TRY(plain_only(r, e, e->data.scalar.anchor, e->data.scalar.tag));
+		return on_scalar(r, e);
+	case YAML_SEQUENCE_START_EVENT:
+		SP_TRY(plain_only(r, e, e->data.sequence_start.anchor, e->data.sequence_start.tag));
+		return on_open(r, e, SP_NODE_SEQ);
+	case YAML_MAPPING_START_EVENT:
+		SP_TRY(plain_only(r, e, e->data.mapping_start.anchor, e->data.mapping_start.tag));
+		return on_open(r, e, SP_NODE_MAP);
+	case YAML_SEQUENCE_END_EVENT:
+	case YAML_MAPPING_END_EVENT:
+		r->depth--;
+		return 0;
+	case YAML_ALIAS_EVENT:
+		return refuse(r, &e->start_mark, "write it out", "aliases are not accepted");
+	case YAML_DOCUMENT_START_EVENT:
+		if (r->documents++)
+			return refuse(r, &e->start_mark, "one file, one document",
+				"a second document begins here");
+		return 0;
+	default:
+		return 0;
+	}
+}
+
+static int syntax(struct reader *r)
+{
+	const yaml_parser_t *p = &r->yaml;
+	struct sp_at at = {r->tree.file, (unsigned)p->problem_mark.line + 1,
+		(unsigned)p->problem_mark.column + 1};
+
+	if (p->error == YAML_MEMORY_ERROR)
+		return -ENOMEM;
+	if (p->error == YAML_READER_ERROR) {
+		at = (struct sp_at){
+			r->tree.file, (unsigned)p->mark.line + 1, (unsigned)p->mark.column + 1};
+		sp_check_add(r->check, at, NULL, "not readable as YAML text: %s at byte %zu",
+			p->problem ? p->problem : "bad byte", p->problem_offset);
+	} else {
+		sp_check_add(r->check, at, p->context, "not YAML: %s",
+			p->problem ? p->problem : "bad syntax");
+	}
+	return -EBADMSG;
+}
+
+static int read_all(struct reader *r)
+{
+	yaml_event_t e;
+	int err = 0;
+	bool end = false;
+
+	while (!end && !err) {
+		if (!yaml_parser_parse(&r->yaml, &e))
+			return syntax(r);
+		end = e.type == YAML_STREAM_END_EVENT;
+		err = on_event(r, &e);
+		yaml_event_delete(&e);
+	}
+	if (!err && !r->tree.root) {
+		sp_check_add(
+			r->check, (struct sp_at){r->tree.file, 1, 1}, NULL, "the file is empty");
+		return -EBADMSG;
+	}
+	return err;
+}
+
+int sp_yaml_parse(
+	struct sp_bytes text, const char *file, struct sp_check *check, struct sp_tree *ret)
+{
+	struct reader *r;
+	int err;
+
+	if (text.n > TEXT_MAX) {
+		sp_check_add(check, (struct sp_at){file, 0, 0}, NULL, "the file is over %u bytes",
+			TEXT_MAX);
+		return -EBADMSG;
+	}
+	r = calloc(1, sizeof(*r));
+	if (!r)
+		return -ENOMEM;
+	r->check = check;
+	sp_arena_init(&r->tree.arena);
+	r->tree.file = sp_arena_str(&r->tree.arena, sp_bytes_cstr(file));
+	if (!r->tree.file || !yaml_parser_initialize(&r->yaml)) {
+		sp_tree_done(&r->tree);
+		free(r);
+		return -ENOMEM;
+	}
+	yaml_parser_set_encoding(&r->yaml, YAML_UTF8_ENCODING);
+	yaml_parser_set_input_string(&r->yaml, text.p, text.n);
+	err = read_all(r);
+	yaml_parser_delete(&r->yaml);
+	if (err)
+		sp_tree_done(&r->tree);
+	else
+		*ret = r->tree;
+	free(r);
+	return err;
+}

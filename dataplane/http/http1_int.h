@@ -1,0 +1,81 @@
+/// The inside of struct sp_http1, shared by the files of this room only.
+#pragma once
+
+#include "dataplane/http/http1.h"
+
+#include <llhttp.h>
+
+/// What may stand between a chunk's size and its line end.
+#define SP_CHUNK_EXT_MAX 256u
+/// Trailer lines of an answer, all of them; requests may have none.
+#define SP_CHUNK_TRAILER_MAX 4096u
+/// Framing a gathered body may carry beyond as many bytes as the body itself has.
+#define SP_CHUNK_FRAMING_MAX 16384u
+
+/// A decoder of the chunked coding (RFC 9112 section 7.1) that accepts a subset of what llhttp does.
+struct sp_chunk {
+	uint8_t state;
+	uint8_t digits;
+	uint8_t part;  ///< 1 = the name or value of an extension has begun
+	bool trailers; ///< allowed, and dropped
+	uint32_t line; ///< bytes of extensions, or of the trailer section
+	uint32_t name_n;
+	uint8_t name[20]; ///< of a trailer, as much as is needed to know it
+	uint64_t left; ///< of the chunk's data
+	uint64_t total, max_total;
+	uint64_t framing, max_framing; ///< framing may exceed `total` by max_framing
+};
+void sp_chunk_init(struct sp_chunk *c, bool trailers, uint64_t max_total, uint64_t max_framing);
+
+enum sp_chunk_step { SP_CHUNK_MORE, SP_CHUNK_DATA, SP_CHUNK_END, SP_CHUNK_BAD };
+/// Read on at `*pos`. DATA: `*ret` is a run of body bytes, call again. BAD: `*err` is set.
+enum sp_chunk_step sp_chunk_next(struct sp_chunk *c, const uint8_t *buf, size_t len, size_t *pos,
+	struct sp_bytes *ret, struct sp_http_error *err);
+
+/// Accept, most specific range first; 0 = json, 1 = event stream.
+struct sp_accept {
+	uint8_t rank[2];
+	bool yes[2];
+};
+void sp_accept_add(struct sp_accept *a, struct sp_bytes value);
+/// Members of a comma-separated list equal to `token`, ASCII case-insensitively.
+bool sp_field_has_token(struct sp_bytes list, struct sp_bytes token);
+bool sp_field_host_ok(struct sp_bytes host);
+
+enum sp_body_kind { SP_BODY_NONE, SP_BODY_LENGTH, SP_BODY_CHUNKED, SP_BODY_EOF };
+
+struct sp_http1 {
+	llhttp_t ll;
+	const uint8_t *base; ///< the caller's buffer, during a call
+	struct sp_http_head head;
+	struct sp_http_limits limits;
+	struct sp_http_error error;
+	enum sp_http1_state state;
+	bool is_response, is_head_answer;
+
+	bool line_start, head_end; ///< the line scan: at the first byte of a line; at the end
+	bool target_seen;
+	uint32_t scan; ///< bytes the line scan has passed
+	uint32_t fed;  ///< bytes llhttp has seen
+	uint32_t headers;
+	struct sp_http_span target, field, value;
+	struct sp_accept accept;
+
+	enum sp_body_kind body_kind;
+	struct sp_chunk chunk;
+	size_t at;          ///< gathering: offset of the next byte of body framing
+	uint64_t body_len;  ///< gathered, or passed on
+	size_t used;        ///< at DONE, gathering
+};
+
+enum sp_scan { SP_SCAN_MORE, SP_SCAN_END, SP_SCAN_BAD };
+/// Judge line ends, folding and control bytes up to `len`; p->scan is how far llhttp may read.
+/// BAD: p->error is set but llhttp's verdict on the bytes before p->scan comes first.
+enum sp_scan sp_http1_scan(struct sp_http1 *p, const uint8_t *buf, size_t len);
+/// Read the head on: p->state becomes BODY, ERROR or stays HEAD.
+void sp_http1_read_head(struct sp_http1 *p, const uint8_t *buf, size_t len);
+static inline void sp_http1_fail(struct sp_http1 *p, uint16_t status, const char *what)
+{
+	p->error = (struct sp_http_error){status, what};
+	p->state = SP_HTTP1_ERROR;
+}

@@ -1,0 +1,241 @@
+#include "dataplane/identity/claims.h"
+
+#include "common/base64.h"
+#include "common/clock.h"
+#include "common/banned.h"
+
+enum { LEEWAY_MAX_S = 60 };
+#define SECONDS_MAX (INT64_MAX / (int64_t)SP_NS_PER_SEC) // their nanoseconds fit in 63 bits
+
+/// A string claim that ends as a C string: 1..cap-1 visible ASCII characters.
+/// 0, -ENOENT absent, -EINVAL anything else.
+static int visible_claim(const struct sp_json *j, struct sp_bytes name, char *buf, size_t cap)
+{
+	uint32_t t = sp_json_get(j, 0, name);
+	struct sp_bytes s;
+
+	if (t == SP_JSON_NONE)
+		return -ENOENT;
+	if (sp_json_str(j, t, (uint8_t *)buf, cap - 1, &s) < 0 || s.n == 0 || s.n > cap - 1)
+		return -EINVAL;
+	for (size_t i = 0; i < s.n; i++)
+		if (s.p[i] <= 0x20 || s.p[i] >= 0x7f)
+			return -EINVAL;
+	memmove(buf, s.p, s.n);
+	buf[s.n] = 0;
+	return 0;
+}
+
+/// A NumericDate that is a whole number of seconds: 0, -ENOENT absent, -EINVAL anything else.
+static int time_claim(const struct sp_json *j, struct sp_bytes name, uint64_t *ret_ns)
+{
+	uint32_t t = sp_json_get(j, 0, name);
+	int64_t seconds;
+
+	if (t == SP_JSON_NONE)
+		return -ENOENT;
+	if (sp_json_i64(j, t, &seconds) < 0 || seconds < 0 || seconds > SECONDS_MAX)
+		return -EINVAL;
+	*ret_ns = (uint64_t)seconds * SP_NS_PER_SEC;
+	return 0;
+}
+
+static int check_times(
+	const struct sp_claims_ask *ask, const struct sp_json *j, struct sp_principal *ret)
+{
+	const struct sp_snap_issuer *issuer = ask->issuer;
+	uint64_t leeway = sp_min(issuer->leeway_ns, LEEWAY_MAX_S * SP_NS_PER_SEC);
+	uint64_t exp, nbf = 0, iat = 0;
+	int has_nbf = time_claim(j, SP_LIT("nbf"), &nbf),
+	    has_iat = time_claim(j, SP_LIT("iat"), &iat);
+
+	if (time_claim(j, SP_LIT("exp"), &exp) < 0 || has_nbf == -EINVAL || has_iat == -EINVAL)
+		return SP_REASON_TOKEN_CLAIMS;
+	if (nbf > exp || iat > exp)
+		return SP_REASON_TOKEN_CLAIMS;
+	if (ask->wall_ns >= exp + leeway)
+		return SP_REASON_TOKEN_EXPIRED;
+	if (nbf > ask->wall_ns + leeway || iat > ask->wall_ns + leeway)
+		return SP_REASON_TOKEN_NOT_YET;
+	if (has_iat < 0)
+		iat = sp_min(ask->wall_ns, exp);
+	if (exp - iat > issuer->max_lifetime_ns)
+		return SP_REASON_TOKEN_CLAIMS;
+	ret->expires_ns = sp_min(exp, issuer->keys_valid_until_ns);
+	return 0;
+}
+
+static bool ours(const struct sp_claims_ask *ask, const struct sp_json *j, uint32_t t)
+{
+	const struct sp_snap *s = ask->snap;
+
+	if (ask->resource.n && sp_json_str_eq(j, t, ask->resource))
+		return true;
+	for (uint32_t i = 0; i < ask->issuer->audiences.n; i++) {
+		struct sp_bytes aud =
+			sp_snap_str(s, *SP_SNAP_GET(s, ask->issuer->audiences, sp_snap_str, i));
+
+		if (aud.n && sp_json_str_eq(j, t, aud))
+			return true;
+	}
+	return false;
+}
+
+/// A token for several audiences must say which client it was given to (client_id or azp).
+static int check_audience(const struct sp_claims_ask *ask, const struct sp_json *j, bool has_client)
+{
+	uint32_t t = sp_json_get(j, 0, SP_LIT("aud"));
+	bool found = false;
+
+	if (sp_json_type(j, t) == SP_JSON_STRING)
+		return ours(ask, j, t) ? 0 : SP_REASON_TOKEN_AUDIENCE;
+	if (sp_json_type(j, t) != SP_JSON_ARRAY)
+		return SP_REASON_TOKEN_AUDIENCE;
+	for (uint32_t i = sp_json_first(j, t), k = 0; k < j->tok[t].count;
+		k++, i = j->tok[i].next) {
+		if (sp_json_type(j, i) != SP_JSON_STRING)
+			return SP_REASON_TOKEN_AUDIENCE;
+		found |= ours(ask, j, i);
+	}
+	if (j->tok[t].count > 1 && !has_client)
+		return SP_REASON_TOKEN_AUDIENCE;
+	return found ? 0 : SP_REASON_TOKEN_AUDIENCE;
+}
+
+/// scope-token of RFC 6749 section 3.3, single spaces between.
+static bool scopes_sane(const char *s)
+{
+	bool start = true;
+
+	for (; *s; s++) {
+		uint8_t c = (uint8_t)*s;
+
+		if (c == ' ' ? start : (c < 0x21 || c > 0x7e || c == '"' || c == '\\'))
+			return false;
+		start = c == ' ';
+	}
+	return !start;
+}
+
+static bool append_scope(const struct sp_json *j, uint32_t t, char *buf, size_t cap, size_t *len)
+{
+	struct sp_bytes s;
+	size_t at = *len;
+
+	if (at) {
+		if (at + 1 >= cap)
+			return false;
+		buf[at++] = ' ';
+	}
+	if (sp_json_str(j, t, (uint8_t *)buf + at, cap - 1 - at, &s) < 0 || s.n > cap - 1 - at ||
+		memchr(s.p, 0, s.n))
+		return false;
+	memmove(buf + at, s.p, s.n);
+	*len = at + s.n;
+	buf[*len] = 0;
+	return true;
+}
+
+/// `scope` (RFC 9068), else `scp`, which some providers write; a string, or a list of them.
+static int check_scopes(const struct sp_json *j, struct sp_principal *ret)
+{
+	uint32_t t = sp_json_get(j, 0, SP_LIT("scope"));
+	size_t len = 0;
+
+	ret->scopes[0] = 0;
+	if (t == SP_JSON_NONE)
+		t = sp_json_get(j, 0, SP_LIT("scp"));
+	if (t == SP_JSON_NONE)
+		return 0;
+	if (sp_json_type(j, t) == SP_JSON_ARRAY) {
+		for (uint32_t i = sp_json_first(j, t), k = 0; k < j->tok[t].count;
+			k++, i = j->tok[i].next)
+			if (!append_scope(j, i, ret->scopes, sizeof(ret->scopes), &len))
+				return SP_REASON_TOKEN_CLAIMS;
+	} else if (!append_scope(j, t, ret->scopes, sizeof(ret->scopes), &len)) {
+		return SP_REASON_TOKEN_CLAIMS;
+	}
+	return len == 0 || scopes_sane(ret->scopes) ? 0 : SP_REASON_TOKEN_CLAIMS;
+}
+
+/// A token bound to something the gateway cannot check is no bearer token: refused.
+static int check_binding(const struct sp_json *j, struct sp_principal *ret)
+{
+	uint32_t cnf = sp_json_get(j, 0, SP_LIT("cnf")), t;
+	uint8_t buf[43];
+	struct sp_bytes s;
+	size_t n;
+
+	ret->has_cnf = false;
+	if (cnf == SP_JSON_NONE)
+		return 0;
+	t = sp_json_get(j, cnf, SP_LIT("x5t#S256"));
+	if (t == SP_JSON_NONE || j->tok[cnf].count != 1 ||
+		sp_json_str(j, t, buf, sizeof(buf), &s) < 0 || s.n != sizeof(buf) ||
+		sp_base64url_decode(s, ret->cert_sha256, sizeof(ret->cert_sha256), &n) < 0 ||
+		n != 32)
+		return SP_REASON_TOKEN_CLAIMS;
+	ret->has_cnf = true;
+	return 0;
+}
+
+/// SHA-256 of the issuer, a zero byte, and the string claim: -ENOENT absent.
+static int hash_claim(const struct sp_claims_ask *ask, const struct sp_json *j,
+	struct sp_bytes name, uint8_t ret[32])
+{
+	struct sp_bytes parts[] = {
+		sp_snap_str(ask->snap, ask->issuer->iss), SP_LIT("\0"), SP_NOBYTES};
+	uint32_t t = sp_json_get(j, 0, name);
+
+	if (t == SP_JSON_NONE)
+		return -ENOENT;
+	if (sp_json_str(j, t, ask->scratch->text, sizeof(ask->scratch->text), &parts[2]) < 0 ||
+		parts[2].n == 0)
+		return -EINVAL;
+	return sp_digests_sha256(ask->digests, parts, SP_ARRAY_LEN(parts), ret);
+}
+
+static int hash_identity(
+	const struct sp_claims_ask *ask, const struct sp_json *j, struct sp_principal *ret)
+{
+	struct sp_bytes parts[] = {sp_snap_str(ask->snap, ask->issuer->iss), SP_LIT("\0"),
+		sp_bytes_cstr(ret->agent), SP_LIT("\0"), SP_NOBYTES};
+	uint32_t sub = sp_json_get(j, 0, SP_LIT("sub"));
+	int err = hash_claim(ask, j, SP_LIT("jti"), ret->token_sha256);
+
+	if (err == -ENOENT)
+		err = sp_digests_sha256(ask->digests, &ask->token, 1, ret->token_sha256);
+	if (err < 0)
+		return SP_REASON_TOKEN_CLAIMS;
+	err = hash_claim(ask, j, SP_LIT("sub"), ret->subject_sha256);
+	if (err == -ENOENT)
+		err = sp_digests_sha256(ask->digests, parts, 2, ret->subject_sha256);
+	else if (err == 0)
+		err = sp_json_str(
+			j, sub, ask->scratch->text, sizeof(ask->scratch->text), &parts[4]);
+	if (err < 0 || sp_digests_sha256(ask->digests, parts, SP_ARRAY_LEN(parts), ret->id) < 0)
+		return SP_REASON_TOKEN_CLAIMS;
+	return 0;
+}
+
+int sp_claims_check(
+	const struct sp_claims_ask *ask, const struct sp_json *j, struct sp_principal *ret)
+{
+	struct sp_bytes agent_claim = sp_snap_str(ask->snap, ask->issuer->agent_claim);
+	int client, r = check_times(ask, j, ret);
+
+	*ret->client_id = 0;
+	client = visible_claim(j, SP_LIT("client_id"), ret->client_id, sizeof(ret->client_id));
+	if (client == -ENOENT)
+		client = visible_claim(j, SP_LIT("azp"), ret->client_id, sizeof(ret->client_id));
+	if (r == 0)
+		r = check_audience(ask, j, client == 0);
+	if (r)
+		return r;
+	if (client == -EINVAL || visible_claim(j, agent_claim, ret->agent, sizeof(ret->agent)) < 0)
+		return SP_REASON_TOKEN_CLAIMS;
+	r = check_scopes(j, ret);
+	if (r == 0)
+		r = check_binding(j, ret);
+	return r ? r : hash_identity(ask, j, ret);
+}

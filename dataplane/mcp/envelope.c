@@ -1,0 +1,265 @@
+#include "dataplane/mcp/envelope.h"
+
+#include "common/banned.h"
+
+#define ID_MAX 256u
+#define ID_INT_MAX (1ll << 53)
+
+static const struct {
+	struct sp_bytes text, name;
+	unsigned flags;
+} methods[SP_METHOD__COUNT] = {
+	[SP_METHOD_OTHER] = {{(const uint8_t *)"", 0}, {(const uint8_t *)"", 0}, 0},
+#define X(sym, t, n, f) [SP_METHOD_##sym] = {SP_LIT(t), SP_LIT(n), f},
+	SP_METHODS(X)
+#undef X
+};
+
+const char *sp_method_name(enum sp_method m)
+{
+	return m < SP_METHOD__COUNT ? (const char *)methods[m].text.p : "";
+}
+
+unsigned sp_method_flags(enum sp_method m)
+{
+	return m < SP_METHOD__COUNT ? methods[m].flags : 0;
+}
+
+/// Everything one pass over the interesting objects finds: token of each member or NONE.
+struct reading {
+	struct sp_envelope e;
+	uint32_t jsonrpc, method;
+	uint32_t name, uri;
+	uint32_t token; ///< params.progressToken
+	uint32_t code, message;
+};
+
+struct member {
+	struct sp_bytes key;
+	size_t at; ///< of a uint32_t in struct reading
+};
+#define MEMBER(text, field)                                                                        \
+	{                                                                                          \
+		SP_LIT(text), offsetof(struct reading, field)                                      \
+	}
+
+static const struct member message_members[] = {
+	MEMBER("jsonrpc", jsonrpc),
+	MEMBER("id", e.id),
+	MEMBER("method", method),
+	MEMBER("params", e.params),
+	MEMBER("result", e.result),
+	MEMBER("error", e.error),
+};
+static const struct member params_members[] = {
+	MEMBER("_meta", e.meta),
+	MEMBER("name", name),
+	MEMBER("uri", uri),
+	MEMBER("arguments", e.arguments),
+	MEMBER("cursor", e.cursor),
+	MEMBER("requestId", e.request_id),
+	MEMBER("progressToken", token),
+};
+static const struct member meta_members[] = {
+	MEMBER("progressToken", e.progress_token),
+	MEMBER("traceparent", e.traceparent),
+	MEMBER("io.modelcontextprotocol/protocolVersion", e.meta_version),
+	MEMBER("io.modelcontextprotocol/clientCapabilities", e.meta_capabilities),
+};
+static const struct member result_members[] = {
+	MEMBER("_meta", e.meta),
+};
+static const struct member error_members[] = {
+	MEMBER("code", code),
+	MEMBER("message", message),
+};
+
+/// Note the members of object `obj` that the table names. Keys are unique: the scan saw to it.
+static inline void find(
+	struct reading *r, const struct sp_json *j, uint32_t obj, const struct member *m, size_t n)
+{
+	uint32_t end = j->tok[obj].next;
+
+	for (uint32_t k = obj + 1; k < end; k = j->tok[k + 1].next)
+		for (size_t i = 0; i < n; i++)
+			if ((j->tok[k].escaped || j->tok[k].len == m[i].key.n) &&
+				sp_json_str_eq(j, k, m[i].key)) {
+				uint32_t value = k + 1;
+
+				memcpy((char *)r + m[i].at, &value, sizeof(value));
+				break;
+			}
+}
+#define FIND(r, j, obj, table) find(r, j, obj, table, SP_ARRAY_LEN(table))
+
+/// A request id or progress token: a string of 1..256 bytes as written, or a plain integer within
+/// +-2^53.
+static bool id_ok(const struct sp_json *j, uint32_t t)
+{
+	struct sp_bytes s = sp_json_span(j, t);
+	int64_t v;
+
+	if (j->tok[t].type == SP_JSON_STRING)
+		return s.n >= 1 && s.n <= ID_MAX;
+	if (sp_json_i64(j, t, &v) != 0 || (v == 0 && s.n > 1))
+		return false;
+	return v >= -ID_INT_MAX && v <= ID_INT_MAX;
+}
+
+static enum sp_method find_method(const struct sp_json *j, uint32_t t)
+{
+	for (unsigned m = 1; m < SP_METHOD__COUNT; m++)
+		if (sp_json_str_eq(j, t, methods[m].text))
+			return (enum sp_method)m;
+	return SP_METHOD_OTHER;
+}
+
+/// A member that is absent, or of the type it must have. One of a method that is not ours is not
+/// judged, only left out.
+static bool settle(const struct sp_json *j, uint32_t *t, enum sp_json_type type, bool known)
+{
+	if (*t == SP_JSON_NONE || j->tok[*t].type == type)
+		return true;
+	*t = SP_JSON_NONE;
+	return !known;
+}
+
+static bool settle_id(const struct sp_json *j, uint32_t *t, bool known)
+{
+	if (*t == SP_JSON_NONE || id_ok(j, *t))
+		return true;
+	*t = SP_JSON_NONE;
+	return !known;
+}
+
+static int read_meta(struct reading *r, const struct sp_json *j, bool known)
+{
+	struct sp_envelope *e = &r->e;
+
+	if (e->meta == SP_JSON_NONE)
+		return 0;
+	if (j->tok[e->meta].type != SP_JSON_OBJECT) {
+		e->meta = SP_JSON_NONE;
+		return SP_REASON_PARAMS_INVALID;
+	}
+	FIND(r, j, e->meta, meta_members);
+	if (!settle_id(j, &e->progress_token, known) ||
+		!settle(j, &e->traceparent, SP_JSON_STRING, known) ||
+		!settle(j, &e->meta_version, SP_JSON_STRING, true) ||
+		!settle(j, &e->meta_capabilities, SP_JSON_OBJECT, true))
+		return SP_REASON_PARAMS_INVALID;
+	return 0;
+}
+
+static int read_params(struct reading *r, const struct sp_json *j)
+{
+	struct sp_envelope *e = &r->e;
+	bool known = e->method != SP_METHOD_OTHER;
+	struct sp_bytes named = methods[e->method].name;
+	int why;
+
+	if (e->params == SP_JSON_NONE)
+		return 0;
+	if (j->tok[e->params].type != SP_JSON_OBJECT) {
+		e->params = SP_JSON_NONE;
+		return SP_REASON_PARAMS_INVALID;
+	}
+	FIND(r, j, e->params, params_members);
+	if (named.n)
+		e->name = sp_bytes_eq(named, SP_LIT("uri")) ? r->uri : r->name;
+	if (e->method != SP_METHOD_N_CANCELLED)
+		e->request_id = SP_JSON_NONE;
+	why = read_meta(r, j, known);
+	if (why)
+		return why;
+	if (e->method == SP_METHOD_N_PROGRESS)
+		e->progress_token = r->token;
+	if (!settle(j, &e->name, SP_JSON_STRING, known) ||
+		!settle(j, &e->arguments, SP_JSON_OBJECT, known) ||
+		!settle(j, &e->cursor, SP_JSON_STRING, known) ||
+		!settle_id(j, &e->request_id, known) || !settle_id(j, &e->progress_token, known))
+		return SP_REASON_PARAMS_INVALID;
+	return 0;
+}
+
+/// A method with an id is a request, without one a notification; ours must come as what they are.
+static int read_call(struct reading *r, const struct sp_json *j, bool has_id)
+{
+	struct sp_envelope *e = &r->e;
+	unsigned flags;
+
+	if (j->tok[r->method].type != SP_JSON_STRING || e->result != SP_JSON_NONE ||
+		e->error != SP_JSON_NONE || (has_id && e->id == SP_JSON_NONE))
+		return SP_REASON_ENVELOPE_INVALID;
+	e->kind = has_id ? SP_RPC_REQUEST : SP_RPC_NOTIFICATION;
+	e->method = find_method(j, r->method);
+	e->method_text = e->method ? methods[e->method].text : sp_json_span(j, r->method);
+	flags = methods[e->method].flags;
+	if (e->method && !(flags & SP_M_NOTE) != has_id)
+		return SP_REASON_ENVELOPE_INVALID;
+	return read_params(r, j);
+}
+
+static int read_answer(struct reading *r, const struct sp_json *j)
+{
+	struct sp_envelope *e = &r->e;
+	int64_t code;
+
+	if (e->params != SP_JSON_NONE || (e->result == SP_JSON_NONE) == (e->error == SP_JSON_NONE))
+		return SP_REASON_ENVELOPE_INVALID;
+	if (e->result != SP_JSON_NONE) {
+		e->kind = SP_RPC_RESULT;
+		if (j->tok[e->result].type != SP_JSON_OBJECT || e->id == SP_JSON_NONE)
+			return SP_REASON_ENVELOPE_INVALID;
+		FIND(r, j, e->result, result_members);
+		settle(j, &e->meta, SP_JSON_OBJECT, false);
+		return 0;
+	}
+	e->kind = SP_RPC_ERROR;
+	if (j->tok[e->error].type != SP_JSON_OBJECT)
+		return SP_REASON_ENVELOPE_INVALID;
+	FIND(r, j, e->error, error_members);
+	if (sp_json_i64(j, r->code, &code) != 0 || sp_json_type(j, r->message) != SP_JSON_STRING)
+		return SP_REASON_ENVELOPE_INVALID;
+	return 0;
+}
+
+static int read_message(struct reading *r, const struct sp_json *j)
+{
+	struct sp_envelope *e = &r->e;
+	uint32_t id;
+	int why;
+
+	if (sp_json_type(j, 0) == SP_JSON_ARRAY)
+		return SP_REASON_BATCH_REFUSED;
+	if (sp_json_type(j, 0) != SP_JSON_OBJECT)
+		return SP_REASON_ENVELOPE_INVALID;
+	FIND(r, j, 0, message_members);
+	id = e->id;
+	settle_id(j, &e->id, true);
+	if (!sp_json_str_eq(j, r->jsonrpc, SP_LIT("2.0")))
+		return SP_REASON_ENVELOPE_INVALID;
+	if (r->method != SP_JSON_NONE)
+		return read_call(r, j, id != SP_JSON_NONE);
+	why = read_answer(r, j);
+	if (why || e->id == id)
+		return why;
+	if (e->kind != SP_RPC_ERROR || sp_json_type(j, id) != SP_JSON_NULL)
+		return SP_REASON_ENVELOPE_INVALID;
+	e->id = id;
+	return 0;
+}
+
+int sp_envelope_read(const struct sp_json *j, struct sp_envelope *ret)
+{
+	struct reading r;
+	int why;
+
+	memset(&r, 0xff, sizeof(r)); /* SP_JSON_NONE in every token */
+	r.e.kind = (enum sp_rpc_kind)0;
+	r.e.method = SP_METHOD_OTHER;
+	r.e.method_text = SP_NOBYTES;
+	why = read_message(&r, j);
+	*ret = r.e;
+	return why;
+}

@@ -1,0 +1,59 @@
+/// What the files of this folder share. Private to dataplane/tls.
+#pragma once
+
+#include "dataplane/tls/tls.h"
+
+#include <openssl/ssl.h>
+
+#define TLS_SNI_MAX 128u
+
+struct sp_tls {
+	SSL *ssl;
+	struct sp_stream *out;
+	const uint8_t *in; ///< ciphertext not yet read
+	size_t in_n;
+	struct sp_tls_server *server; ///< a reference, or NULL
+	struct sp_tls_client *client; ///< a reference, or NULL
+	bool established, failed, no_block;
+	const char *error;
+	char sni[TLS_SNI_MAX];
+};
+
+struct sp_tls_server {
+	unsigned refs;
+	SSL_CTX *ctx[SP_CERTS_MAX];
+	uint32_t n, first; ///< `first` is the default
+	struct {
+		uint32_t n;
+		char name[SP_CERT_NAMES_MAX][128];
+	} names[SP_CERTS_MAX];
+	struct sp_ticket_key ticket[SP_TICKET_KEYS];
+	uint32_t tickets_n;
+	EVP_CIPHER *ticket_cipher;
+};
+
+struct sp_tls_client {
+	unsigned refs;
+	SSL_CTX *ctx;
+	SSL_SESSION *session; ///< the last ticket, for `session_name` only
+	char session_name[TLS_SNI_MAX];
+};
+
+// tls.c
+/// A connection over `ctx` whose records go to `out`. -ENOMEM.
+SP_MUST_CHECK int tls_open(SSL_CTX *ctx, struct sp_stream *out, struct sp_tls **ret);
+/// Versions, groups, ciphers and options of both sides. -EINVAL.
+SP_MUST_CHECK int tls_ctx_new(const SSL_METHOD *method, SSL_CTX **ret);
+
+// client.c
+void tls_client_established(struct sp_tls *t);
+
+// pem.c
+/// Leaf and chain, leaf first; the key must belong to the leaf. -EINVAL.
+SP_MUST_CHECK int tls_pem_identity(SSL_CTX *ctx, struct sp_bytes chain, struct sp_bytes key);
+/// Every certificate of a PEM bundle. -EINVAL when there is none or one is bad.
+SP_MUST_CHECK int tls_pem_store(struct sp_bytes pem, X509_STORE **ret);
+
+// tickets.c
+/// Issue and open session tickets under the server's keys; without keys there are no tickets.
+SP_MUST_CHECK int tls_tickets_use(SSL_CTX *ctx, struct sp_tls_server *s);

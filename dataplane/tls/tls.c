@@ -1,0 +1,259 @@
+/// One connection: OpenSSL between a fed span of ciphertext and the stream's transmit blocks.
+#include "dataplane/tls/private.h"
+
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include "common/banned.h"
+
+static int pipe_read(BIO *b, char *buf, int cap)
+{
+	struct sp_tls *t = BIO_get_data(b);
+	size_t n;
+
+	BIO_clear_retry_flags(b);
+	if (cap <= 0)
+		return 0;
+	n = sp_min(t->in_n, (size_t)cap);
+	if (!n) {
+		BIO_set_retry_read(b);
+		return -1;
+	}
+	memcpy(buf, t->in, n);
+	t->in += n;
+	t->in_n -= n;
+	return (int)n;
+}
+
+/// All or nothing would need a second pass: when blocks run out midway the connection is lost anyway.
+static int pipe_write(BIO *b, const char *buf, int len)
+{
+	struct sp_tls *t = BIO_get_data(b);
+	size_t left = len > 0 ? (size_t)len : 0;
+
+	BIO_clear_retry_flags(b);
+	while (left) {
+		size_t room;
+		uint8_t *to = sp_stream_reserve(t->out, 1, &room);
+
+		if (!to) {
+			t->no_block = true;
+			return -1;
+		}
+		room = sp_min(room, left);
+		memcpy(to, buf, room);
+		sp_stream_commit(t->out, room);
+		buf += room;
+		left -= room;
+	}
+	return len;
+}
+
+static long pipe_ctrl(BIO *b, int cmd, long num, void *ptr)
+{
+	(void)b;
+	(void)num;
+	(void)ptr;
+	return cmd == BIO_CTRL_FLUSH;
+}
+
+static const BIO_METHOD *pipe_method(void)
+{
+	static BIO_METHOD *m;
+
+	if (m)
+		return m;
+	m = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "sallyport");
+	if (m) {
+		BIO_meth_set_read(m, pipe_read);
+		BIO_meth_set_write(m, pipe_write);
+		BIO_meth_set_ctrl(m, pipe_ctrl);
+	}
+	return m;
+}
+
+int tls_ctx_new(const SSL_METHOD *method, SSL_CTX **ret)
+{
+	static const char tls13[] =
+		"TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
+	static const char tls12[] =
+		"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
+		"ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
+		"ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
+	SSL_CTX *ctx;
+
+	if (OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) != 1)
+		return -ENOMEM;
+	ctx = SSL_CTX_new(method);
+	if (!ctx)
+		return -ENOMEM;
+	if (SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) != 1 ||
+		SSL_CTX_set_ciphersuites(ctx, tls13) != 1 ||
+		SSL_CTX_set_cipher_list(ctx, tls12) != 1 ||
+		SSL_CTX_set1_groups_list(ctx, "X25519:P-256") != 1) {
+		SSL_CTX_free(ctx);
+		return -EINVAL;
+	}
+	SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
+					 SSL_OP_CIPHER_SERVER_PREFERENCE);
+	// Idle connections keep no record buffers.
+	SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
+	SSL_CTX_set_read_ahead(ctx, 1);
+	*ret = ctx;
+	return 0;
+}
+
+int tls_open(SSL_CTX *ctx, struct sp_stream *out, struct sp_tls **ret)
+{
+	struct sp_tls *t = calloc(1, sizeof(*t));
+	BIO *b = pipe_method() ? BIO_new(pipe_method()) : NULL;
+
+	if (t)
+		t->ssl = SSL_new(ctx);
+	if (!t || !b || !t->ssl) {
+		BIO_free(b);
+		sp_tls_free(t);
+		return -ENOMEM;
+	}
+	t->out = out;
+	BIO_set_data(b, t);
+	BIO_set_init(b, 1);
+	SSL_set_bio(t->ssl, b, b);
+	SSL_set_app_data(t->ssl, t);
+	*ret = t;
+	return 0;
+}
+
+struct sp_tls *sp_tls_free(struct sp_tls *t)
+{
+	if (!t)
+		return NULL;
+	// OpenSSL takes a connection freed without a close-notify for a bad one and forgets its session.
+	if (t->established && !t->failed)
+		SSL_set_shutdown(t->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+	SSL_free(t->ssl);
+	sp_tls_server_free(t->server);
+	sp_tls_client_free(t->client);
+	free(t);
+	return NULL;
+}
+
+void sp_tls_feed(struct sp_tls *t, const uint8_t *data, size_t n)
+{
+	SP_BUG_IF(t->in_n);
+	t->in = data;
+	t->in_n = n;
+}
+
+/// What a call of OpenSSL's that returned `r` <= 0 means.
+static int outcome(struct sp_tls *t, int r)
+{
+	int why;
+
+	if (t->no_block) {
+		t->failed = true;
+		t->error = "no transmit blocks";
+		ERR_clear_error();
+		return -ENOBUFS;
+	}
+	why = SSL_get_error(t->ssl, r);
+	if (why == SSL_ERROR_WANT_READ)
+		return -EAGAIN;
+	t->failed = true;
+	if (why == SSL_ERROR_ZERO_RETURN) {
+		t->error = "closed";
+		return -EPIPE;
+	}
+	t->error = ERR_reason_error_string(ERR_peek_error());
+	if (!t->error)
+		t->error = "protocol error";
+	ERR_clear_error();
+	return -EPROTO;
+}
+
+/// SSL_get_error() reads the thread's error queue, which others may have left filled.
+static void forget_errors(void)
+{
+	if (sp_unlikely(ERR_peek_error()))
+		ERR_clear_error();
+}
+
+static int shake_hands(struct sp_tls *t)
+{
+	int r = SSL_do_handshake(t->ssl);
+
+	if (r != 1 || t->no_block)
+		return outcome(t, r);
+	t->established = true;
+	if (t->client)
+		tls_client_established(t);
+	return 0;
+}
+
+int sp_tls_read(struct sp_tls *t, uint8_t *buf, size_t cap, size_t *ret)
+{
+	size_t n = 0;
+	int r;
+
+	if (t->failed)
+		return t->no_block ? -ENOBUFS : -EPROTO;
+	forget_errors();
+	if (!t->established)
+		SP_TRY(shake_hands(t));
+	r = SSL_read_ex(t->ssl, buf, cap, &n);
+	if (r != 1 || t->no_block)
+		return outcome(t, r);
+	*ret = n;
+	return 0;
+}
+
+int sp_tls_write(struct sp_tls *t, const uint8_t *p, size_t n)
+{
+	size_t done;
+	int r;
+
+	if (t->failed && t->no_block)
+		return -ENOBUFS;
+	if (!t->established || t->failed)
+		return -EPROTO;
+	if (!n)
+		return 0;
+	forget_errors();
+	r = SSL_write_ex(t->ssl, p, n, &done);
+	if (r == 1)
+		return 0;
+	r = outcome(t, r);
+	t->failed = true;
+	return r == -ENOBUFS ? r : -EPROTO;
+}
+
+void sp_tls_shutdown(struct sp_tls *t)
+{
+	if (!t->established || t->no_block || (SSL_get_shutdown(t->ssl) & SSL_SENT_SHUTDOWN))
+		return;
+	(void)SSL_shutdown(t->ssl);
+	ERR_clear_error();
+}
+
+bool sp_tls_established(const struct sp_tls *t)
+{
+	return t->established;
+}
+
+void sp_tls_info(const struct sp_tls *t, struct sp_tls_info *ret)
+{
+	struct sp_tls_info i = {
+		.version = (uint16_t)SSL_version(t->ssl),
+		.resumed = SSL_session_reused(t->ssl) == 1,
+	};
+	const X509 *cert = t->server ? SSL_get0_peer_certificate(t->ssl) : NULL;
+
+	memcpy(i.sni, t->sni, sizeof(i.sni));
+	if (cert && X509_digest(cert, EVP_sha256(), i.client_cert_sha256, NULL) == 1)
+		i.has_client_cert = true;
+	*ret = i;
+}
+
+const char *sp_tls_error(const struct sp_tls *t)
+{
+	return t->error;
+}

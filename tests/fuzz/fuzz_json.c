@@ -1,0 +1,98 @@
+/// The twins agree on everything, and what they accept jansson reads as the same value. Jansson
+/// differs in range only: it refuses NUL in keys, integers over 64 bits, reals over a double, depth
+/// over 2048.
+#include "tests/support/json_both.h"
+
+#include <jansson.h>
+#include "common/banned.h"
+
+#define DEPTH 128u
+#define CAP 8192u
+
+static bool same_value(const struct sp_json *j, uint32_t t, const json_t *v);
+
+static bool same_object(const struct sp_json *j, uint32_t t, const json_t *v)
+{
+	static uint8_t key[1 << 16];
+
+	if (!json_is_object(v) || json_object_size(v) != j->tok[t].count)
+		return false;
+	for (uint32_t k = t + 1; k < j->tok[t].next; k = j->tok[k + 1].next) {
+		struct sp_bytes s;
+		const json_t *member;
+
+		if (sp_json_str(j, k, key, sizeof(key) - 1, &s))
+			return true;
+		memmove(key, s.p, s.n);
+		key[s.n] = 0;
+		member = json_object_get(v, (const char *)key);
+		if (!member || !same_value(j, k + 1, member))
+			return false;
+	}
+	return true;
+}
+
+static bool same_array(const struct sp_json *j, uint32_t t, const json_t *v)
+{
+	size_t i = 0;
+
+	if (!json_is_array(v) || json_array_size(v) != j->tok[t].count)
+		return false;
+	for (uint32_t e = t + 1; e < j->tok[t].next; e = j->tok[e].next)
+		if (!same_value(j, e, json_array_get(v, i++)))
+			return false;
+	return true;
+}
+
+static bool same_value(const struct sp_json *j, uint32_t t, const json_t *v)
+{
+	int64_t n;
+
+	switch (sp_json_type(j, t)) {
+	case SP_JSON_NULL:
+		return json_is_null(v);
+	case SP_JSON_TRUE:
+		return json_is_true(v);
+	case SP_JSON_FALSE:
+		return json_is_false(v);
+	case SP_JSON_STRING:
+		return json_is_string(v) &&
+		       sp_json_str_eq(j, t, sp_bytes(json_string_value(v), json_string_length(v)));
+	case SP_JSON_NUMBER:
+		if (sp_json_i64(j, t, &n))
+			return json_is_real(v);
+		return json_is_integer(v) && json_integer_value(v) == n;
+	case SP_JSON_ARRAY:
+		return same_array(j, t, v);
+	case SP_JSON_OBJECT:
+		return same_object(j, t, v);
+	}
+	return false;
+}
+
+static bool out_of_range(const json_error_t *e)
+{
+	enum json_error_code code = json_error_code(e);
+
+	return code == json_error_numeric_overflow || code == json_error_null_byte_in_key ||
+	       code == json_error_stack_overflow;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct json_both b = json_both(sp_bytes(data, size), DEPTH, CAP);
+	json_error_t e;
+	json_t *v = json_loadb((const char *)data, size,
+		JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &e);
+
+	if (!b.err) {
+		json_both_check_index(&b.j);
+		SP_BUG_IF(!v && !out_of_range(&e));
+		SP_BUG_IF(v && !same_value(&b.j, 0, v));
+	} else {
+		SP_BUG_IF(v && b.err != -E2BIG && !memchr(data, 0, size));
+	}
+	json_decref(v);
+	json_both_done(&b);
+	return 0;
+}

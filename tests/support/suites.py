@@ -1,0 +1,329 @@
+#!/usr/bin/env python3
+"""Runs the suites of tools/test and adds up their counts. See tools/test for the usage."""
+import argparse
+import concurrent.futures
+import glob
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BUILD = os.path.join(ROOT, "build")
+FUZZ_SECONDS = 5
+SANITIZER_ENV = {
+    "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:detect_stack_use_after_return=1",
+    "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
+    "LSAN_OPTIONS": "report_objects=1",
+}
+# Build folders: compiler and options of each. The sanitizer build carries the fuzzers too.
+VARIANTS = {
+    "release": ("gcc", []),
+    "clang": ("clang", []),
+    "asan": ("clang", ["-Db_sanitize=address,undefined", "-Db_lundef=false", "-Dhot_checks=true",
+                       "-Dbuildtype=debugoptimized", "-Dfuzz=true",
+                       "-Dc_args=-fsanitize=fuzzer-no-link"]),
+    "coverage": ("gcc", ["-Db_coverage=true", "-Dbuildtype=debug"]),
+}
+
+
+class Counts:
+    """What a suite hands back: three numbers that add up."""
+
+    def __init__(self, passed=0, failed=0, skipped=0):
+        self.passed, self.failed, self.skipped = passed, failed, skipped
+
+    def add(self, other):
+        self.passed += other.passed
+        self.failed += other.failed
+        self.skipped += other.skipped
+        return self
+
+    def __str__(self):
+        return f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped"
+
+
+def one(ok):
+    return Counts(1, 0) if ok else Counts(0, 1)
+
+
+def run(cmd, env=None, timeout=1800, cwd=ROOT):
+    """Status and joined output of a command; a timeout is a failure with what was written so far."""
+    try:
+        r = subprocess.run(cmd, cwd=cwd, env={**os.environ, **(env or {})}, stdout=subprocess.PIPE,
+                           stderr=subprocess.STDOUT, timeout=timeout, text=True, errors="replace")
+        return r.returncode, r.stdout
+    except subprocess.TimeoutExpired as e:
+        out = e.stdout or b""
+        return 124, (out if isinstance(out, str) else out.decode(errors="replace")) + "\ntimed out"
+
+
+def show(title, text, most=80):
+    """The end of a failed command's output."""
+    lines = text.rstrip().split("\n")
+    print(f"--- {title}" + (f" (last {most} of {len(lines)} lines)" if len(lines) > most else ""))
+    print("\n".join(lines[-most:]), flush=True)
+
+
+def build(variant, jobs):
+    """Configure when needed and compile one variant. True when it built."""
+    compiler, options = VARIANTS[variant]
+    folder = os.path.join(BUILD, variant)
+    if not os.path.exists(os.path.join(folder, "build.ninja")):
+        shutil.rmtree(folder, ignore_errors=True)
+        status, out = run(["meson", "setup", folder, ROOT, *options], {"CC": compiler})
+        if status:
+            show(f"meson setup {variant}", out)
+            return False
+    status, out = run(["ninja", "-C", folder, f"-j{jobs}"])
+    if status:
+        show(f"build {variant}", "\n".join(l for l in out.split("\n") if not l.startswith("[")))
+    return status == 0
+
+
+def count_cmocka(text, ok):
+    """Cases of one cmocka program; a program that says nothing countable counts as one."""
+    got = {}
+    for word in ("PASSED", "FAILED", "SKIPPED"):
+        got[word] = sum(int(n) for n in re.findall(rf"\[\s+{word}\s+\] (\d+) test\(s\)", text))
+    if not any(got.values()):
+        return one(ok)
+    if not ok and not got["FAILED"]:
+        got["FAILED"] = 1
+    return Counts(got["PASSED"], got["FAILED"], got["SKIPPED"])
+
+
+def meson_tests(variant, suites, jobs, env=None):
+    folder = os.path.join(BUILD, variant)
+    args = [a for s in suites for a in ("--suite", s)]
+    status, out = run(["meson", "test", "-C", folder, "--no-rebuild", "--num-processes", str(jobs), *args],
+                      env)
+    log = os.path.join(folder, "meson-logs", "testlog.json")
+    counts = Counts()
+    try:
+        with open(log, encoding="utf-8") as f:
+            results = [json.loads(line) for line in f if line.strip()]
+    except (OSError, ValueError):
+        results = []
+    if not results:
+        show(f"meson test {variant}", out)
+        return one(False)
+    for r in results:
+        ok = r["result"] in ("OK", "EXPECTEDFAIL")
+        if r["result"] == "SKIP":
+            counts.add(Counts(0, 0, 1))
+            continue
+        text = (r.get("stdout") or "") + (r.get("stderr") or "")
+        counts.add(count_cmocka(text, ok))
+        if not ok:
+            show(f"{variant}: {r['name']}: {r['result']}", text)
+    if status and not counts.failed:
+        show(f"meson test {variant}", out)
+        counts.add(one(False))
+    return counts
+
+
+def suite_lint(ctx):
+    status, out = run(["tools/lint/lint"])
+    m = re.search(r"(\d+) passed, (\d+) failed, (\d+) skipped\s*$", out)
+    if status or not m:
+        show("lint", out)
+    return Counts(*map(int, m.groups())) if m else one(False)
+
+
+def suite_build(ctx):
+    counts = Counts()
+    for variant in ("release", "clang", "asan"):
+        counts.add(one(build(variant, ctx.jobs)))
+    return counts
+
+
+def suite_unit(ctx):
+    counts = Counts()
+    for variant in ("release", "clang"):
+        if not build(variant, ctx.jobs):
+            return counts.add(one(False))
+        counts.add(meson_tests(variant, ("unit", "fuzz"), ctx.jobs))
+    return counts
+
+
+def suite_unit_asan(ctx):
+    if not build("asan", ctx.jobs):
+        return one(False)
+    return meson_tests("asan", ("unit",), ctx.jobs, SANITIZER_ENV)
+
+
+def fuzz_one(program):
+    """A short run from the seeds; the grown corpus is thrown away, a finding is kept."""
+    name = os.path.basename(program)[len("fuzz-"):]
+    findings = os.path.join(BUILD, "findings")
+    os.makedirs(findings, exist_ok=True)
+    seeds = [d for d in glob.glob(os.path.join(ROOT, "tests/fuzz/seeds/*"))
+             if os.path.basename(d).replace("_", "-") == name.replace("_", "-")]
+    with tempfile.TemporaryDirectory() as corpus:
+        status, out = run([program, f"-max_total_time={FUZZ_SECONDS}", "-timeout=10", "-rss_limit_mb=2048",
+                           f"-artifact_prefix={findings}/{name}-", "-print_final_stats=1", corpus, *seeds],
+                          SANITIZER_ENV, timeout=FUZZ_SECONDS + 60)
+    if status or not seeds:
+        show(f"fuzz {name}" + ("" if seeds else ": no seeds"), out)
+    return one(status == 0 and bool(seeds))
+
+
+def suite_fuzz(ctx):
+    if not build("asan", ctx.jobs):
+        return one(False)
+    programs = sorted(p for p in glob.glob(os.path.join(BUILD, "asan/tests/fuzz-*"))
+                      if os.path.isfile(p) and os.access(p, os.X_OK))
+    counts = Counts()
+    with concurrent.futures.ThreadPoolExecutor(ctx.jobs) as pool:
+        for c in pool.map(fuzz_one, programs):
+            counts.add(c)
+    return counts
+
+
+def product_sources():
+    """Our C files that ship, as the compilation database of the clang build names them."""
+    with open(os.path.join(BUILD, "clang", "compile_commands.json"), encoding="utf-8") as f:
+        db = json.load(f)
+    files = {os.path.normpath(os.path.join(e["directory"], e["file"])) for e in db}
+    return sorted(f for f in files
+                  if f.startswith(ROOT + os.sep) and not f.startswith(os.path.join(ROOT, "tests") + os.sep))
+
+
+def static_cppcheck(ctx):
+    status, out = run(["cppcheck", "--enable=warning,performance,portability", "--inline-suppr", "--quiet",
+                       "--std=c11", "--error-exitcode=1", "--suppressions-list=tools/lint/cppcheck.txt",
+                       "--inconclusive", f"-j{ctx.jobs}", "-D_GNU_SOURCE", "-D__GNUC__=12",
+                       "-D__x86_64__", "-I.", "--template={file}:{line}: {id}: {message}",
+                       *[os.path.relpath(f, ROOT) for f in product_sources()]])
+    if status:
+        show("cppcheck", out)
+    return one(status == 0)
+
+
+def static_tidy(ctx):
+    files = product_sources()
+    ok = True
+    with concurrent.futures.ThreadPoolExecutor(ctx.jobs) as pool:
+        jobs = pool.map(lambda f: run(["clang-tidy", "-p", os.path.join(BUILD, "clang"), "--quiet", f]), files)
+        for f, (status, out) in zip(files, jobs):
+            if status:
+                ok = False
+                show(f"clang-tidy {os.path.relpath(f, ROOT)}", out, 40)
+    return one(ok)
+
+
+def static_scan(ctx):
+    folder = os.path.join(BUILD, "scan")
+    shutil.rmtree(folder, ignore_errors=True)
+    scan = ["scan-build", "--use-cc=clang", "--status-bugs", "-o", os.path.join(BUILD, "scan-report")]
+    status, out = run([*scan, "meson", "setup", folder, ROOT, "-Dbuildtype=plain"], {"CC": "clang"})
+    if status == 0:
+        status, out = run([*scan, "--exclude", os.path.join(ROOT, "tests"), "ninja", "-C", folder,
+                           f"-j{ctx.jobs}"])
+    if status:
+        show("scan-build", "\n".join(l for l in out.split("\n") if not l.startswith("[")))
+    shutil.rmtree(folder, ignore_errors=True)
+    return one(status == 0)
+
+
+def suite_static(ctx):
+    if not build("clang", ctx.jobs):
+        return one(False)
+    counts = Counts()
+    for step in (static_cppcheck, static_tidy, static_scan):
+        started = time.monotonic()
+        got = step(ctx)
+        print(f"    {step.__name__[7:]}: {got} ({time.monotonic() - started:.0f} s)", flush=True)
+        counts.add(got)
+    return counts
+
+
+def scenarios(folder, variant, ctx, env=None):
+    """Scenario files of one folder, run by the runner against one build."""
+    if not glob.glob(os.path.join(ROOT, folder, "*.py")):
+        return Counts()
+    if not build(variant, ctx.jobs):
+        return one(False)
+    cmd = [sys.executable, os.path.join(ROOT, "tests/support/runner.py"), "--build",
+           os.path.join(BUILD, variant), folder]
+    status, out = run(cmd, env, timeout=900)
+    m = re.search(r"(\d+) passed, (\d+) failed, (\d+) skipped\s*$", out)
+    if status or not m:
+        show(f"{folder} on {variant}", out, 200)
+    counts = Counts(*map(int, m.groups())) if m else one(False)
+    if status and not counts.failed:
+        counts.add(one(False))
+    return counts
+
+
+def suite_integration(ctx):
+    return scenarios("tests/integration", "release", ctx)
+
+
+def suite_integration_asan(ctx):
+    return scenarios("tests/integration", "asan", ctx, SANITIZER_ENV)
+
+
+def suite_faults(ctx):
+    return scenarios("tests/faults", "release", ctx)
+
+
+def suite_conformance(ctx):
+    return scenarios("tests/conformance", "release", ctx)
+
+
+SUITES = {
+    "lint": suite_lint,
+    "build": suite_build,
+    "unit": suite_unit,
+    "unit-asan": suite_unit_asan,
+    "fuzz": suite_fuzz,
+    "integration": suite_integration,
+    "integration-asan": suite_integration_asan,
+    "faults": suite_faults,
+    "conformance": suite_conformance,
+    "static": suite_static,
+}
+
+
+def coverage(ctx):
+    """Run what executes the project's code on an instrumented build, then report lines covered."""
+    import coverage_report
+    if not build("coverage", ctx.jobs):
+        return one(False)
+    for old in glob.glob(os.path.join(BUILD, "coverage", "**", "*.gcda"), recursive=True):
+        os.unlink(old)
+    counts = meson_tests("coverage", ("unit", "fuzz"), ctx.jobs)
+    for folder in ("tests/integration", "tests/faults", "tests/conformance"):
+        counts.add(scenarios(folder, "coverage", ctx))
+    coverage_report.report(ROOT, os.path.join(BUILD, "coverage"), ctx.jobs)
+    return counts
+
+
+def main():
+    p = argparse.ArgumentParser(prog="tools/test", description=__doc__)
+    p.add_argument("--coverage", action="store_true", help="run on an instrumented build and report")
+    p.add_argument("--jobs", type=int, default=os.cpu_count() or 2)
+    p.add_argument("suite", nargs="*", help=", ".join(SUITES))
+    ctx = p.parse_args()
+    for s in ctx.suite:
+        if s not in SUITES:
+            p.error(f"no suite '{s}'; there are {', '.join(SUITES)}")
+    total = Counts()
+    todo = {"coverage": coverage} if ctx.coverage else {s: SUITES[s] for s in ctx.suite or SUITES}
+    for name, suite in todo.items():
+        started = time.monotonic()
+        got = suite(ctx)
+        print(f"{name}: {got} ({time.monotonic() - started:.0f} s)", flush=True)
+        total.add(got)
+    print(total)
+    return 1 if total.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

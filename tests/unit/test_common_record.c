@@ -1,0 +1,217 @@
+#include "common/record.h"
+
+#include "common/mp.h"
+#include "common/reason.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+#include "common/banned.h"
+
+static int sample(uint8_t *buf, size_t cap)
+{
+	struct sp_record_writer w;
+	uint8_t call[16] = {1, 2, 3, [15] = 0xff};
+
+	sp_record_begin(&w, buf, cap);
+	sp_record_u(&w, SP_F_TYPE, SP_RECORD_DECISION);
+	sp_record_u(&w, SP_F_TIME, 1753500000123456789ull);
+	sp_record_u(&w, SP_F_WORKER, 200);
+	sp_record_u(&w, SP_F_EPOCH, 70000);
+	sp_record_b(&w, SP_F_CALL, sp_bytes(call, sizeof(call)));
+	sp_record_s(&w, SP_F_AGENT, SP_LIT("support-bot"));
+	sp_record_s(&w, SP_F_TOOL, SP_LIT("refund \"\xc3\xbc\"\n"));
+	sp_record_s(&w, SP_F_PEER, SP_LIT("a text of more than thirty-one bytes, so str8"));
+	sp_record_s(&w, SP_F_DECISION, SP_LIT("deny"));
+	sp_record_u(&w, SP_F_REASON, SP_REASON_TOOL_DENIED);
+	return sp_record_end(&w);
+}
+
+static void a_record_reads_back_as_it_was_written(void **state)
+{
+	uint8_t buf[SP_RECORD_MAX];
+	struct sp_record r;
+	int n = sample(buf, sizeof(buf));
+
+	(void)state;
+	assert_true(n > 0);
+	assert_int_equal(sp_record_read(sp_bytes(buf, (size_t)n), &r), 0);
+	assert_int_equal(r.u[SP_F_TYPE], SP_RECORD_DECISION);
+	assert_int_equal(r.u[SP_F_TIME], 1753500000123456789ull);
+	assert_int_equal(r.u[SP_F_WORKER], 200);
+	assert_int_equal(r.u[SP_F_EPOCH], 70000);
+	assert_int_equal(r.b[SP_F_CALL].n, 16);
+	assert_true(sp_bytes_eq(r.b[SP_F_AGENT], SP_LIT("support-bot")));
+	assert_int_equal(r.b[SP_F_PEER].n, 45);
+	assert_false(sp_record_has(&r, SP_F_SESSION));
+	assert_true(sp_record_has(&r, SP_F_DECISION));
+}
+
+static void json_names_types_reasons_and_times(void **state)
+{
+	uint8_t buf[SP_RECORD_MAX], text[4096];
+	struct sp_out out = sp_out_init(text, sizeof(text) - 1);
+	struct sp_record r;
+	int n = sample(buf, sizeof(buf));
+
+	(void)state;
+	assert_int_equal(sp_record_read(sp_bytes(buf, (size_t)n), &r), 0);
+	r.u[SP_F_SEQ] = 12;
+	r.present[SP_F_SEQ / 64] |= 1ull << SP_F_SEQ % 64;
+	assert_int_equal(sp_record_json(&r, &out), 0);
+	text[out.len] = 0;
+	assert_string_equal((char *)text,
+		"{\"type\":\"decision\",\"time\":\"2025-07-26T03:20:00.123456789Z\",\"worker\":200,"
+		"\"epoch\":70000,\"call\":\"010203000000000000000000000000ff\","
+		"\"agent\":\"support-bot\","
+		"\"peer\":\"a text of more than thirty-one bytes, so str8\","
+		"\"tool\":\"refund \\\"\xc3\xbc\\\"\\u000a\",\"decision\":\"deny\","
+		"\"reason\":\"tool_denied\",\"seq\":12}");
+	out = sp_out_init(text, 20);
+	assert_int_equal(sp_record_json(&r, &out), -ENOSPC);
+}
+
+static void every_truncation_and_every_trailing_byte_is_refused(void **state)
+{
+	uint8_t buf[SP_RECORD_MAX];
+	struct sp_record r;
+	int n = sample(buf, sizeof(buf));
+
+	(void)state;
+	for (int i = 0; i < n; i++) {
+		assert_int_equal(sp_record_read(sp_bytes(buf, (size_t)i), &r), -EBADMSG);
+		assert_false(sp_record_has(&r, SP_F_TYPE));
+	}
+	buf[n] = 0;
+	assert_int_equal(sp_record_read(sp_bytes(buf, (size_t)n + 1), &r), -EBADMSG);
+}
+
+static void changed_bytes_never_read_out_of_bounds(void **state)
+{
+	uint8_t buf[SP_RECORD_MAX];
+	struct sp_record r;
+	int n = sample(buf, sizeof(buf)), refused = 0;
+
+	(void)state;
+	for (int i = 0; i < n; i++)
+		for (int v = 0; v < 256; v++) {
+			uint8_t *copy = malloc((size_t)n);
+
+			memcpy(copy, buf, (size_t)n);
+			copy[i] = (uint8_t)v;
+			refused += sp_record_read(sp_bytes(copy, (size_t)n), &r) < 0;
+			for (unsigned f = 0; f < 128; f++)
+				if (sp_record_has(&r, f) && r.b[SP_F_TOOL].n)
+					assert_true(r.b[SP_F_TOOL].p < copy + n);
+			free(copy);
+			r.b[SP_F_TOOL].n = 0;
+		}
+	assert_true(refused > n * 100);
+}
+
+static void refused_as_tampered(const char *what, struct sp_bytes b)
+{
+	struct sp_record r;
+
+	if (sp_record_read(b, &r) != -EBADMSG)
+		fail_msg("accepted: %s", what);
+}
+
+static void wrong_kinds_duplicates_and_bad_text_are_refused(void **state)
+{
+	(void)state;
+	refused_as_tampered("text where a number belongs", SP_LIT("\x81\x01\xa1x"));
+	refused_as_tampered("number where text belongs", SP_LIT("\x81\x0a\x01"));
+	refused_as_tampered("bytes where text belongs", SP_LIT("\x81\x0a\xc4\x01x"));
+	refused_as_tampered("a field twice", SP_LIT("\x82\x01\x01\x01\x01"));
+	refused_as_tampered("an overlong character", SP_LIT("\x81\x0a\xa2\xc0\xaf"));
+	refused_as_tampered("a surrogate", SP_LIT("\x81\x0a\xa3\xed\xa0\x80"));
+	refused_as_tampered("a cut character", SP_LIT("\x81\x0a\xa2\xe2\x82"));
+	refused_as_tampered("a text key", SP_LIT("\x81\xa1k\x01"));
+	refused_as_tampered("an array", SP_LIT("\x91\x01"));
+	refused_as_tampered("a negative number", SP_LIT("\x81\x01\xff"));
+	refused_as_tampered("the never-used tag", SP_LIT("\x81\x7f\xc1"));
+	refused_as_tampered("a value nested too deep",
+		SP_LIT("\x81\x7f\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x01"));
+	refused_as_tampered("a length beyond the end", SP_LIT("\x81\x7f\xc6\xff\xff\xff\xff"));
+	refused_as_tampered("nothing", SP_NOBYTES);
+}
+
+static void unknown_keys_are_skipped_whatever_their_value(void **state)
+{
+	struct sp_record r;
+
+	(void)state;
+	assert_int_equal(
+		sp_record_read(SP_LIT("\x86\x7f\x93\x01\xc0\xcb\0\0\0\0\0\0\0\0\x7e\x81\xa1"
+				      "a\xd4\x05\x00\x7d\xc7\x01\x02x\xcd\x03\xe8\xc3\x7c\xdc\x00"
+				      "\x01\xff\x01\x05"),
+			&r),
+		0);
+	assert_int_equal(r.u[SP_F_TYPE], 5);
+}
+
+static void long_text_is_cut_on_a_character(void **state)
+{
+	uint8_t buf[SP_RECORD_MAX], text[600];
+	struct sp_record_writer w;
+	struct sp_record r;
+	int n;
+
+	(void)state;
+	memset(text, 'a', sizeof(text));
+	memcpy(text + 510, "\xe2\x82\xac", 3);
+	sp_record_begin(&w, buf, sizeof(buf));
+	sp_record_s(&w, SP_F_DETAIL, sp_bytes(text, sizeof(text)));
+	n = sp_record_end(&w);
+	assert_true(n > 0);
+	assert_int_equal(sp_record_read(sp_bytes(buf, (size_t)n), &r), 0);
+	assert_int_equal(r.b[SP_F_DETAIL].n, 510);
+}
+
+static void a_record_that_does_not_fit_says_so(void **state)
+{
+	uint8_t buf[SP_RECORD_MAX * 2], text[512] = {0};
+	struct sp_record_writer w;
+
+	(void)state;
+	for (size_t cap = 0; cap < 40; cap++)
+		assert_int_equal(sample(buf, cap), -ENOSPC);
+	sp_record_begin(&w, buf, sizeof(buf));
+	for (int i = 0; i < 9; i++)
+		sp_record_b(&w, SP_F_ARGS_DIGEST, sp_bytes(text, sizeof(text)));
+	assert_int_equal(sp_record_end(&w), -ENOSPC);
+}
+
+static void type_names_and_numbers_agree(void **state)
+{
+	unsigned type = 0;
+
+	(void)state;
+	for (unsigned i = SP_RECORD_DECISION; i <= SP_RECORD_LIFECYCLE; i++) {
+		assert_int_equal(
+			sp_record_type_parse(sp_bytes_cstr(sp_record_type_name(i)), &type), 0);
+		assert_int_equal(type, i);
+	}
+	assert_string_equal(sp_record_type_name(0), "unknown");
+	assert_string_equal(sp_record_type_name(99), "unknown");
+	assert_int_equal(sp_record_type_parse(SP_LIT("decisio"), &type), -ENOENT);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_record_reads_back_as_it_was_written),
+		cmocka_unit_test(json_names_types_reasons_and_times),
+		cmocka_unit_test(every_truncation_and_every_trailing_byte_is_refused),
+		cmocka_unit_test(changed_bytes_never_read_out_of_bounds),
+		cmocka_unit_test(wrong_kinds_duplicates_and_bad_text_are_refused),
+		cmocka_unit_test(unknown_keys_are_skipped_whatever_their_value),
+		cmocka_unit_test(long_text_is_cut_on_a_character),
+		cmocka_unit_test(a_record_that_does_not_fit_says_so),
+		cmocka_unit_test(type_names_and_numbers_agree),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
