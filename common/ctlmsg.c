@@ -147,9 +147,9 @@ static void answer_begin(
 	sp_cv_put_str(o, "data");
 }
 
-void sp_ctl_answer_begin(struct sp_cv_out *o, uint64_t id, bool more)
+void sp_ctl_answer_begin(struct sp_cv_out *o, uint64_t id, bool more, uint64_t code)
 {
-	answer_begin(o, id, more, SP_CTL_OK, "");
+	answer_begin(o, id, more, code, "");
 }
 
 int sp_ctl_answer_error(struct sp_cv_out *o, uint64_t id, uint64_t code, const char *error)

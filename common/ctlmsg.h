@@ -52,8 +52,9 @@ SP_MUST_CHECK int sp_ctl_answer_read(struct sp_bytes body, struct sp_ctl_answer 
 
 /// Begin a frame in an initialised writer: its args (a map) are put next, then sp_ctl_frame_end().
 void sp_ctl_request_begin(struct sp_cv_out *o, uint64_t id, struct sp_bytes command);
-/// Begin an answer that carries a result: put one value, then sp_ctl_frame_end().
-void sp_ctl_answer_begin(struct sp_cv_out *o, uint64_t id, bool more);
+/// Begin an answer that carries a result: put one value, then sp_ctl_frame_end(). `code` is
+/// SP_CTL_OK, or SP_CTL_REFUSED for a result that tells of something wrong.
+void sp_ctl_answer_begin(struct sp_cv_out *o, uint64_t id, bool more, uint64_t code);
 /// The whole frame of an answer without a result. `error` is any text; bytes no terminal should see
 /// are replaced.
 SP_MUST_CHECK int sp_ctl_answer_error(

@@ -1,0 +1,126 @@
+#include "tools/sallyctl/ask.h"
+#include "tools/sallyctl/help.h"
+#include "tools/sallyctl/show.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include "common/banned.h"
+
+#ifndef SP_VERSION
+#define SP_VERSION "unknown"
+#endif
+
+struct view {
+	const struct sp_line *line;
+	struct sp_show show;
+};
+
+static void print_error(const struct view *v, const struct sp_ctl_answer *a)
+{
+	if (v->line->json) {
+		uint8_t text[8192];
+		struct sp_out o = sp_out_init(text, sizeof(text));
+
+		sp_out_json_escaped(&o, a->error);
+		printf("{\"error\":\"%.*s\"}\n", (int)o.len, (const char *)text);
+	} else {
+		fprintf(stderr, "sallyctl: %.*s\n", SP_FMT(a->error));
+	}
+}
+
+static int print_answer(const struct sp_ctl_answer *a, void *user)
+{
+	struct view *v = user;
+
+	if (a->error.n)
+		print_error(v, a);
+	else if (v->line->json)
+		sp_show_json(a->data);
+	else
+		sp_show(&v->show, a->data);
+	return ferror(stdout);
+}
+
+/// A record has some forty members: those that fit a line, for people.
+static const char *columns_for(enum sp_ctl_command_id id)
+{
+	if (id == SP_CMD_AUDIT_QUERY || id == SP_CMD_AUDIT_TAIL)
+		return "seq time type agent tool decision outcome reason total_us";
+	return NULL;
+}
+
+static int help(const struct sp_line *l)
+{
+	const struct sp_ctl_command *c = l->command;
+	char words[64];
+
+	if (!l->help && l->argc > 0) {
+		snprintf(words, sizeof(words), l->argc > 1 ? "%s %s" : "%s", l->argv[0],
+			l->argc > 1 ? l->argv[1] : "");
+		c = sp_ctl_command_find(sp_bytes_cstr(words));
+		if (!c) {
+			fprintf(stderr, "sallyctl: there is no command '%s'\n", words);
+			return SP_CTL_USAGE;
+		}
+	} else if (!l->help) {
+		c = NULL;
+	}
+	if (c)
+		sp_help_command(c);
+	else
+		sp_help_all();
+	return SP_CTL_OK;
+}
+
+static int local(const struct sp_line *l)
+{
+	switch (l->command->id) {
+	case SP_CMD_MAN:
+		sp_help_man();
+		return SP_CTL_OK;
+	case SP_CMD_COMPLETION:
+		if (l->argc == 1 && strcmp(l->argv[0], "bash") == 0) {
+			sp_help_bash();
+			return SP_CTL_OK;
+		}
+		fputs("sallyctl: completion is for bash: 'sallyctl completion bash'\n", stderr);
+		return SP_CTL_USAGE;
+	default:
+		return help(l);
+	}
+}
+
+/// The gateway may be down: that is an answer, too.
+static int version(const struct sp_line *l, struct view *v)
+{
+	if (!l->json)
+		puts("sallyctl " SP_VERSION);
+	if (sp_ask(l, true, print_answer, v) == SP_CTL_NO_CONNECTION)
+		puts(l->json ? "{\"gateway\":null}" : "gateway not running");
+	return SP_CTL_OK;
+}
+
+int main(int argc, char **argv)
+{
+	struct sp_line line;
+	struct view v = {.line = &line};
+
+	signal(SIGPIPE, SIG_IGN);
+	if (sp_line_read(argc, argv, &line) < 0)
+		return SP_CTL_USAGE;
+	if (line.version)
+		return puts("sallyctl " SP_VERSION) < 0;
+	if (line.help || (line.command && line.command->id == SP_CMD_HELP))
+		return help(&line);
+	if (!line.command) {
+		sp_help_all();
+		return SP_CTL_USAGE;
+	}
+	if (line.command->server == SP_CTL_LOCAL)
+		return local(&line);
+	v.show.color = !line.no_color && isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
+	v.show.columns = columns_for(line.command->id);
+	if (line.command->id == SP_CMD_VERSION)
+		return version(&line, &v);
+	return (int)sp_ask(&line, false, print_answer, &v);
+}
