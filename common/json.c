@@ -53,6 +53,24 @@ bool sp_json_str_eq(const struct sp_json *j, uint32_t t, struct sp_bytes s)
 	return sp_json_reader_next(&r) < 0;
 }
 
+bool sp_json_same_str(const struct sp_json *a, uint32_t t, const struct sp_json *b, uint32_t u)
+{
+	struct sp_json_reader x, y;
+	int c, d;
+
+	if (sp_json_type(a, t) != SP_JSON_STRING || sp_json_type(b, u) != SP_JSON_STRING)
+		return false;
+	if (!a->tok[t].escaped)
+		return sp_json_str_eq(b, u, sp_json_span(a, t));
+	x = sp_json_reader(a->text.p, &a->tok[t]);
+	y = sp_json_reader(b->text.p, &b->tok[u]);
+	do {
+		c = sp_json_reader_next(&x);
+		d = sp_json_reader_next(&y);
+	} while (c == d && c >= 0);
+	return c == d;
+}
+
 int sp_json_str(const struct sp_json *j, uint32_t t, uint8_t *buf, size_t cap, struct sp_bytes *ret)
 {
 	struct sp_json_reader r;

@@ -67,6 +67,8 @@ static inline struct sp_bytes sp_json_span(const struct sp_json *j, uint32_t t)
 struct sp_bytes sp_json_raw(const struct sp_json *j, uint32_t t);
 /// String token equal to `s` after unescaping.
 bool sp_json_str_eq(const struct sp_json *j, uint32_t t, struct sp_bytes s);
+/// String tokens of two documents (or one), equal after unescaping.
+bool sp_json_same_str(const struct sp_json *a, uint32_t t, const struct sp_json *b, uint32_t u);
 /// String token unescaped to UTF-8: *ret borrows the text when nothing is escaped, else `buf`.
 /// -EINVAL no string, -ENOSPC over `cap`.
 SP_MUST_CHECK int sp_json_str(const struct sp_json *j, uint32_t t, uint8_t *buf, size_t cap,

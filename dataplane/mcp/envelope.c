@@ -25,6 +25,11 @@ unsigned sp_method_flags(enum sp_method m)
 	return m < SP_METHOD__COUNT ? methods[m].flags : 0;
 }
 
+bool sp_method_named(enum sp_method m)
+{
+	return m < SP_METHOD__COUNT && methods[m].name.n;
+}
+
 /// Everything one pass over the interesting objects finds: token of each member or NONE.
 struct reading {
 	struct sp_envelope e;

@@ -10,6 +10,8 @@
 
 const char *sp_method_name(enum sp_method m);
 unsigned sp_method_flags(enum sp_method m);
+/// The method has a member that Mcp-Name repeats: sp_envelope.name.
+bool sp_method_named(enum sp_method m);
 
 enum sp_rpc_kind { SP_RPC_REQUEST = 1, SP_RPC_NOTIFICATION, SP_RPC_RESULT, SP_RPC_ERROR };
 
