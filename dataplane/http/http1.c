@@ -168,7 +168,7 @@ static enum sp_http1_state stream_body(struct sp_http1 *p, const uint8_t *buf, s
 	}
 }
 
-enum sp_http1_state sp_http1_stream(struct sp_http1 *p, uint8_t *buf, size_t len, size_t *ret_used,
+enum sp_http1_state sp_http1_stream(struct sp_http1 *p, const uint8_t *buf, size_t len, size_t *ret_used,
 	sp_http1_body_fn fn, void *user)
 {
 	*ret_used = 0;

@@ -95,7 +95,7 @@ struct sp_http_error sp_http1_error(const struct sp_http1 *p);      ///< at ERRO
 /// sp_http1_head() against this `buf`, drop *ret_used bytes, call again with what is left.
 /// max_body_bytes is held against Content-Length; a stream without a length is for `fn` to bound.
 typedef int (*sp_http1_body_fn)(void *user, const uint8_t *p, size_t n);
-enum sp_http1_state sp_http1_stream(struct sp_http1 *p, uint8_t *buf, size_t len, size_t *ret_used,
+enum sp_http1_state sp_http1_stream(struct sp_http1 *p, const uint8_t *buf, size_t len, size_t *ret_used,
 	sp_http1_body_fn fn, void *user);
 /// The connection ended: DONE when that ends the message legally (responses without framing), else ERROR.
 enum sp_http1_state sp_http1_finish(struct sp_http1 *p);

@@ -23,8 +23,10 @@ struct sp_upstreams_conf {
 	struct sp_http_limits limits; ///< for answers
 };
 SP_MUST_CHECK int sp_upstreams_new(const struct sp_upstreams_conf *conf, struct sp_upstreams **ret);
+/// After sp_io_free(), or once sp_upstreams_open() is 0: streams still open would call into freed memory.
 struct sp_upstreams *sp_upstreams_free(struct sp_upstreams *u);
-/// Take up a new snapshot: make TLS contexts of new identities, drop pools of gone ones.
+/// Take up a new snapshot: make TLS contexts of new identities, drop pools of gone ones. All or nothing.
+/// Between turns, never from a callback of this room.
 SP_MUST_CHECK int sp_upstreams_refresh(struct sp_upstreams *u, const struct sp_snap *s);
 
 struct sp_exchange_ops {
@@ -49,14 +51,15 @@ struct sp_exchange_req {
 	const struct sp_exchange_ops *ops;
 	void *user;
 };
-/// 0 and *ret, or a reason (BREAKER_OPEN, OVERLOAD) with no callback. Never calls back before it returns.
+/// 0 and *ret, or a reason (BREAKER_OPEN, OVERLOAD, UPSTREAM_CONNECT when its pool is gone or no address can
+/// be tried) with no callback and nothing sent. Never calls back before it returns.
 SP_MUST_CHECK int sp_upstream_start(struct sp_upstreams *u, const struct sp_exchange_req *req,
 	struct sp_exchange **ret);
 /// Forget it: no callback follows; its connection is closed unless the answer was complete.
 void sp_exchange_cancel(struct sp_exchange *x);
 /// Move the deadline (progress arrived, a stream is being read).
 void sp_exchange_deadline(struct sp_exchange *x, uint64_t deadline_ns);
-/// Back-pressure while the agent reads slowly.
+/// Back-pressure while the agent reads slowly; what was already received may still be delivered.
 void sp_exchange_pause(struct sp_exchange *x);
 void sp_exchange_resume(struct sp_exchange *x);
 /// Connections open now, for draining.
