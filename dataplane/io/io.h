@@ -41,7 +41,9 @@ struct sp_io_stats {
 };
 
 /// The io_uring back end: single issuer, deferred task run, direct descriptors, multishot accept and
-/// receive, provided buffers. -ENOSYS or -EPERM when the kernel has no such io_uring.
+/// receive, provided buffers. -ENOSYS or -EPERM when the kernel has no such io_uring, -EMFILE when
+/// RLIMIT_NOFILE is too small: it must exceed 9/8 of max_streams by about a hundred. Only the thread
+/// that made it may use it.
 SP_MUST_CHECK int sp_io_uring_new(const struct sp_io_conf *conf, struct sp_io **ret);
 /// The in-memory back end: sp_io_mem_pair() makes connected streams within one io. There are no
 /// sockets: sp_io_listen() takes any number as `listen_fd`, and sp_io_connect() to an internet address
@@ -57,14 +59,16 @@ struct sp_io *sp_io_free(struct sp_io *io);
 /// Called for each accepted connection. Set ops with sp_stream_set_ops() and return 0, or refuse it
 /// with a negative value (it is closed; no callback follows).
 typedef int (*sp_io_accept_fn)(struct sp_stream *s, void *user, const struct sockaddr_storage *peer);
-/// Accept on a listening socket the caller owns. `user` is given to `fn`.
+/// Accept on a listening socket the caller owns; it is made blocking, and TCP_NODELAY is set on it
+/// for what it accepts. Up to 8. `user` is given to `fn`.
 SP_MUST_CHECK int sp_io_listen(struct sp_io *io, int listen_fd, sp_io_accept_fn fn, void *user);
-/// Stop accepting on all listeners (draining).
+/// Stop accepting on all listeners (draining). What the kernel accepted already may still be shown.
 void sp_io_stop_accepting(struct sp_io *io);
 /// Start a connection; on_connected tells. -ENOBUFS when the pool is empty.
 SP_MUST_CHECK int sp_io_connect(struct sp_io *io, const struct sockaddr *addr, socklen_t addr_len,
 	const struct sp_stream_ops *ops, void *user, struct sp_stream **ret);
-/// Watch an eventfd: `fn` is called in a turn after somebody wrote to it (it is read and re-armed).
+/// Watch an eventfd: `fn` is called in a turn after somebody wrote to it, once or more for any number
+/// of writes, and no write is missed. Its count is not taken, so it must not be a semaphore. Up to 8.
 SP_MUST_CHECK int sp_io_watch_event(struct sp_io *io, int event_fd, void (*fn)(void *user), void *user);
 /// Watch any descriptor for hang-up or readability once: the worker's life line to its supervisor.
 SP_MUST_CHECK int sp_io_watch_hup(struct sp_io *io, int fd, void (*fn)(void *user), void *user);
@@ -78,12 +82,15 @@ void sp_stream_commit(struct sp_stream *s, size_t n);
 SP_MUST_CHECK int sp_stream_send(struct sp_stream *s, const void *p, size_t n);
 /// Queued bytes not yet taken by the kernel.
 size_t sp_stream_queued(const struct sp_stream *s);
-/// Boot time (of the turn) at which the kernel last took bytes, or the queue was last empty.
+/// Boot time (of the turn) at which the kernel last took bytes, or the queue was last empty. A send
+/// of up to 128 KiB counts when it is through.
 uint64_t sp_stream_progress_ns(const struct sp_stream *s);
-/// Stop and start reading: back-pressure.
+/// Stop and start reading: back-pressure. While paused no on_data comes; on_eof and on_closed may, once
+/// all that was received has been delivered. -ENOBUFS closes a stream whose input cannot be kept.
 void sp_stream_pause(struct sp_stream *s);
 void sp_stream_resume(struct sp_stream *s);
-/// Send what is queued, then FIN, then close; on_closed follows. No callback but that one after this.
+/// Send what is queued, then FIN, then close; on_closed follows the FIN. No callback but that one
+/// after this. Input is discarded until the peer's FIN, for a second at most. Gives up a connect.
 void sp_stream_close(struct sp_stream *s);
 /// Close now and drop what is queued (RST where the transport has one).
 void sp_stream_abort(struct sp_stream *s);

@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/un.h>
 #include <cmocka.h>
 #include "common/banned.h"
@@ -711,6 +712,34 @@ static void paused_streams_cannot_starve_the_others(void **state)
 	stop(f);
 }
 
+static void running_out_of_descriptors_delays_accepting(void **state)
+{
+	struct fixture *f = start(TCP, usual);
+	int fd = socket(AF_INET, SOCK_STREAM, 0), next = dup(fd);
+	struct rlimit was, low;
+	char b[4];
+
+	(void)state;
+	close(next);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &was), 0);
+	low = (struct rlimit){.rlim_cur = (rlim_t)next, .rlim_max = was.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&f->addr, f->addr_len), 0);
+	turns(f, 20);
+	assert_int_equal(f->accepted, 0);
+	assert_true(sp_io_stats(f->io)->accept_errors > 0);
+	assert_true(sp_io_stats(f->io)->accept_errors < 20); // it is retried now and then only
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
+	f->model.to_send = 4;
+	// The kernel took that connection off the queue and dropped it, or kept it: a new one must work.
+	close(fd);
+	fd = socket(AF_INET, SOCK_STREAM, 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&f->addr, f->addr_len), 0);
+	TURN_UNTIL(f, f->accepted >= 1 && recv(fd, b, 4, MSG_DONTWAIT | MSG_PEEK) == 4);
+	close(fd);
+	stop(f);
+}
+
 static void in_memory_chunks_are_as_small_as_asked(void **state)
 {
 	struct fixture *f = start(MEM, usual);
@@ -775,6 +804,7 @@ int main(void)
 		cmocka_unit_test(a_peer_that_never_closes_is_let_go_after_the_linger_time),
 		cmocka_unit_test(receive_buffers_that_run_out_only_delay),
 		cmocka_unit_test(paused_streams_cannot_starve_the_others),
+		cmocka_unit_test(running_out_of_descriptors_delays_accepting),
 		cmocka_unit_test(in_memory_chunks_are_as_small_as_asked),
 		cmocka_unit_test(a_turn_without_waiting_returns_at_once),
 		cmocka_unit_test(nonsense_sizes_are_refused),
