@@ -174,6 +174,7 @@ struct sp_control_msg {
 enum sp_control_msg_type {
 	SP_MSG_KEY_UNKNOWN = 1, ///< worker to control: payload = issuer index (u32), generation (u64)
 	SP_MSG_WAKE = 2,        ///< either way: look at the shared words again
+	SP_MSG_SESSION_END = 3, ///< worker to control: payload = SHA-256 of the session's number; revoke it
 };
 struct sp_channel_region {
 	struct sp_shm_print print; ///< supervisor, once

@@ -49,6 +49,12 @@ int sp_io_watch_hup(struct sp_io *io, int fd, void (*fn)(void *user), void *user
 	return io->be->watch(io, fd, true, fn, user);
 }
 
+void sp_io_set_awake(struct sp_io *io, uint64_t (*fn)(void *user), void *user)
+{
+	io->awake = fn;
+	io->awake_user = user;
+}
+
 int sp_io_turn(struct sp_io *io, uint64_t now_ns, uint64_t wait_ns)
 {
 	io->now_ns = now_ns;

@@ -95,6 +95,8 @@ void sp_stream_close(struct sp_stream *s);
 /// Close now and drop what is queued (RST where the transport has one).
 void sp_stream_abort(struct sp_stream *s);
 
+/// Called in every turn when its wait is over and before any callback; returns the turn's boot time.
+void sp_io_set_awake(struct sp_io *io, uint64_t (*fn)(void *user), void *user);
 /// One turn: submit what is queued, wait up to `wait_ns` for the first event (0 = do not wait), run
 /// callbacks. Returns the number of events handled or -errno. `now_ns` (boot time) stamps progress.
 int sp_io_turn(struct sp_io *io, uint64_t now_ns, uint64_t wait_ns);

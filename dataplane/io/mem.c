@@ -212,6 +212,7 @@ static int mem_turn(struct sp_io *io, uint64_t wait_ns)
 	struct sp_stream *s;
 
 	m->called = 0;
+	sp_io_awake(io);
 	while ((s = sp_io_next_dirty(io))) {
 		flush_stream(m, mem_stream(s));
 		if (s == last)

@@ -56,6 +56,8 @@ struct sp_io {
 	struct sp_io_conf conf;
 	struct sp_io_stats stats;
 	uint64_t now_ns;
+	uint64_t (*awake)(void *user); ///< or NULL
+	void *awake_user;
 	uint32_t live; ///< streams whose user was not yet told of their end
 	uint8_t *streams;
 	size_t stream_bytes; ///< size of the back end's own stream, which starts with struct sp_stream
@@ -66,6 +68,12 @@ struct sp_io {
 	uint8_t *block_data;
 };
 
+/// The wait of a turn is over: every back end calls this before the first event's callback.
+static inline void sp_io_awake(struct sp_io *io)
+{
+	if (io->awake)
+		io->now_ns = io->awake(io->awake_user);
+}
 /// More streams than the user may have, for those that linger or still get operations back.
 uint32_t sp_io_pool_streams(const struct sp_io_conf *conf);
 /// -EINVAL or -ENOMEM; sp_io_base_done() is right after either.

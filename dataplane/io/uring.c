@@ -281,6 +281,7 @@ static int uring_turn(struct sp_io *io, uint64_t wait_ns)
 		arm_sources(u);
 	flush(u);
 	SP_TRY(enter(u, bound_wait(u, wait_ns)));
+	sp_io_awake(io);
 	return (int)(drain(u) + u->called);
 }
 

@@ -1,0 +1,48 @@
+#include "dataplane/bufpool.h"
+
+#include <sys/mman.h>
+#include "common/banned.h"
+
+#define KEEP_BYTES (64u * 1024u)
+
+int sp_bufpool_init(struct sp_bufpool *p, uint32_t count, size_t bytes)
+{
+	size_t all = (size_t)count * bytes;
+	uint32_t *free_stack = calloc(count, sizeof(*free_stack));
+	uint8_t *base;
+
+	if (!free_stack)
+		return -ENOMEM;
+	base = mmap(NULL, all, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (base == MAP_FAILED) {
+		free(free_stack);
+		return -errno;
+	}
+	for (uint32_t i = 0; i < count; i++)
+		free_stack[i] = count - 1 - i;
+	*p = (struct sp_bufpool){base, free_stack, count, count, bytes};
+	return 0;
+}
+
+void sp_bufpool_done(struct sp_bufpool *p)
+{
+	if (p->base)
+		munmap(p->base, (size_t)p->count * p->bytes);
+	free(p->free);
+	*p = (struct sp_bufpool){0};
+}
+
+uint8_t *sp_bufpool_get(struct sp_bufpool *p)
+{
+	return p->free_n ? p->base + (size_t)p->free[--p->free_n] * p->bytes : NULL;
+}
+
+void sp_bufpool_put(struct sp_bufpool *p, uint8_t *b, size_t used)
+{
+	size_t number = (size_t)(b - p->base) / p->bytes;
+
+	SP_BUG_IF(!sp_bufpool_owns(p, b) || p->free_n == p->count);
+	if (used > KEEP_BYTES)
+		madvise(b + KEEP_BYTES, p->bytes - KEEP_BYTES, MADV_DONTNEED);
+	p->free[p->free_n++] = (uint32_t)number;
+}

@@ -1,0 +1,94 @@
+/// An agent's connection: TLS, HTTP/1.1 framing, deadlines, answers. It carries one request at a time; what
+/// a client pipelines behind it waits in the buffer. The MCP side is handed whole requests and
+/// writes answers through the functions below; it never sees the stream.
+#pragma once
+
+#include "common/json.h"
+#include "dataplane/http/http1.h"
+#include "dataplane/identity/jwt.h"
+#include "dataplane/io/io.h"
+#include "dataplane/mcp/session.h"
+#include "dataplane/timer.h"
+#include "dataplane/tls/tls.h"
+
+struct sp_worker;
+struct sp_call;
+
+enum sp_conn_state {
+	SP_CONN_FREE = 0,
+	SP_CONN_HANDSHAKE, ///< TLS not yet established
+	SP_CONN_IDLE,      ///< between requests, no byte of the next one
+	SP_CONN_READING,   ///< part of a request has come
+	SP_CONN_BUSY,      ///< a request is with the MCP side
+	SP_CONN_STREAMING, ///< the answer's head went out as an event stream
+	SP_CONN_FLUSHING,  ///< the last answer is leaving, then close
+	SP_CONN__COUNT,
+};
+
+#define SP_CONN_PARTS 12u
+
+struct sp_conn {
+	struct sp_worker *w;
+	struct sp_stream *stream;
+	struct sp_tls *tls; ///< NULL on plain listeners
+	enum sp_conn_state state;
+	bool keep_alive, peer_eof, parsing;
+	bool broken; ///< the stream was aborted: nothing more is written
+	uint8_t *in; ///< small or large buffer, NULL while idle
+	size_t in_len, in_cap;
+	size_t request_bytes; ///< of the request being served, at the start of `in`
+	struct sp_http1 *http; ///< embedded behind this struct
+	struct sp_timer timer;
+	struct sp_call *call;
+	/// Rest of an answer that waits for the peer to read: borrowed from the call until it is done.
+	struct sp_bytes part[SP_CONN_PARTS];
+	uint32_t parts_n;
+	struct sockaddr_storage peer;
+	char peer_text[64];
+	uint32_t addr_slot; ///< of the per-address count
+	// what the last request on this connection proved, so that the next one need not again
+	struct sp_principal principal;
+	uint8_t bearer_sha256[32];
+	uint8_t bearer[1024]; ///< the exact header value, to compare; wiped at close
+	uint32_t bearer_len, bearer_route;
+	struct sp_session session;
+	uint8_t session_text[SP_SESSION_TEXT_MAX];
+	uint32_t session_len;
+	struct sp_tls_info tls_info;
+	struct sp_conn *next_free;
+};
+
+struct sp_addr_count {
+	uint8_t addr[16];
+	uint32_t n;
+};
+struct sp_conn_pool {
+	uint8_t *mem;
+	size_t stride;
+	struct sp_conn *free;
+	uint32_t count, open;
+	struct sp_addr_count *addrs; ///< open addressing, twice the connections
+	uint32_t addr_mask;
+};
+SP_MUST_CHECK int sp_conn_pool_init(struct sp_worker *w, uint32_t count);
+void sp_conn_pool_done(struct sp_worker *w);
+/// sp_io_accept_fn for TLS and for plain listeners; `user` is the worker.
+int sp_conn_accept_tls(struct sp_stream *s, void *user, const struct sockaddr_storage *peer);
+int sp_conn_accept_plain(struct sp_stream *s, void *user, const struct sockaddr_storage *peer);
+/// Draining: idle connections close now, the others after their answer.
+void sp_conn_drain_all(struct sp_worker *w);
+
+/// A whole answer: status, extra header lines ("Name: value\r\n"), body parts (borrowed until the call ends when
+/// they do not fit the transmit queue at once). Content-Type is JSON when there is a body. With a call on the
+/// connection the caller ends both by sp_call_answered() once `parts_n` is 0; else the connection does.
+void sp_conn_answer(struct sp_conn *c, unsigned status, struct sp_bytes headers,
+	const struct sp_bytes *body, unsigned body_n);
+/// The whole answer is queued and its call has ended: go on with the next request, or close.
+void sp_conn_answered(struct sp_conn *c);
+/// An event stream: head, then events, then the end. Each event is flushed by the turn it was written in.
+void sp_conn_stream_begin(struct sp_conn *c, struct sp_bytes headers);
+void sp_conn_stream_event(struct sp_conn *c, const struct sp_bytes *data, unsigned data_n);
+void sp_conn_stream_keepalive(struct sp_conn *c);
+void sp_conn_stream_end(struct sp_conn *c); ///< then sp_call_answered()
+/// True when the peer reads too slowly for more events; sp_call_drained() tells when it caught up.
+bool sp_conn_congested(const struct sp_conn *c);

@@ -1,0 +1,117 @@
+#include "dataplane/conn_private.h"
+
+#include <netinet/in.h>
+#include "common/banned.h"
+
+int sp_conn_pool_init(struct sp_worker *w, uint32_t count)
+{
+	struct sp_conn_pool *p = &w->conns;
+	uint32_t slots = 1;
+
+	p->stride = (sizeof(struct sp_conn) + 63) / 64 * 64 + (sp_http1_size() + 63) / 64 * 64;
+	p->mem = aligned_alloc(64, p->stride * count);
+	while (slots < 2 * count)
+		slots *= 2;
+	p->addrs = calloc(slots, sizeof(*p->addrs));
+	if (!p->mem || !p->addrs)
+		return -ENOMEM;
+	memset(p->mem, 0, p->stride * count);
+	p->addr_mask = slots - 1;
+	p->count = count;
+	for (uint32_t i = count; i-- > 0;) {
+		struct sp_conn *c = sp_conn_nth(w, i);
+
+		c->next_free = p->free;
+		p->free = c;
+	}
+	return 0;
+}
+
+void sp_conn_pool_done(struct sp_worker *w)
+{
+	free(w->conns.mem);
+	free(w->conns.addrs);
+	w->conns = (struct sp_conn_pool){0};
+}
+
+struct sp_conn *sp_conn_nth(struct sp_worker *w, uint32_t i)
+{
+	return (struct sp_conn *)(w->conns.mem + (size_t)i * w->conns.stride);
+}
+
+/// The key a peer is counted under: its IPv4 address, its IPv6 /64, or all unix peers as one.
+static void address_key(const struct sockaddr_storage *peer, uint8_t key[16])
+{
+	memset(key, 0, 16);
+	if (peer->ss_family == AF_INET) {
+		memcpy(key + 4, &((const struct sockaddr_in *)peer)->sin_addr, 4);
+		key[15] = 4;
+	} else if (peer->ss_family == AF_INET6) {
+		memcpy(key, &((const struct sockaddr_in6 *)peer)->sin6_addr, 8);
+		key[15] = 6;
+	} else {
+		key[15] = 1;
+	}
+}
+
+/// Linear probing; entries of addresses without connections are reused, so the table never fills:
+/// it has twice as many slots as there may be connections.
+static struct sp_addr_count *address_slot(struct sp_conn_pool *p, const uint8_t key[16])
+{
+	uint32_t i = (uint32_t)sp_snap_hash(sp_bytes(key, 16)) & p->addr_mask;
+	struct sp_addr_count *reuse = NULL;
+
+	for (uint32_t step = 0; step <= p->addr_mask; step++, i = (i + 1) & p->addr_mask) {
+		struct sp_addr_count *a = &p->addrs[i];
+
+		if (memcmp(a->addr, key, 16) == 0)
+			return a;
+		if (a->n == 0 && !reuse)
+			reuse = a;
+		if (a->addr[15] == 0)
+			break; // never used: the address is not further on
+	}
+	SP_BUG_IF(!reuse);
+	memcpy(reuse->addr, key, 16);
+	return reuse;
+}
+
+struct sp_conn *sp_conn_get(struct sp_worker *w, const struct sockaddr_storage *peer)
+{
+	struct sp_conn_pool *p = &w->conns;
+	struct sp_conn *c = p->free;
+	struct sp_http1 *http;
+	struct sp_addr_count *a;
+	uint8_t key[16];
+
+	if (!c) {
+		sp_count(w, SP_STAT_SHED_CONN);
+		return NULL;
+	}
+	address_key(peer, key);
+	a = address_slot(p, key);
+	if (a->n >= w->plan->max_connections_per_address) {
+		sp_count(w, SP_STAT_SHED_ADDR);
+		return NULL;
+	}
+	a->n++;
+	p->free = c->next_free;
+	p->open++;
+	http = (struct sp_http1 *)((uint8_t *)c + (sizeof(*c) + 63) / 64 * 64);
+	memset(c, 0, sizeof(*c));
+	c->w = w;
+	c->http = http;
+	c->addr_slot = (uint32_t)(a - p->addrs);
+	return c;
+}
+
+void sp_conn_put(struct sp_conn *c)
+{
+	struct sp_conn_pool *p = &c->w->conns;
+
+	p->addrs[c->addr_slot].n--;
+	c->state = SP_CONN_FREE;
+	c->next_free = p->free;
+	p->free = c;
+	p->open--;
+}

@@ -1,0 +1,18 @@
+/// Shared by conn.c (states), conn_pool.c (memory and limits) and conn_write.c (answers) only.
+#pragma once
+
+#include "dataplane/conn.h"
+#include "dataplane/worker.h"
+
+struct sp_conn *sp_conn_get(struct sp_worker *w, const struct sockaddr_storage *peer);
+void sp_conn_put(struct sp_conn *c);
+struct sp_conn *sp_conn_nth(struct sp_worker *w, uint32_t i);
+void sp_conn_set_state(struct sp_conn *c, enum sp_conn_state state);
+void sp_conn_close(struct sp_conn *c);
+/// Drop the connection and what is queued on it. Harmless when it is already gone.
+void sp_conn_abort(struct sp_conn *c);
+void sp_conn_parse(struct sp_conn *c);
+/// Encrypt (or copy) and queue; an error aborts the stream.
+void sp_conn_write(struct sp_conn *c, struct sp_bytes b);
+/// Write on with the parts that waited for room.
+void sp_conn_pump(struct sp_conn *c);

@@ -1,0 +1,85 @@
+#include "dataplane/decide/stages.h"
+#include "common/banned.h"
+
+/// What every call passes, in this order.
+const struct sp_stage sp_stages[] = {
+	{"parse", sp_stage_parse},
+	{"identify", sp_stage_identify},
+	{"contain", sp_stage_contain},
+	{"route", sp_stage_route},
+	{"authorize", sp_stage_authorize},
+	{"intent", sp_stage_intent},
+	{"limits", sp_stage_limits},
+	{"validate", sp_stage_validate},
+	{"guard-in", sp_stage_guard_in},
+	{"score", sp_stage_score},
+	{"record", sp_stage_record_decision},
+	{"forward", sp_stage_forward},
+	{"guard-out", sp_stage_guard_out},
+	{"record", sp_stage_record_outcome},
+	{"answer", sp_stage_answer},
+};
+const unsigned sp_stages_n = SP_ARRAY_LEN(sp_stages);
+
+#define STAGE_RECORD 10u
+const unsigned sp_stage_forward_index = 11;
+
+/// A refusal is recorded like any decision, then answered; it is never forwarded.
+static void refuse(struct sp_call *c)
+{
+	if (c->wire_reason == SP_REASON_NONE)
+		c->wire_reason = c->reason;
+	if (!c->recorded) {
+		c->stage = STAGE_RECORD;
+		if (sp_stage_record_decision(c) == SP_STEP_WAIT)
+			return; // resumes behind "record", where forward sees the refusal
+	}
+	sp_answer_refusal(c);
+}
+
+void sp_stages_run(struct sp_call *c)
+{
+	while (c->stage < sp_stages_n) {
+		enum sp_step step = sp_stages[c->stage].fn(c);
+
+		switch (step) {
+		case SP_STEP_CONTINUE:
+			c->stage++;
+			break;
+		case SP_STEP_DENY:
+		case SP_STEP_REVIEW:
+			refuse(c);
+			return;
+		case SP_STEP_WAIT:
+		case SP_STEP_DONE:
+			return;
+		}
+	}
+}
+
+void sp_stages_resume(struct sp_call *c)
+{
+	if (c->stage == STAGE_RECORD && c->reason != SP_REASON_NONE) {
+		sp_answer_refusal(c);
+		return;
+	}
+	c->stage++;
+	sp_stages_run(c);
+}
+
+/// South is done with the call: its answer lies in call->part, or call->reason says why there is none.
+void sp_call_finish(struct sp_call *c)
+{
+	sp_south_stop(c);
+	c->upstream_us = c->forwarded ? (c->w->now_ns - c->south.started_ns) / SP_NS_PER_US : 0;
+	sp_stages_resume(c);
+}
+
+void sp_call_fail(struct sp_call *c, enum sp_reason why)
+{
+	c->reason = c->wire_reason = why;
+	if (c->outcome == SP_OUTCOME_NONE)
+		c->outcome = why == SP_REASON_CANCELLED ? SP_OUTCOME_CANCELLED : SP_OUTCOME_FAILED;
+	c->parts_n = 0;
+	sp_call_finish(c);
+}

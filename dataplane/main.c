@@ -1,0 +1,37 @@
+/// sallyport-worker: attach, sandbox, run.
+#include "common/log.h"
+#include "dataplane/worker.h"
+#include "common/sandbox.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include "common/banned.h"
+
+int main(int argc, char **argv)
+{
+	struct sp_worker *w;
+	uint64_t index = 0;
+	int err;
+
+	if (argc != 2 || sp_bytes_u64(sp_bytes_cstr(argv[1]), &index) < 0 || index >= SP_WORKERS_MAX) {
+		dprintf(STDERR_FILENO, "sallyport-worker is started by sallyportd, not by hand\n");
+		return 2;
+	}
+	sp_log_init("worker", SP_LOG_NOTICE);
+	signal(SIGPIPE, SIG_IGN);
+	err = sp_worker_new((uint32_t)index, &w);
+	if (err) {
+		sp_log_err("start", err, "attaching what the supervisor handed over");
+		return 1;
+	}
+	err = sp_sandbox_enter(SP_SANDBOX_WORKER);
+	if (err) {
+		sp_log_err("start", err, "entering the sandbox");
+		return 1;
+	}
+	err = sp_worker_run(w);
+	if (err)
+		sp_log_err("loop", err, "the loop can not go on");
+	sp_worker_free(w);
+	return err ? 1 : 0;
+}

@@ -1,0 +1,247 @@
+#include "dataplane/mcp/call.h"
+
+#include "dataplane/decide/stages.h"
+#include "dataplane/worker_shared.h"
+#include "common/banned.h"
+
+static const char *const outcome_names[] = {
+	[SP_OUTCOME_NONE] = "none",
+	[SP_OUTCOME_OK] = "ok",
+	[SP_OUTCOME_TOOL_ERROR] = "tool_error",
+	[SP_OUTCOME_RPC_ERROR] = "rpc_error",
+	[SP_OUTCOME_FAILED] = "failed",
+	[SP_OUTCOME_CANCELLED] = "cancelled",
+};
+
+const char *sp_outcome_name(enum sp_outcome o)
+{
+	return o <= SP_OUTCOME_CANCELLED ? outcome_names[o] : "failed";
+}
+
+int sp_call_pool_init(struct sp_call_pool *p, uint32_t count)
+{
+	p->mem = calloc(count, sizeof(*p->mem));
+	if (!p->mem)
+		return -ENOMEM;
+	p->count = count;
+	p->waiting_tail = &p->waiting;
+	for (uint32_t i = count; i-- > 0;) {
+		p->mem[i].next = p->free;
+		p->free = &p->mem[i];
+	}
+	return 0;
+}
+
+void sp_call_pool_done(struct sp_call_pool *p)
+{
+	free(p->mem);
+	*p = (struct sp_call_pool){0};
+}
+
+/// 8 random bytes of this worker's life, then a counter: unique over workers and restarts.
+static void mint_call_id(struct sp_worker *w, uint8_t id[16])
+{
+	uint64_t n = ++w->call_counter;
+
+	memcpy(id, w->call_salt, 8);
+	for (unsigned i = 0; i < 8; i++)
+		id[8 + i] = (uint8_t)(n >> (56 - 8 * i));
+}
+
+struct sp_call *sp_call_begin(struct sp_worker *w, struct sp_conn *conn)
+{
+	struct sp_call_pool *p = &w->calls;
+	struct sp_call *c = p->free;
+
+	if (!c)
+		return NULL;
+	sp_worker_online(w);
+	p->free = c->next;
+	p->open++;
+	memset(c, 0, sizeof(*c));
+	c->w = w;
+	c->conn = conn;
+	conn->call = c;
+	c->start_ns = w->now_ns;
+	c->snap_slot = w->current;
+	c->snap = &w->held[w->current].snap;
+	w->held[w->current].calls++;
+	c->agent = c->action = c->upstream = SP_SNAP_NONE;
+	c->level = (enum sp_audit_level)c->snap->h->default_audit_level;
+	mint_call_id(w, c->call_id);
+	return c;
+}
+
+static void leave_in_flight(struct sp_call *c)
+{
+	struct sp_call **link = &c->w->calls.in_flight[c->hash % SP_CALL_HASH];
+
+	while (*link && *link != c)
+		link = &(*link)->hash_next;
+	if (*link)
+		*link = c->hash_next;
+}
+
+void sp_call_end(struct sp_call *c)
+{
+	struct sp_worker *w = c->w;
+
+	SP_BUG_IF(c->ended);
+	c->ended = true;
+	if (c->hash)
+		leave_in_flight(c);
+	sp_call_unwait(c);
+	sp_south_stop(c);
+	sp_timer_stop(&w->wheel, &c->keepalive);
+	sp_call_release(w, &c->out, &c->out_cap, c->out_len);
+	w->held[c->snap_slot].calls--;
+	if (c->counted)
+		w->agent_calls[c->limit_slot]--;
+	if (c->conn)
+		c->conn->call = NULL;
+	sp_wipe(&c->principal, sizeof(c->principal));
+	c->next = w->calls.free;
+	w->calls.free = c;
+	w->calls.open--;
+}
+
+void sp_call_answered(struct sp_call *c)
+{
+	struct sp_conn *conn = c->conn;
+
+	sp_call_end(c);
+	if (conn)
+		sp_conn_answered(conn);
+}
+
+int sp_call_rescan(struct sp_call *c)
+{
+	const struct sp_plan *p = c->w->plan;
+
+	SP_TRY(sp_json_scan(c->body, p->max_json_depth, c->w->tok_north, p->max_json_tokens, &c->doc, NULL));
+	return sp_envelope_read(&c->doc, &c->env) ? -EBADMSG : 0;
+}
+
+void sp_call_wait(struct sp_call *c)
+{
+	struct sp_call_pool *p = &c->w->calls;
+
+	if (c->link)
+		return;
+	c->next = NULL;
+	c->link = p->waiting_tail;
+	*p->waiting_tail = c;
+	p->waiting_tail = &c->next;
+}
+
+void sp_call_unwait(struct sp_call *c)
+{
+	struct sp_call_pool *p = &c->w->calls;
+
+	if (!c->link)
+		return;
+	*c->link = c->next;
+	if (c->next)
+		c->next->link = c->link;
+	else
+		p->waiting_tail = c->link;
+	c->link = NULL;
+	c->next = NULL;
+}
+
+void sp_calls_poll(struct sp_worker *w)
+{
+	struct sp_call *c = w->calls.waiting, *next;
+	uint32_t bound = w->calls.open; // those that start to wait again go to the tail: each is seen once
+
+	for (; c && bound > 0; c = next, bound--) {
+		next = c->next;
+		if (c->wait_seq && !sp_channel_durable(&w->channel, c->wait_seq))
+			continue;
+		sp_call_unwait(c);
+		sp_stages_resume(c);
+		if (next && !next->link) // ended by what the other one did
+			next = w->calls.waiting;
+	}
+}
+
+static bool same_party(const struct sp_call *a, const struct sp_call *b)
+{
+	return memcmp(a->principal.id, b->principal.id, sizeof(a->principal.id)) == 0 &&
+		a->has_session == b->has_session &&
+		(!a->has_session ||
+			memcmp(a->session.number, b->session.number, sizeof(a->session.number)) == 0);
+}
+
+static uint32_t party_hash(const struct sp_call *c, struct sp_bytes raw_id)
+{
+	uint64_t h = sp_snap_hash(raw_id) ^ sp_snap_hash(sp_bytes(c->principal.id, 32));
+
+	if (c->has_session)
+		h ^= sp_snap_hash(sp_bytes(c->session.number, 16)) * 31;
+	return (uint32_t)(h ^ h >> 32) | 1;
+}
+
+struct sp_call *sp_call_find(const struct sp_call *of, struct sp_bytes raw_id)
+{
+	uint32_t hash = party_hash(of, raw_id);
+	struct sp_call *c = of->w->calls.in_flight[hash % SP_CALL_HASH];
+
+	for (; c; c = c->hash_next)
+		if (c->hash == hash && sp_bytes_eq(sp_bytes(c->id, c->id_len), raw_id) && same_party(c, of))
+			return c;
+	return NULL;
+}
+
+int sp_call_enter(struct sp_call *c)
+{
+	struct sp_bytes id = sp_bytes(c->id, c->id_len);
+	struct sp_call *twin = sp_call_find(c, id);
+	struct sp_call **head;
+
+	// Modern agents without a session may be many processes under one identity: their ids are
+	// only theirs on one connection, and a connection carries one request at a time.
+	if (twin && c->has_session)
+		return -EEXIST;
+	c->hash = party_hash(c, id);
+	head = &c->w->calls.in_flight[c->hash % SP_CALL_HASH];
+	c->hash_next = *head;
+	*head = c;
+	return 0;
+}
+
+int sp_call_grow(struct sp_worker *w, uint8_t **buf, size_t *cap, size_t len, size_t need)
+{
+	uint8_t *b;
+
+	if (need <= *cap)
+		return 0;
+	if (need > w->large.bytes)
+		return -EMSGSIZE;
+	if (!*buf && need <= w->small.bytes) {
+		b = sp_bufpool_get(&w->small);
+		if (!b)
+			return -ENOBUFS;
+		*buf = b;
+		*cap = w->small.bytes;
+		return 0;
+	}
+	b = sp_bufpool_get(&w->large);
+	if (!b)
+		return -ENOBUFS;
+	if (*buf) {
+		memcpy(b, *buf, len);
+		sp_bufpool_put(&w->small, *buf, len);
+	}
+	*buf = b;
+	*cap = w->large.bytes;
+	return 0;
+}
+
+void sp_call_release(struct sp_worker *w, uint8_t **buf, size_t *cap, size_t used)
+{
+	if (*buf)
+		sp_bufpool_put(sp_bufpool_owns(&w->small, *buf) ? &w->small : &w->large, *buf, used);
+	*buf = NULL;
+	*cap = 0;
+}

@@ -1,0 +1,123 @@
+/// The forward stage: each method to the function that serves it.
+#include "dataplane/decide/stages.h"
+#include "dataplane/mcp/compose.h"
+#include "dataplane/mcp/handshake.h"
+#include "common/banned.h"
+
+static int serve_ping(struct sp_call *c)
+{
+	struct sp_out o;
+
+	if (sp_call_grow(c->w, &c->out, &c->out_cap, 0, SP_RAW_ID_MAX + 64) < 0)
+		return SP_REASON_OVERLOAD;
+	o = sp_compose_begin(c);
+	sp_out_lit(&o, "{}");
+	sp_compose_end(c, &o);
+	sp_call_finish(c);
+	return SP_REASON_NONE;
+}
+
+static int not_carried(struct sp_call *c)
+{
+	(void)c;
+	return SP_REASON_CAPABILITY_UNSUPPORTED;
+}
+
+/// The agent gives up a call of its own. On this worker the call is ended here; the upstream is told in
+/// any case, by the id any worker derives for that call.
+static void serve_cancelled(struct sp_call *c)
+{
+	struct sp_out o = sp_out_init(c->w->scratch, SP_SCRATCH_BYTES);
+	struct sp_bytes raw;
+	struct sp_call *target;
+
+	if (!c->has_session || c->env.request_id == SP_JSON_NONE)
+		return;
+	raw = sp_json_raw(&c->doc, c->env.request_id);
+	if (raw.n > SP_RAW_ID_MAX)
+		return;
+	memcpy(c->id, raw.p, raw.n);
+	c->id_len = (uint32_t)raw.n;
+	sp_south_mint(c);
+	sp_out_lit(&o, "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\"params\":{\"requestId\":");
+	sp_out_put(&o, c->south.id, c->south.id_len);
+	sp_out_lit(&o, "}}");
+	for (uint32_t i = 0; i < c->session.south_n; i++) {
+		const struct sp_south_session *s = &c->session.south[i];
+		uint32_t up = sp_handshake_by_identity(c->snap, s->upstream);
+
+		if (up != SP_SNAP_NONE)
+			sp_south_tell(c->w, c->snap, up, SP_HTTP_POST, (enum sp_revision)s->revision,
+				sp_bytes(s->id, s->len), sp_bytes(o.p, o.len));
+	}
+	target = sp_call_find(c, raw);
+	if (target && target->forwarded && target->method != SP_METHOD_INITIALIZE)
+		sp_call_fail(target, SP_REASON_CANCELLED);
+}
+
+static enum sp_step serve_notification(struct sp_call *c)
+{
+	if (c->method == SP_METHOD_N_INITIALIZED && c->has_session) {
+		if (sp_handshake_initialized(c))
+			sp_answer_accepted(c);
+		return SP_STEP_DONE;
+	}
+	if (c->method == SP_METHOD_N_CANCELLED && !c->modern)
+		serve_cancelled(c);
+	sp_answer_accepted(c); // what concerns nothing the gateway carries is accepted and dropped
+	return SP_STEP_DONE;
+}
+
+/// A response from an agent: nothing of ours waits for one, since server requests are not relayed.
+static enum sp_step serve_response(struct sp_call *c)
+{
+	sp_count(c->w, SP_STAT_UP_STRAY);
+	if (!c->modern) {
+		sp_answer_accepted(c);
+		return SP_STEP_DONE;
+	}
+	c->wire_reason = SP_REASON_ENVELOPE_INVALID;
+	sp_answer_refusal(c);
+	return SP_STEP_DONE;
+}
+
+static int (*server_of(enum sp_method m))(struct sp_call *)
+{
+	switch (m) {
+	case SP_METHOD_INITIALIZE:
+		return sp_handshake_initialize;
+	case SP_METHOD_PING:
+		return serve_ping;
+	case SP_METHOD_DISCOVER:
+		return sp_handshake_discover;
+	case SP_METHOD_TOOLS_LIST:
+	case SP_METHOD_PROMPTS_LIST:
+		return sp_list_start;
+	case SP_METHOD_LISTEN:
+		return not_carried;
+	default:
+		return sp_relay_start;
+	}
+}
+
+enum sp_step sp_stage_forward(struct sp_call *c)
+{
+	int r;
+
+	if (c->kind == SP_RPC_NOTIFICATION)
+		return serve_notification(c);
+	if (c->kind != SP_RPC_REQUEST)
+		return serve_response(c);
+	if (c->wait_seq && sp_call_rescan(c) < 0)
+		r = SP_REASON_INTERNAL;
+	else if (sp_call_enter(c) < 0)
+		r = SP_REASON_ID_IN_FLIGHT;
+	else {
+		c->forwarded = true;
+		sp_count(c->w, SP_STAT_FORWARDED);
+		r = server_of(c->method)(c);
+	}
+	if (r)
+		sp_call_fail(c, (enum sp_reason)r); // goes on at the outcome's record
+	return SP_STEP_DONE;
+}

@@ -1,0 +1,237 @@
+/// tools/list: what the upstreams offer, less what the agent may not call; and prompts/list where names are
+/// prefixed. One upstream's pages are passed on page by page; several upstreams are asked in the
+/// route's order and make one list.
+#include "dataplane/decide/authorize.h"
+#include "dataplane/mcp/compose.h"
+#include "dataplane/mcp/handshake.h"
+#include "common/banned.h"
+
+#define PAGES_MAX 64u ///< of one upstream, when its pages are gathered
+
+static struct sp_bytes member_of(const struct sp_call *c)
+{
+	return c->method == SP_METHOD_TOOLS_LIST ? SP_LIT("tools") : SP_LIT("prompts");
+}
+
+struct filter {
+	const struct sp_call *c;
+	struct sp_bytes prefix;
+};
+
+static bool visible(void *user, struct sp_bytes name, uint32_t element)
+{
+	const struct filter *f = user;
+	const struct sp_call *c = f->c;
+	uint8_t full[2 * SP_NAME_MAX];
+	struct sp_out o = sp_out_init(full, sizeof(full));
+	uint32_t action;
+
+	(void)element;
+	if (c->method != SP_METHOD_TOOLS_LIST)
+		return true; // prompts are passed by method, as a whole
+	sp_out_bytes(&o, f->prefix);
+	sp_out_bytes(&o, name);
+	return !o.overflow &&
+		sp_authorize_tool(c->snap, sp_snap_agent(c->snap, c->agent), sp_bytes(full, o.len),
+			(uint32_t)f->prefix.n, &action);
+}
+
+/// The elements of `array` this agent may see, comma-separated, behind those already in `o`.
+static int put_visible(const struct sp_call *c, const struct sp_json *j, uint32_t array,
+	struct sp_bytes prefix, bool first, struct sp_out *o)
+{
+	struct filter f = {c, prefix};
+	struct sp_list l = {j, array, SP_LIT("name"), prefix, visible, &f};
+	uint32_t kept;
+
+	return sp_list_elements(o, &l, first, &kept);
+}
+
+static struct sp_bytes prefix_of(const struct sp_call *c, uint32_t upstream, uint8_t *buf, size_t cap)
+{
+	struct sp_out o = sp_out_init(buf, cap);
+
+	if (!sp_call_route(c)->prefixed)
+		return SP_NOBYTES;
+	sp_out_bytes(&o, sp_snap_str(c->snap, sp_snap_upstream(c->snap, upstream)->name));
+	sp_out_lit(&o, "__");
+	return o.overflow ? SP_NOBYTES : sp_bytes(o.p, o.len);
+}
+
+static size_t room_for(const struct sp_json *j, uint32_t array, size_t prefix)
+{
+	return j->text.n + 64 + (array == SP_JSON_NONE ? 0 : j->tok[array].count * (prefix + 1));
+}
+
+// One upstream: its answer with the list filtered in place
+
+static void on_page(struct sp_call *c, const struct sp_json *j, const struct sp_envelope *e)
+{
+	uint8_t buf[SP_NAME_MAX];
+	struct sp_bytes prefix = prefix_of(c, c->south.upstream, buf, sizeof(buf));
+	struct sp_splice list;
+	struct sp_out o;
+	uint32_t tools;
+
+	if (!j) {
+		sp_call_fail(c, c->reason);
+		return;
+	}
+	tools = e->kind == SP_RPC_RESULT ? sp_json_get(j, e->result, member_of(c)) : SP_JSON_NONE;
+	if (tools == SP_JSON_NONE) {
+		if (e->kind == SP_RPC_RESULT) {
+			sp_call_fail(c, SP_REASON_UPSTREAM_INVALID);
+			return;
+		}
+		sp_compose_answer(c, j, e);
+		sp_call_finish(c);
+		return;
+	}
+	if (sp_call_grow(c->w, &c->out, &c->out_cap, 0, room_for(j, tools, prefix.n)) < 0) {
+		sp_call_fail(c, SP_REASON_OVERLOAD);
+		return;
+	}
+	o = sp_out_init(c->out, c->out_cap);
+	sp_out_lit(&o, "[");
+	if (put_visible(c, j, tools, prefix, true, &o) < 0) {
+		sp_call_fail(c, SP_REASON_UPSTREAM_INVALID);
+		return;
+	}
+	sp_out_lit(&o, "]");
+	c->out_len = o.len;
+	list = sp_splice_tok(j, tools, sp_bytes(o.p, o.len));
+	sp_compose_answer_with(c, j, e, &list);
+	sp_call_finish(c);
+}
+
+// Several upstreams: one list of all pages
+
+static int ask_next(struct sp_call *c);
+
+static void finish(struct sp_call *c)
+{
+	struct sp_out o = sp_out_init(c->out, c->out_cap);
+
+	o.len = c->out_len;
+	sp_out_lit(&o, "]");
+	if (c->modern)
+		sp_out_lit(&o, ",\"resultType\":\"complete\",\"ttlMs\":0,\"cacheScope\":\"private\"");
+	sp_out_lit(&o, "}");
+	sp_compose_end(c, &o);
+	if (o.overflow)
+		sp_call_fail(c, SP_REASON_UPSTREAM_TOO_LARGE);
+	else
+		sp_call_finish(c);
+}
+
+static int ask_page(struct sp_call *c, struct sp_bytes raw_cursor);
+
+/// Adds a page to the list; the raw cursor of the next one, or nothing.
+static int gather(struct sp_call *c, const struct sp_json *j, uint32_t result, struct sp_bytes *ret_cursor)
+{
+	uint32_t tools = sp_json_get(j, result, member_of(c));
+	uint32_t cursor = sp_json_get(j, result, SP_LIT("nextCursor"));
+	uint8_t buf[SP_NAME_MAX];
+	struct sp_bytes prefix = prefix_of(c, c->south.upstream, buf, sizeof(buf));
+	bool first = c->out[c->out_len - 1] == '[';
+	struct sp_out o;
+
+	SP_TRY(sp_call_grow(c->w, &c->out, &c->out_cap, c->out_len,
+		c->out_len + room_for(j, tools, prefix.n)));
+	o = sp_out_init(c->out, c->out_cap);
+	o.len = c->out_len;
+	SP_TRY(put_visible(c, j, tools, prefix, first, &o));
+	c->out_len = o.len;
+	*ret_cursor = sp_json_type(j, cursor) == SP_JSON_STRING ? sp_json_raw(j, cursor) : SP_NOBYTES;
+	return 0;
+}
+
+/// An upstream that fails is left out of the list; only when all do is the agent told why.
+static void on_gathered(struct sp_call *c, const struct sp_json *j, const struct sp_envelope *e)
+{
+	struct sp_bytes cursor = SP_NOBYTES;
+	int r = SP_REASON_NONE;
+
+	if (j && e->kind == SP_RPC_RESULT) {
+		if (gather(c, j, e->result, &cursor) < 0) {
+			sp_call_fail(c, SP_REASON_UPSTREAM_TOO_LARGE);
+			return;
+		}
+		c->found++;
+		c->reason = SP_REASON_NONE;
+	} else if (j) {
+		c->reason = SP_REASON_UPSTREAM_INVALID;
+	}
+	if (cursor.n && ++c->pages < PAGES_MAX) {
+		r = ask_page(c, cursor);
+	} else if (++c->pos < sp_call_route(c)->upstreams.n) {
+		c->pages = 0;
+		r = ask_next(c);
+	} else if (c->found) {
+		finish(c);
+	} else {
+		r = c->reason ? (int)c->reason : SP_REASON_UPSTREAM_CONNECT;
+	}
+	if (r)
+		sp_call_fail(c, (enum sp_reason)r);
+}
+
+static int ask_page(struct sp_call *c, struct sp_bytes raw_cursor)
+{
+	struct sp_out o = sp_out_init(c->w->scratch, SP_SCRATCH_BYTES);
+	struct sp_south_ask ask = {
+		.upstream = c->south.upstream,
+		.modern = c->south.modern,
+		.verb = SP_HTTP_POST,
+		.method = c->method,
+		.idempotent = true,
+		.on_answer = on_gathered,
+	};
+
+	sp_south_mint(c);
+	sp_out_lit(&o, "{\"jsonrpc\":\"2.0\",\"id\":");
+	sp_out_put(&o, c->south.id, c->south.id_len);
+	sp_out_lit(&o, ",\"method\":\"");
+	sp_out_bytes(&o, sp_bytes_cstr(sp_method_name(c->method)));
+	sp_out_lit(&o, "\",\"params\":{");
+	if (raw_cursor.n) {
+		sp_out_lit(&o, "\"cursor\":");
+		sp_out_bytes(&o, raw_cursor);
+	}
+	if (ask.modern) {
+		sp_out_bytes(&o, raw_cursor.n ? SP_LIT(",") : SP_NOBYTES);
+		sp_out_lit(&o, "\"_meta\":{\"io.modelcontextprotocol/protocolVersion\":\"2026-07-28\","
+			       "\"io.modelcontextprotocol/clientCapabilities\":{}}");
+	}
+	sp_out_lit(&o, "}}");
+	if (o.overflow)
+		return SP_REASON_UPSTREAM_INVALID;
+	ask.body = sp_bytes(o.p, o.len);
+	return sp_south_start(c, &ask);
+}
+
+static int on_ready(struct sp_call *c)
+{
+	return ask_page(c, SP_NOBYTES);
+}
+
+static int ask_next(struct sp_call *c)
+{
+	return sp_handshake_ready(c, sp_handshake_upstream(c, c->pos), on_ready);
+}
+
+int sp_list_start(struct sp_call *c)
+{
+	struct sp_out o;
+
+	if (sp_call_route(c)->upstreams.n == 1)
+		return sp_relay_start_with(c, on_page);
+	if (sp_call_grow(c->w, &c->out, &c->out_cap, 0, SP_RAW_ID_MAX + 64) < 0)
+		return SP_REASON_OVERLOAD;
+	o = sp_compose_begin(c);
+	sp_out_lit(&o, "{\"");
+	sp_out_bytes(&o, member_of(c));
+	sp_out_lit(&o, "\":[");
+	c->out_len = o.len;
+	return ask_next(c);
+}

@@ -1,0 +1,72 @@
+/// The seams between the connection, the stages and the MCP side of a worker. All run on the worker.
+#pragma once
+
+#include "dataplane/conn.h"
+#include "dataplane/mcp/call.h"
+#include "dataplane/worker.h"
+
+// receive.c: the connection hands over
+/// A whole HTTP request is in the connection's buffer. Answers at once, or later through sp_conn_*.
+void sp_mcp_request(struct sp_conn *c);
+/// The agent is gone while its request was served.
+void sp_mcp_gone(struct sp_conn *c);
+/// The peer caught up with reading.
+void sp_mcp_drained(struct sp_conn *c);
+
+// wellknown.c: what is served without a token
+bool sp_wellknown_serve(struct sp_conn *c, struct sp_bytes path);
+
+// answer.c: what the agent is told
+/// Refuse with call->wire_reason, in the way of its era.
+void sp_answer_refusal(struct sp_call *c);
+/// As sp_answer_refusal for requests that never became a call.
+void sp_answer_http(struct sp_conn *c, enum sp_reason why);
+/// The answer's parts (call->part) as JSON or as the last event of the stream.
+void sp_answer_parts(struct sp_call *c);
+/// 202 for an accepted notification.
+void sp_answer_accepted(struct sp_call *c);
+/// `WWW-Authenticate` of a route for a refusal.
+void sp_answer_challenge(struct sp_out *o, const struct sp_snap *s, const struct sp_snap_route *r,
+	enum sp_reason why);
+
+// forward.c: one exchange with one upstream
+struct sp_south_ask {
+	uint32_t upstream;
+	bool modern;
+	enum sp_http_verb verb;
+	enum sp_method method;
+	struct sp_bytes name;   ///< for Mcp-Name (modern)
+	struct sp_bytes params; ///< Mcp-Param header lines, or empty
+	struct sp_bytes body;
+	bool idempotent;
+	bool relay;
+	sp_south_fn on_answer;
+};
+/// 0, or a reason. The answer or failure arrives through on_answer (failure: j == NULL, call->reason set).
+SP_MUST_CHECK int sp_south_start(struct sp_call *c, const struct sp_south_ask *ask);
+void sp_south_stop(struct sp_call *c);
+/// A message nobody waits for the answer of (cancellation, refusal of a server's request).
+void sp_south_tell(struct sp_worker *w, const struct sp_snap *s, uint32_t upstream, enum sp_http_verb verb,
+	enum sp_revision revision, struct sp_bytes session, struct sp_bytes body);
+/// Mint the id (raw, quoted) a call uses south; the same for the same session and agent id.
+void sp_south_mint(struct sp_call *c);
+
+// relay.c: requests that go to one upstream as they are
+SP_MUST_CHECK int sp_relay_start(struct sp_call *c);
+/// The same, with somebody else to take the answer (as sp_south_fn).
+SP_MUST_CHECK int sp_relay_start_with(struct sp_call *c, sp_south_fn fn);
+// handshake.c, discover.c: initialize, initialized, discover, session ends, sessions kept for modern agents
+SP_MUST_CHECK int sp_handshake_initialize(struct sp_call *c);
+SP_MUST_CHECK int sp_handshake_initialized(struct sp_call *c);
+SP_MUST_CHECK int sp_handshake_discover(struct sp_call *c);
+void sp_handshake_delete(struct sp_call *c);
+/// Make sure of the upstream's era and, for a legacy one and a modern agent, of a session there; then `go`.
+/// 0 (go was or will be called) or a reason.
+SP_MUST_CHECK int sp_handshake_ready(struct sp_call *c, uint32_t upstream, int (*go)(struct sp_call *));
+// list.c: tools/list filtered by policy, over one or several upstreams
+SP_MUST_CHECK int sp_list_start(struct sp_call *c);
+
+// The rest of the stages: called by south handlers when the answer is complete in call->part,
+// or when it failed (call->reason).
+void sp_call_finish(struct sp_call *c);
+void sp_call_fail(struct sp_call *c, enum sp_reason why);

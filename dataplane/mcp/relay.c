@@ -1,0 +1,126 @@
+/// Requests that go to one upstream and come back as they are.
+#include "dataplane/mcp/compose.h"
+#include "common/banned.h"
+
+static void on_answer(struct sp_call *c, const struct sp_json *j, const struct sp_envelope *e)
+{
+	if (!j) {
+		sp_call_fail(c, c->reason);
+		return;
+	}
+	sp_compose_answer(c, j, e);
+	sp_call_finish(c);
+}
+
+/// The upstream no longer knows the session it gave us, so it surely did not run the call.
+static bool session_lost(const struct sp_call *c, const struct sp_json *j, const struct sp_envelope *e)
+{
+	int64_t code = 0;
+
+	if (c->south.modern || c->south.session.len == 0)
+		return false;
+	if (c->south.status == 404)
+		return true;
+	if (c->south.status != 400 || !j || e->kind != SP_RPC_ERROR)
+		return false;
+	return sp_json_i64(j, sp_json_get(j, e->error, SP_LIT("code")), &code) == 0 && code == -32000;
+}
+
+static int go(struct sp_call *c);
+
+static void on_relayed(struct sp_call *c, const struct sp_json *j, const struct sp_envelope *e)
+{
+	uint64_t identity = sp_snap_upstream(c->snap, c->south.upstream)->identity;
+
+	if (!session_lost(c, j, e)) {
+		c->relayed(c, j, e);
+		return;
+	}
+	if (!c->modern) { // the agent starts anew, as it would with the upstream itself
+		c->reason = SP_REASON_NONE;
+		sp_call_fail(c, SP_REASON_SESSION_UNKNOWN);
+		return;
+	}
+	sp_south_drop(&c->w->eras, identity, c->principal.id);
+	c->reason = SP_REASON_NONE;
+	if (c->tried_session || sp_call_rescan(c) < 0) {
+		sp_call_fail(c, SP_REASON_UPSTREAM_INVALID);
+		return;
+	}
+	c->tried_session = true;
+	if (sp_handshake_ready(c, c->south.upstream, go))
+		sp_call_fail(c, SP_REASON_UPSTREAM_INVALID);
+}
+
+static void put_param_headers(const struct sp_call *c, struct sp_out *o)
+{
+	const struct sp_http_head *head = sp_http1_head(c->conn->http);
+
+	for (uint32_t i = 0; i < head->params_n; i++) {
+		sp_out_lit(o, "Mcp-Param-");
+		sp_out_bytes(o, sp_http_get(c->conn->in, head->param_name[i]));
+		sp_out_lit(o, ": ");
+		sp_out_bytes(o, sp_http_get(c->conn->in, head->param_value[i]));
+		sp_out_lit(o, "\r\n");
+	}
+}
+
+static bool safe_to_repeat(enum sp_method m)
+{
+	return m != SP_METHOD_TOOLS_CALL && m != SP_METHOD_SET_LEVEL &&
+		m != SP_METHOD_RESOURCES_SUBSCRIBE && m != SP_METHOD_RESOURCES_UNSUBSCRIBE;
+}
+
+static int start(struct sp_call *c, uint8_t *text, size_t cap)
+{
+	struct sp_out o = sp_out_init(text, cap);
+	uint8_t params[2048];
+	struct sp_out h = sp_out_init(params, sizeof(params));
+	struct sp_south_ask ask = {
+		.upstream = c->upstream,
+		.modern = c->south.modern,
+		.verb = SP_HTTP_POST,
+		.method = c->method,
+		.idempotent = safe_to_repeat(c->method),
+		.relay = true,
+		.on_answer = on_relayed,
+	};
+
+	sp_compose_request(c, &o);
+	if (ask.modern) {
+		ask.name = sp_bytes(c->name + c->name_prefix, c->name_len - c->name_prefix);
+		put_param_headers(c, &h);
+	}
+	if (o.overflow || h.overflow)
+		return SP_REASON_BODY_TOO_LARGE;
+	ask.body = sp_bytes(o.p, o.len);
+	ask.params = sp_bytes(h.p, h.len);
+	return sp_south_start(c, &ask);
+}
+
+static int go(struct sp_call *c)
+{
+	size_t need = c->body.n + 128, cap = 0;
+	uint8_t *big = NULL;
+	int r;
+
+	sp_south_mint(c);
+	if (need <= SP_SCRATCH_BYTES)
+		return start(c, c->w->scratch, SP_SCRATCH_BYTES);
+	if (sp_call_grow(c->w, &big, &cap, 0, need) < 0)
+		return SP_REASON_OVERLOAD;
+	r = start(c, big, cap);
+	sp_call_release(c->w, &big, &cap, need);
+	return r;
+}
+
+int sp_relay_start_with(struct sp_call *c, sp_south_fn fn)
+{
+	c->relayed = fn;
+	return sp_handshake_ready(c, c->upstream, go);
+}
+
+int sp_relay_start(struct sp_call *c)
+{
+	return sp_relay_start_with(c, on_answer);
+}

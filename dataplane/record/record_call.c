@@ -1,0 +1,238 @@
+/// The two records of a call. Encoding into the ring is all a worker does for the audit trail.
+#include "dataplane/decide/stages.h"
+
+#include "common/record.h"
+
+#include <openssl/sha.h>
+#include "common/banned.h"
+
+/// What an outcome record can take at most: used to keep room for those of the calls in flight.
+#define OUTCOME_BYTES 512u
+/// Refused strangers recorded in a second; more are only counted, so that they can not flood the trail.
+#define AUTH_FAILURES_PER_S 200u
+
+static bool recordable(const struct sp_call *c)
+{
+	return c->kind != SP_RPC_NOTIFICATION && c->kind != SP_RPC_RESULT && c->kind != SP_RPC_ERROR &&
+		c->method != SP_METHOD_PING;
+}
+
+static bool stranger(const struct sp_call *c)
+{
+	return c->principal.agent[0] == '\0';
+}
+
+static void put_who(struct sp_record_writer *r, const struct sp_call *c)
+{
+	const struct sp_principal *p = &c->principal;
+
+	if (c->conn) {
+		sp_record_s(r, SP_F_PEER, sp_bytes_cstr(c->conn->peer_text));
+		if (c->conn->tls)
+			sp_record_s(r, SP_F_TLS,
+				c->conn->tls_info.version == 0x0304 ? SP_LIT("1.3") : SP_LIT("1.2"));
+	}
+	if (stranger(c))
+		return;
+	sp_record_s(r, SP_F_AGENT, sp_bytes_cstr(p->agent));
+	if (p->issuer != SP_SNAP_NONE && p->issuer < c->snap->h->issuers.n)
+		sp_record_s(r, SP_F_ISSUER,
+			sp_snap_str(c->snap,
+				SP_SNAP_GET(c->snap, c->snap->h->issuers, sp_snap_issuer, p->issuer)->iss));
+	sp_record_b(r, SP_F_SUBJECT, sp_bytes(p->subject_sha256, 16));
+	sp_record_b(r, SP_F_TOKEN, sp_bytes(p->token_sha256, 16));
+	if (p->scopes[0])
+		sp_record_s(r, SP_F_SCOPES, sp_bytes_cstr(p->scopes));
+	if (p->client_id[0])
+		sp_record_s(r, SP_F_CLIENT, sp_bytes_cstr(p->client_id));
+	if (c->has_session)
+		sp_record_b(r, SP_F_SESSION, sp_bytes(c->session.number, sizeof(c->session.number)));
+}
+
+static void put_what(struct sp_record_writer *r, const struct sp_call *c)
+{
+	const struct sp_snap *s = c->snap;
+	uint8_t digest[32];
+
+	if (c->revision)
+		sp_record_s(r, SP_F_REVISION, sp_bytes_cstr(sp_revision_name(c->revision)));
+	if (c->method != SP_METHOD_OTHER)
+		sp_record_s(r, SP_F_METHOD, sp_bytes_cstr(sp_method_name(c->method)));
+	else if (c->env.method_text.n)
+		sp_record_s(r, SP_F_METHOD, c->env.method_text);
+	sp_record_s(r, SP_F_ROUTE, sp_snap_str(s, sp_call_route(c)->path));
+	if (c->upstream != SP_SNAP_NONE)
+		sp_record_s(r, SP_F_UPSTREAM, sp_snap_str(s, sp_snap_upstream(s, c->upstream)->name));
+	if (c->name_len)
+		sp_record_s(r, SP_F_TOOL, sp_call_name(c));
+	if (c->id_len) {
+		SHA256(c->id, c->id_len, digest);
+		sp_record_b(r, SP_F_REQUEST_ID, sp_bytes(digest, 16));
+	}
+	if (c->parse_reason == SP_REASON_NONE && c->doc.n && c->env.arguments != SP_JSON_NONE) {
+		struct sp_bytes args = sp_json_raw(&c->doc, c->env.arguments);
+
+		SHA256(args.p, args.n, digest);
+		sp_record_b(r, SP_F_ARGS_DIGEST, sp_bytes(digest, sizeof(digest)));
+		sp_record_u(r, SP_F_ARGS_BYTES, args.n);
+	}
+	if (c->tokens)
+		sp_record_u(r, SP_F_TOKENS, c->tokens);
+}
+
+static void put_common(struct sp_record_writer *r, const struct sp_call *c, enum sp_record_type type)
+{
+	const struct sp_worker *w = c->w;
+
+	sp_record_u(r, SP_F_TYPE, type);
+	sp_record_u(r, SP_F_TIME, w->wall_ns);
+	sp_record_u(r, SP_F_BOOT, w->now_ns);
+	sp_record_u(r, SP_F_WORKER, w->index);
+	sp_record_u(r, SP_F_EPOCH, w->epoch);
+	sp_record_b(r, SP_F_CALL, sp_bytes(c->call_id, sizeof(c->call_id)));
+}
+
+/// 0 and the record's number in *ret_seq, or -ENOSPC when ring or arena has no room for `max` bytes.
+static int put_decision(struct sp_call *c, size_t max, uint64_t *ret_seq)
+{
+	struct sp_worker *w = c->w;
+	uint8_t *room = sp_channel_reserve(&w->channel, max);
+	struct sp_record_writer r;
+	int len;
+
+	if (!room)
+		return -ENOSPC;
+	sp_record_begin(&r, room, SP_RECORD_MAX);
+	put_common(&r, c, stranger(c) ? SP_RECORD_AUTH_FAILURE : SP_RECORD_DECISION);
+	put_who(&r, c);
+	put_what(&r, c);
+	sp_record_s(&r, SP_F_DECISION, c->reason ? SP_LIT("deny") : SP_LIT("allow"));
+	sp_record_u(&r, SP_F_REASON, c->reason);
+	sp_record_u(&r, SP_F_POLICY, c->snap->h->generation);
+	sp_record_b(&r, SP_F_POLICY_HASH, sp_bytes(c->snap->h->policy_sha256, 16));
+	sp_record_s(&r, SP_F_LEVEL, sp_bytes_cstr(sp_audit_level_name(c->level)));
+	len = sp_record_end(&r);
+	if (len < 0)
+		return len;
+	*ret_seq = sp_channel_commit(&w->channel, (size_t)len);
+	sp_count(w, SP_STAT_RECORDS);
+	return 0;
+}
+
+static bool store_refuses(const struct sp_call *c)
+{
+	uint32_t state = atomic_load_explicit(&c->w->root->audit.state, memory_order_acquire);
+
+	return c->level != SP_AUDIT_BASIC && (state == SP_STORE_LATCHED || state == SP_STORE_FULL);
+}
+
+static bool flooded(struct sp_worker *w)
+{
+	uint64_t second = w->now_ns / SP_NS_PER_SEC;
+
+	if (second != w->auth_second) {
+		w->auth_second = second;
+		w->auth_failures = 0;
+	}
+	return ++w->auth_failures > AUTH_FAILURES_PER_S;
+}
+
+/// An allowed call that can not be recorded becomes a refused one; a refused one is refused all the same.
+static enum sp_step unrecorded(struct sp_call *c)
+{
+	if (c->level == SP_AUDIT_BASIC) {
+		sp_count(c->w, SP_STAT_AUDIT_LOST);
+		return c->reason ? SP_STEP_DONE : SP_STEP_CONTINUE;
+	}
+	sp_count(c->w, SP_STAT_AUDIT_REFUSED);
+	if (c->reason)
+		return SP_STEP_DONE;
+	c->reason = SP_REASON_AUDIT_UNAVAILABLE;
+	return SP_STEP_DENY;
+}
+
+enum sp_step sp_stage_record_decision(struct sp_call *c)
+{
+	size_t room = SP_RECORD_MAX;
+	uint64_t seq = 0;
+
+	c->recorded = true;
+	if (!recordable(c) || (stranger(c) && flooded(c->w)))
+		return SP_STEP_CONTINUE;
+	if (!c->reason)
+		room += (size_t)OUTCOME_BYTES * c->w->calls.open; // theirs is promised already
+	if ((!c->reason && store_refuses(c)) || put_decision(c, room, &seq) < 0)
+		return unrecorded(c);
+	if (!c->reason)
+		sp_count(c->w, SP_STAT_ALLOWED);
+	if (c->level != SP_AUDIT_STRICT || sp_channel_durable(&c->w->channel, seq))
+		return SP_STEP_CONTINUE;
+	c->wait_seq = seq;
+	sp_call_wait(c);
+	return SP_STEP_WAIT;
+}
+
+static int put_outcome(struct sp_call *c, uint64_t *ret_seq)
+{
+	struct sp_worker *w = c->w;
+	uint8_t *room = sp_channel_reserve(&w->channel, SP_RECORD_MAX);
+	struct sp_record_writer r;
+	int len;
+
+	if (!room)
+		return -ENOSPC;
+	sp_record_begin(&r, room, SP_RECORD_MAX);
+	put_common(&r, c, SP_RECORD_OUTCOME);
+	sp_record_s(&r, SP_F_AGENT, sp_bytes_cstr(c->principal.agent));
+	sp_record_s(&r, SP_F_METHOD, sp_bytes_cstr(sp_method_name(c->method)));
+	if (c->name_len)
+		sp_record_s(&r, SP_F_TOOL, sp_call_name(c));
+	sp_record_s(&r, SP_F_OUTCOME, sp_bytes_cstr(sp_outcome_name(c->outcome)));
+	if (c->reason)
+		sp_record_u(&r, SP_F_REASON, c->reason);
+	sp_record_u(&r, SP_F_UPSTREAM_US, c->upstream_us);
+	sp_record_u(&r, SP_F_TOTAL_US, (w->now_ns - c->start_ns) / SP_NS_PER_US);
+	sp_record_u(&r, SP_F_ANSWER_BYTES, c->answer_bytes);
+	if (c->rpc_code) {
+		char text[24];
+		struct sp_out o = sp_out_init(text, sizeof(text));
+
+		if (c->rpc_code < 0)
+			sp_out_lit(&o, "-");
+		sp_out_u64(&o, (uint64_t)llabs(c->rpc_code));
+		sp_record_s(&r, SP_F_RPC_CODE, sp_bytes(text, o.len));
+	}
+	sp_record_s(&r, SP_F_LEVEL, sp_bytes_cstr(sp_audit_level_name(c->level)));
+	len = sp_record_end(&r);
+	if (len < 0)
+		return len;
+	*ret_seq = sp_channel_commit(&w->channel, (size_t)len);
+	sp_count(w, SP_STAT_RECORDS);
+	return 0;
+}
+
+enum sp_step sp_stage_record_outcome(struct sp_call *c)
+{
+	uint64_t seq = 0;
+
+	if (c->outcome == SP_OUTCOME_FAILED)
+		sp_count(c->w, SP_STAT_FAILED);
+	if (!recordable(c) || !c->recorded || c->outcome_recorded)
+		return SP_STEP_CONTINUE;
+	if (put_outcome(c, &seq) < 0) {
+		if (c->level == SP_AUDIT_BASIC) {
+			sp_count(c->w, SP_STAT_AUDIT_LOST);
+			return SP_STEP_CONTINUE;
+		}
+		c->stage--; // no room: held back, and tried again with the next turn
+		c->wait_seq = 0;
+		sp_call_wait(c);
+		return SP_STEP_WAIT;
+	}
+	c->outcome_recorded = true;
+	if (c->level != SP_AUDIT_STRICT || sp_channel_durable(&c->w->channel, seq))
+		return SP_STEP_CONTINUE;
+	c->wait_seq = seq;
+	sp_call_wait(c);
+	return SP_STEP_WAIT;
+}

@@ -1,0 +1,80 @@
+#include "dataplane/worker_shared.h"
+#include "common/banned.h"
+
+bool sp_worker_outdated(const struct sp_worker *w)
+{
+	const struct sp_root *r = w->root;
+
+	return atomic_load_explicit(&r->policy_head, memory_order_acquire) != w->policy_head ||
+		atomic_load_explicit(&r->secrets_head, memory_order_acquire) != w->secrets_head ||
+		(!w->draining && atomic_load_explicit(&r->run_state, memory_order_acquire));
+}
+
+/// Keys follow the auth epoch, so a publish that leaves issuers alone keeps them and the token cache.
+static int take_keys(struct sp_worker *w, const struct sp_snap *s)
+{
+	struct sp_keyring *k;
+
+	if (w->keyring && w->has_policy && w->held[w->current].snap.h->auth_epoch == s->h->auth_epoch)
+		return 0;
+	SP_TRY(sp_keyring_new(s, &k));
+	sp_keyring_free(w->keyring);
+	w->keyring = k;
+	return 0;
+}
+
+static void take_policy(struct sp_worker *w, uint64_t head)
+{
+	const struct sp_policy_region *r = (const void *)w->policy.base;
+	uint32_t slot = (uint32_t)(head & 0xff);
+	uint64_t bytes;
+	const void *at;
+	struct sp_snap s;
+
+	w->policy_head = head; // a broken snapshot is not tried again: the old one stays
+	if (head == 0 || slot >= SP_POLICY_SLOTS)
+		return;
+	bytes = atomic_load_explicit(&r->used[slot], memory_order_acquire);
+	at = sp_shm_at(&w->policy, r->slots_off + slot * r->slot_bytes, bytes);
+	if (!at || bytes > r->slot_bytes || sp_snap_open(at, bytes, &s) < 0)
+		return;
+	if (take_keys(w, &s) < 0 || sp_upstreams_refresh(w->upstreams, &s) < 0)
+		return;
+	SP_BUG_IF(w->held[slot].calls != 0); // control reused a slot that calls still pin
+	w->held[slot] = (struct sp_held_snap){.snap = s, .generation = head >> 8};
+	w->current = slot;
+	w->has_policy = true;
+	atomic_store_explicit(&w->slot->seen_policy, head >> 8, memory_order_release);
+}
+
+static void take_secrets(struct sp_worker *w, uint64_t head)
+{
+	const struct sp_secrets_region *r = (const void *)w->secrets.base;
+	uint32_t half = (uint32_t)(head & 0xff);
+	struct sp_tls_server *server;
+	const void *at;
+
+	w->secrets_head = head;
+	if (head == 0 || half > 1)
+		return;
+	at = sp_shm_at(&w->secrets, r->half_off[half], r->half_bytes);
+	if (!at || sp_tls_server_new(at, &server) < 0)
+		return;
+	sp_tls_server_free(w->tls);
+	w->tls = server;
+	sp_session_keys_set(&w->session_keys, at);
+	atomic_store_explicit(&w->slot->seen_secrets, head >> 8, memory_order_release);
+}
+
+void sp_worker_refresh(struct sp_worker *w)
+{
+	uint64_t policy = atomic_load_explicit(&w->root->policy_head, memory_order_acquire);
+	uint64_t secrets = atomic_load_explicit(&w->root->secrets_head, memory_order_acquire);
+
+	if (sp_unlikely(secrets != w->secrets_head))
+		take_secrets(w, secrets);
+	if (sp_unlikely(policy != w->policy_head))
+		take_policy(w, policy);
+	atomic_store_explicit(&w->slot->seen_revoked,
+		atomic_load_explicit(&w->root->revoked_head, memory_order_acquire), memory_order_relaxed);
+}
