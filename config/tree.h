@@ -32,6 +32,12 @@ struct sp_tree {
 /// with the problem in `check`, -ENOMEM. `file` names the text in messages.
 SP_MUST_CHECK int sp_yaml_parse(
 	struct sp_bytes text, const char *file, struct sp_check *check, struct sp_tree *ret);
+/// One JSON document, by the strict scanner of common/json.h: repeated keys are refused. Strings
+/// are `quoted`, everything else is not. Over SP_JSON_TREE_MAX bytes and SP_TREE_DEPTH_MAX are
+/// refused; as above.
+#define SP_JSON_TREE_MAX (4u << 20)
+SP_MUST_CHECK int sp_json_tree_parse(
+	struct sp_bytes text, const char *file, struct sp_check *check, struct sp_tree *ret);
 void sp_tree_done(struct sp_tree *t);
 
 static inline struct sp_at sp_node_at(const struct sp_tree *t, const struct sp_node *n)

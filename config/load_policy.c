@@ -1,0 +1,154 @@
+#include "config/load.h"
+#include "config/tree.h"
+#include "config/whitelist.h"
+
+#include <dirent.h>
+#include <openssl/evp.h>
+#include <stdio.h>
+#include "common/banned.h"
+
+#define FILES_MAX 100000u
+
+struct folder {
+	const char *dir;
+	char **name;
+	size_t n, cap;
+	struct sp_check *check;
+	struct sp_policy *policy;
+	EVP_MD_CTX *hash;
+};
+
+static bool ends_with(const char *s, const char *end)
+{
+	size_t n = strlen(s), m = strlen(end);
+
+	return n > m && strcmp(s + n - m, end) == 0;
+}
+
+static int add_name(struct folder *f, const char *name)
+{
+	if (f->n == FILES_MAX)
+		return -E2BIG;
+	if (f->n == f->cap) {
+		size_t cap = f->cap ? f->cap * 2 : 64;
+		char **v = realloc(f->name, cap * sizeof(*v));
+
+		if (!v)
+			return -ENOMEM;
+		f->name = v;
+		f->cap = cap;
+	}
+	f->name[f->n] = strdup(name);
+	if (!f->name[f->n])
+		return -ENOMEM;
+	f->n++;
+	return 0;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static int list(struct folder *f)
+{
+	DIR *d = opendir(f->dir);
+	struct dirent *e;
+	int err = 0;
+
+	if (!d) {
+		sp_check_add(f->check, (struct sp_at){f->dir, 0, 0}, NULL, "cannot be read: %s",
+			strerror(errno));
+		return -EBADMSG;
+	}
+	while (!err && (e = readdir(d))) {
+		if (e->d_name[0] == '.')
+			continue;
+		if (ends_with(e->d_name, ".json"))
+			err = add_name(f, e->d_name);
+		else if (ends_with(e->d_name, ".yaml") || ends_with(e->d_name, ".yml"))
+			sp_check_add(f->check, (struct sp_at){f->dir, 0, 0}, "move it away",
+				"%s: policies are read from *.json only as yet", e->d_name);
+	}
+	closedir(d);
+	if (f->n)
+		qsort(f->name, f->n, sizeof(*f->name), by_name);
+	return err;
+}
+
+/// Name and content, each with its length, so that no two sets of files share a text.
+static int hash_file(struct folder *f, const char *name, struct sp_bytes text)
+{
+	const uint64_t lens[2] = {strlen(name), text.n};
+
+	if (EVP_DigestUpdate(f->hash, lens, sizeof(lens)) != 1 ||
+		EVP_DigestUpdate(f->hash, name, lens[0]) != 1 ||
+		EVP_DigestUpdate(f->hash, text.p, text.n) != 1)
+		return -ENOMEM;
+	return 0;
+}
+
+static int read_file(struct folder *f, const char *name)
+{
+	char path[PATH_MAX];
+	int len = snprintf(path, sizeof(path), "%s/%s", f->dir, name), err;
+	uint8_t *text;
+	size_t n;
+
+	if (len < 0 || (size_t)len >= sizeof(path))
+		return -ENAMETOOLONG;
+	err = sp_load_file(path, SP_JSON_TREE_MAX, &text, &n);
+	if (err == -ENOMEM)
+		return err;
+	if (err) {
+		sp_check_add(f->check, (struct sp_at){path, 0, 0}, NULL, "cannot be read: %s",
+			strerror(-err));
+		return -EBADMSG;
+	}
+	err = sp_whitelist_read(f->policy, sp_bytes(text, n), path, f->check);
+	if (!err)
+		err = hash_file(f, name, sp_bytes(text, n));
+	free(text);
+	return err;
+}
+
+/// Every file is read, so that all problems are told; one that is wrong spoils the whole.
+static int read_all(struct folder *f)
+{
+	bool bad = false;
+	int err = list(f);
+
+	if (err)
+		return err;
+	for (size_t i = 0; i < f->n; i++) {
+		err = read_file(f, f->name[i]);
+		bad |= err == -EBADMSG;
+		if (err && err != -EBADMSG)
+			return err;
+	}
+	if (bad || !sp_check_ok(f->check))
+		return -EBADMSG;
+	if (EVP_DigestFinal_ex(f->hash, f->policy->sha256, NULL) != 1)
+		return -ENOMEM;
+	return sp_policy_seal(f->policy);
+}
+
+int sp_load_policy(const char *dir, struct sp_check *check, struct sp_policy **ret)
+{
+	struct folder f = {.dir = dir, .check = check, .hash = EVP_MD_CTX_new()};
+	int err = sp_policy_new(&f.policy);
+
+	if (!err && (!f.hash || EVP_DigestInit_ex(f.hash, EVP_sha256(), NULL) != 1))
+		err = -ENOMEM;
+	if (!err)
+		err = read_all(&f);
+	EVP_MD_CTX_free(f.hash);
+	for (size_t i = 0; i < f.n; i++)
+		free(f.name[i]);
+	free(f.name);
+	if (err)
+		sp_policy_free(f.policy);
+	else
+		*ret = f.policy;
+	return err;
+}
