@@ -234,13 +234,14 @@ static int read_key(struct parse *p, uint32_t obj)
 {
 	struct sp_jwk *key = &p->set->key[p->set->n];
 	const struct kid *kid;
-	uint32_t unused;
+	uint32_t kty;
 	int err;
 
 	if (sp_json_type(&p->json, obj) != SP_JSON_OBJECT)
 		return refuse(p, -EBADMSG, "an element of keys is no object");
 	SP_TRY(check_public(p, obj));
-	SP_TRY(algs_of_kind(p, obj, &unused));
+	if (string_tok(p, obj, "kty", &kty) < 0)
+		return refuse(p, -EBADMSG, "kty is missing or no string");
 	err = check_use(p, obj);
 	if (err)
 		return err;
