@@ -193,7 +193,7 @@ class Gateway:
             self.port = free_port()
             self.host, self.address = f"localhost:{self.port}", ("127.0.0.1", self.port)
             self.resource = f"https://{self.host}/mcp"
-            self.control = os.path.join(self.dir, "run", "control.sock")
+            self.run_dir = os.path.join(self.dir, "run")
             if demo:
                 self.demo = Demo(build, self.dir, demo_args, prefix=demo_prefix)
             self.write_policies(default_policies() if policies is None else policies)
@@ -212,7 +212,7 @@ class Gateway:
         demo = {"name": "demo", "url": self.demo.url, "era": "both"} if self.demo else None
         return {
             "profile": "development", "state_dir": os.path.join(self.dir, "state"),
-            "run_dir": os.path.join(self.dir, "run"), "workers": {"count": workers},
+            "run_dir": self.run_dir, "workers": {"count": workers},
             "listeners": [{"address": f"127.0.0.1:{self.port}"}],
             "tls": {"certificates": [{"chain": os.path.join(self.pki, "server.pem"),
                                       "key": os.path.join(self.pki, "server.key")}]},
@@ -256,7 +256,7 @@ class Gateway:
         def check():
             if self.proc.poll() is not None:
                 raise Failed(f"sallyportd ended with {self.proc.returncode}:\n{self.log_text()[-4000:]}")
-            return (self.ctl("status", check=False) or {}).get("state") == "ready"
+            return self.ctl_text("status", "--json")[0] == 0
         wait_for("the gateway to be ready", check, seconds)
 
     def log_text(self):
@@ -266,21 +266,201 @@ class Gateway:
                 text += f.read()
         return text
 
-    def ctl(self, *args, check=True, timeout=20):
-        """sallyctl ... --json, decoded. With check=False a failure gives None."""
+    def ctl(self, *args, check=True, timeout=60):
+        """sallyctl ... --json, decoded; a list when it answered in several lines. check=False: None on failure."""
         status, out, err = self.ctl_text(*args, "--json", timeout=timeout)
         if status and check:
             raise Failed(f"sallyctl {' '.join(args)}: {status}: {err or out}")
         if status:
             return None
-        try:
-            return json.loads(out)
-        except ValueError:
-            return [json.loads(line) for line in out.splitlines() if line.strip()]
+        answers = [json.loads(line) for line in out.splitlines() if line.strip()]
+        return answers[0] if len(answers) == 1 else answers
 
     def ctl_text(self, *args, timeout=20):
         """(exit status, standard output, standard error) of sallyctl."""
-        r = subprocess.run([self.programs["sallyctl"], "--socket", self.control, *args], capture_output=True,
+        r = subprocess.run([self.programs["sallyctl"], "--run-dir", self.run_dir, *args], capture_output=True,
+                           text=True, timeout=timeout, check=False)
+        return r.returncode, r.stdout, r.stderr
+
+    def audit(self, *query, settle=0.2, page=10000):
+        """All records that match, oldest first, as dictionaries; `settle` lets what was done become durable."""
+        time.sleep(settle)
+        found, at = [], 1
+        while True:
+            answers = self.ctl("audit", "query", "--from", str(at), "--limit", str(page), *query)
+            answers = answers if isinstance(answers, list) else [answers]
+            records = [a for a in answers if "seq" in a]
+            found += records
+            if len(records) < page:
+                return found
+            at = answers[-1]["next"]
+
+    def token(self, agent):
+        """None is needed here: lets the MCP clients talk to the server itself."""
+        return None
+
+    def saw(self):
+        """(tool, call_ref) of every call received so far; waits out the ledger's buffering."""
+        if self.proc.poll() is None:
+            time.sleep(0.25)
+        try:
+            with open(self.ledger_path, encoding="utf-8") as f:
+                return [tuple(line.rstrip("\n").split("\t", 1)) for line in f]
+        except FileNotFoundError:
+            return []
+
+    def stop(self):
+        status = stop_process(self.proc, 10, "the demo server")
+        self.proc.stdout.close()
+        with open(self.log, encoding="utf-8", errors="replace") as f:
+            text = f.read()
+        if status != 0 or REPORTS.search(text):
+            raise Failed(f"the demo server ended with {status}:\n{text[-4000:]}")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        self.stop()
+
+
+def default_policies():
+    """Whitelists of the demo's agents, ready to be changed and handed to Gateway(policies=...)."""
+    def whitelist(actions, minute=100000, hour=1000000, request=100000, day=10**10, level="enhanced"):
+        return {"allowed_actions": actions, "rate_limits": {"per_minute": minute, "per_hour": hour},
+                "budget_limits": {"per_request_tokens": request, "daily_max_tokens": day},
+                "audit_level": level}
+    return {
+        "customer-support-bot": whitelist(["read_customer_data", "update_order_status",
+                                           "send_email_notification"]),
+        "financial-analyst-bot": whitelist(["read_financial_data", "query_transactions", "slow_report", "echo",
+                                            "big_answer", "misbehave"], level="strict"),
+        "rate-limited-bot": whitelist(["read_customer_data"], minute=3, level="basic"),
+    }
+
+
+def merge(into, changes):
+    """Deep merge of dictionaries; lists and scalars are replaced, None removes."""
+    for k, v in (changes or {}).items():
+        if isinstance(v, dict) and isinstance(into.get(k), dict):
+            merge(into[k], v)
+        elif v is None:
+            into.pop(k, None)
+        else:
+            into[k] = v
+    return into
+
+
+class Gateway:
+    """sallyportd over demo servers, with a CA, an issuer's key and policies of its own in a temporary folder.
+
+    build     folder of the build to run (the runner's --build)
+    config    changes merged into the default configuration (see `default_config`)
+    policies  {agent: whitelist} instead of default_policies(); {file name ending in .json: text} also works
+    demo_args arguments of the demo server; demo=None starts none (then give upstreams in `config`)
+    start     False only writes the folder
+    """
+
+    def __init__(self, build, config=None, policies=None, demo_args=(), demo=True, start=True, workers=1,
+                 prefix=(), demo_prefix=(), pki=None):
+        self.build, self.programs, self.prefix = build, programs(build), list(prefix)
+        self.dir = tempfile.mkdtemp(prefix="sp-")
+        self.proc, self.demo, self.tokens, self.logs = None, None, {}, []
+        try:
+            self.make(["keys", self.dir])
+            self.pki = pki or os.path.join(self.dir, "pki")
+            if not pki:
+                self.make(["pki", self.pki])
+            self.ca = os.path.join(self.pki, "ca.pem")
+            self.port = free_port()
+            self.host, self.address = f"localhost:{self.port}", ("127.0.0.1", self.port)
+            self.resource = f"https://{self.host}/mcp"
+            self.run_dir = os.path.join(self.dir, "run")
+            if demo:
+                self.demo = Demo(build, self.dir, demo_args, prefix=demo_prefix)
+            self.write_policies(default_policies() if policies is None else policies)
+            self.settings = merge(self.default_config(workers), config)
+            self.write_config()
+            if start:
+                self.start()
+        except BaseException:
+            self.abandon()
+            raise
+
+    def make(self, args):
+        subprocess.run([self.programs["sallyport-demo"], *args], check=True, timeout=30)
+
+    def default_config(self, workers):
+        demo = {"name": "demo", "url": self.demo.url, "era": "both"} if self.demo else None
+        return {
+            "profile": "development", "state_dir": os.path.join(self.dir, "state"),
+            "run_dir": self.run_dir, "workers": {"count": workers},
+            "listeners": [{"address": f"127.0.0.1:{self.port}"}],
+            "tls": {"certificates": [{"chain": os.path.join(self.pki, "server.pem"),
+                                      "key": os.path.join(self.pki, "server.key")}]},
+            "issuers": [{"issuer": ISSUER, "algorithms": ["ES256"],
+                         "jwks_file": os.path.join(self.dir, "jwks.json")}],
+            "upstreams": [demo] if demo else [],
+            "routes": [{"path": "/mcp", "resource": self.resource, "upstreams": ["demo"],
+                        "hosts": [self.host, f"127.0.0.1:{self.port}"]}],
+            "policy": {"directory": os.path.join(self.dir, "policy")},
+            "audit": {"reserve": "1MiB"},
+        }
+
+    def write_config(self):
+        """The configuration as JSON, which is YAML."""
+        self.config_path = os.path.join(self.dir, "sallyport.yaml")
+        with open(self.config_path, "w", encoding="utf-8") as f:
+            json.dump(self.settings, f, indent=2)
+
+    def write_policies(self, policies):
+        folder = os.path.join(self.dir, "policy")
+        shutil.rmtree(folder, ignore_errors=True)
+        os.makedirs(folder)
+        for name, policy in policies.items():
+            file = name if name.endswith(".json") else f"{name}.json"
+            with open(os.path.join(folder, file), "w", encoding="utf-8") as f:
+                if isinstance(policy, str):
+                    f.write(policy)
+                else:
+                    json.dump({"tool_id": name, **policy}, f)
+
+    def start(self, ready=True):
+        path = os.path.join(self.dir, f"gateway-{len(self.logs)}.log")
+        self.logs.append(path)
+        with open(path, "wb") as log:
+            self.proc = subprocess.Popen([*self.prefix, self.programs["sallyportd"], self.config_path],
+                                         stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
+        if ready:
+            self.wait_ready()
+
+    def wait_ready(self, seconds=30.0):
+        def check():
+            if self.proc.poll() is not None:
+                raise Failed(f"sallyportd ended with {self.proc.returncode}:\n{self.log_text()[-4000:]}")
+            return self.ctl_text("status", "--json")[0] == 0
+        wait_for("the gateway to be ready", check, seconds)
+
+    def log_text(self):
+        text = ""
+        for path in self.logs:
+            with open(path, encoding="utf-8", errors="replace") as f:
+                text += f.read()
+        return text
+
+    def ctl(self, *args, check=True, timeout=60):
+        """sallyctl ... --json, decoded; a list when it answered in several lines. check=False: None on failure."""
+        status, out, err = self.ctl_text(*args, "--json", timeout=timeout)
+        if status and check:
+            raise Failed(f"sallyctl {' '.join(args)}: {status}: {err or out}")
+        if status:
+            return None
+        answers = [json.loads(line) for line in out.splitlines() if line.strip()]
+        return answers[0] if len(answers) == 1 else answers
+
+    def ctl_text(self, *args, timeout=20):
+        """(exit status, standard output, standard error) of sallyctl."""
+        r = subprocess.run([self.programs["sallyctl"], "--run-dir", self.run_dir, *args], capture_output=True,
                            text=True, timeout=timeout, check=False)
         return r.returncode, r.stdout, r.stderr
 
