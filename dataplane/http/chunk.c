@@ -1,7 +1,21 @@
 #include "dataplane/http/http1_int.h"
 #include "common/banned.h"
 
-enum { SIZE, EXT_NAME, EXT_VALUE, SIZE_LF, DATA, DATA_CR, DATA_LF, TRAILER_LINE, TRAILER_NAME, TRAILER, TRAILER_LF, END_LF, ENDED };
+enum {
+	SIZE,
+	EXT_NAME,
+	EXT_VALUE,
+	SIZE_LF,
+	DATA,
+	DATA_CR,
+	DATA_LF,
+	TRAILER_LINE,
+	TRAILER_NAME,
+	TRAILER,
+	TRAILER_LF,
+	END_LF,
+	ENDED
+};
 
 void sp_chunk_init(struct sp_chunk *c, bool trailers, uint64_t max_total, uint64_t max_framing)
 {
@@ -41,8 +55,8 @@ static const char *on_size(struct sp_chunk *c, uint8_t b)
 	return NULL;
 }
 
-/// `;name` and, last, `;name=value`, tokens both: parsers (llhttp among them) disagree on what may follow
-/// a value and on quoted ones.
+/// `;name` and, last, `;name=value`, tokens both: parsers (llhttp among them) disagree on what may
+/// follow a value and on quoted ones.
 static const char *on_ext(struct sp_chunk *c, uint8_t b)
 {
 	if (sp_http_token_ok(sp_bytes(&b, 1))) {

@@ -3,7 +3,8 @@
 
 enum { TOKEN = 1, HOSTCH = 2 };
 #define ALNUM                                                                                      \
-	['0' ... '9'] = TOKEN | HOSTCH, ['a' ... 'z'] = TOKEN | HOSTCH, ['A' ... 'Z'] = TOKEN | HOSTCH
+	['0' ... '9'] = TOKEN | HOSTCH, ['a' ... 'z'] = TOKEN | HOSTCH,                            \
+		 ['A' ... 'Z'] = TOKEN | HOSTCH
 static const uint8_t class[256] = {
 	ALNUM,
 	['-'] = TOKEN | HOSTCH,

@@ -14,6 +14,9 @@ void sp_http1_init(struct sp_http1 *p, bool is_response, const struct sp_http_li
 		.state = SP_HTTP1_HEAD,
 		.head = {.is_response = is_response, .keep_alive = true},
 	};
+	// Spans are 32-bit.
+	p->limits.max_head_bytes = sp_min(limits->max_head_bytes, 1u << 30);
+	p->limits.max_body_bytes = sp_min(limits->max_body_bytes, (uint64_t)1 << 31);
 }
 
 void sp_http1_expect(struct sp_http1 *p, enum sp_http_verb of_request)
@@ -51,7 +54,8 @@ static enum sp_http1_state done(struct sp_http1 *p, size_t used, size_t *ret_use
 	return SP_HTTP1_DONE;
 }
 
-static enum sp_http1_state gather_chunks(struct sp_http1 *p, uint8_t *buf, size_t len, size_t *ret_used)
+static enum sp_http1_state gather_chunks(
+	struct sp_http1 *p, uint8_t *buf, size_t len, size_t *ret_used)
 {
 	for (;;) {
 		struct sp_http_error err = {0, NULL};
@@ -115,7 +119,8 @@ enum sp_http1_state sp_http1_parse(struct sp_http1 *p, uint8_t *buf, size_t len,
 	return p->state;
 }
 
-static enum sp_http1_state pass(struct sp_http1 *p, struct sp_bytes run, sp_http1_body_fn fn, void *user)
+static enum sp_http1_state pass(
+	struct sp_http1 *p, struct sp_bytes run, sp_http1_body_fn fn, void *user)
 {
 	p->body_len += run.n;
 	if (run.n && fn(user, run.p, run.n))
@@ -168,8 +173,8 @@ static enum sp_http1_state stream_body(struct sp_http1 *p, const uint8_t *buf, s
 	}
 }
 
-enum sp_http1_state sp_http1_stream(struct sp_http1 *p, const uint8_t *buf, size_t len, size_t *ret_used,
-	sp_http1_body_fn fn, void *user)
+enum sp_http1_state sp_http1_stream(struct sp_http1 *p, const uint8_t *buf, size_t len,
+	size_t *ret_used, sp_http1_body_fn fn, void *user)
 {
 	*ret_used = 0;
 	if (p->state == SP_HTTP1_BODY)

@@ -151,7 +151,8 @@ static int take_param(struct sp_http1 *p, struct sp_http_span value)
 	if (h->params_n == SP_HTTP_PARAMS_MAX)
 		return refuse(p, 431, "too many Mcp-Param headers");
 	for (uint32_t i = 0; i < h->params_n; i++)
-		if (sp_bytes_ieq(sp_http_get(p->base, h->param_name[i]), sp_http_get(p->base, name)))
+		if (sp_bytes_ieq(
+			    sp_http_get(p->base, h->param_name[i]), sp_http_get(p->base, name)))
 			return refuse(p, 400, "repeated Mcp-Param header");
 	h->param_name[h->params_n] = name;
 	h->param_value[h->params_n++] = value;
@@ -183,7 +184,8 @@ static int judge_known(struct sp_http1 *p, unsigned h, struct sp_bytes v)
 		return take_length(p, v);
 	case SP_HDR_TRANSFER_ENCODING:
 		if (!sp_bytes_ieq(v, SP_LIT("chunked")))
-			return refuse(p, p->is_response ? 400 : 501, "Transfer-Encoding is not just chunked");
+			return refuse(p, p->is_response ? 400 : 501,
+				"Transfer-Encoding is not just chunked");
 		p->head.chunked = true;
 		return 0;
 	case SP_HDR_CONNECTION:
@@ -212,7 +214,8 @@ static int take_known(struct sp_http1 *p, unsigned h, struct sp_http_span value)
 
 	if (p->head.present & 1u << h) {
 		if (!may_repeat(p, h))
-			return refuse(p, 400, h == SP_HDR_HOST ? "repeated Host" : "repeated header");
+			return refuse(
+				p, 400, h == SP_HDR_HOST ? "repeated Host" : "repeated header");
 	} else {
 		p->head.present |= 1u << h;
 		p->head.header[h] = value;
@@ -381,7 +384,8 @@ void sp_http1_read_head(struct sp_http1 *p, const uint8_t *buf, size_t len)
 	if (r == SP_SCAN_BAD)
 		sp_http1_fail(p, late.status, late.what);
 	else if (r == SP_SCAN_MORE && len > p->limits.max_head_bytes)
-		sp_http1_fail(p, p->is_response || p->target_seen ? 431 : 414, "head over the limit");
+		sp_http1_fail(
+			p, p->is_response || p->target_seen ? 431 : 414, "head over the limit");
 	else if (r == SP_SCAN_END && !p->head_end)
 		sp_http1_fail(p, 400, "malformed head");
 	if (r != SP_SCAN_END || p->state == SP_HTTP1_ERROR)

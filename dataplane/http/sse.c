@@ -1,7 +1,8 @@
 #include "dataplane/http/sse.h"
 #include "common/banned.h"
 
-/// The buffer holds, in this order: data (data_len), id (id_len), type (type_len), the current line.
+/// The buffer holds, in this order: data (data_len), id (id_len), type (type_len), the current
+/// line.
 static void reset(struct sp_sse *s)
 {
 	s->len = s->line = 0;
@@ -12,7 +13,9 @@ static void reset(struct sp_sse *s)
 
 void sp_sse_init(struct sp_sse *s, uint8_t *buf, size_t cap)
 {
-	*s = (struct sp_sse){.buf = buf, .cap = cap};
+	memset(s, 0, sizeof(*s));
+	s->buf = buf;
+	s->cap = cap;
 	reset(s);
 }
 

@@ -52,8 +52,8 @@ static size_t step(struct up_conn *c, const uint8_t *p, size_t n)
 		return n;
 	if (s == SP_HTTP1_ERROR) {
 		up_exchange_fail(c->x, sp_http1_error(c->parser).status == 413
-						? SP_REASON_UPSTREAM_TOO_LARGE
-						: SP_REASON_UPSTREAM_INVALID);
+					       ? SP_REASON_UPSTREAM_TOO_LARGE
+					       : SP_REASON_UPSTREAM_INVALID);
 		return n;
 	}
 	if (s == SP_HTTP1_HEAD)
@@ -76,7 +76,8 @@ static bool wants_more(const struct up_conn *c)
 	return c->state == UP_BUSY && !c->answered;
 }
 
-/// A head that comes in pieces is put together in the connection's buffer, as is what came with its end.
+/// A head that comes in pieces is put together in the connection's buffer, as is what came with its
+/// end.
 static void gather(struct up_conn *c, const uint8_t **p, size_t *n)
 {
 	size_t k = sp_min(*n, c->u->head_cap + 1 - c->have), at = 0, used = 1;
@@ -145,7 +146,8 @@ void up_answer_delivered(struct up_conn *c)
 {
 	if (c->state != UP_BUSY || !c->answered)
 		return;
-	finish(c, sp_http1_head(c->parser)->keep_alive && !c->stray && !sp_stream_queued(c->stream));
+	finish(c,
+		sp_http1_head(c->parser)->keep_alive && !c->stray && !sp_stream_queued(c->stream));
 }
 
 void up_answer_eof(struct up_conn *c, bool clean)

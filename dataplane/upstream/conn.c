@@ -24,10 +24,8 @@ static struct up_conn *take(struct up_pool *p)
 	struct sp_upstreams *u = p->u;
 	struct up_conn *c = u->free_conns;
 
-	if (!c) {
-		evict_idle(u); // it comes free when its stream has closed; the caller waits for that
+	if (!c)
 		return NULL;
-	}
 	u->free_conns = c->next;
 	*c = (struct up_conn){
 		.u = u,
@@ -142,15 +140,14 @@ static int dial_next(struct up_conn *c)
 int up_conn_dial(struct up_pool *p, struct sp_exchange *x)
 {
 	struct up_conn *c = take(p);
-	int r;
+	int r = c ? dial_next(c) : -ENOBUFS;
 
-	if (!c)
-		return -ENOBUFS;
-	r = dial_next(c);
-	if (r < 0) {
+	if (r < 0 && c)
 		give(c);
+	if (r == -ENOBUFS)
+		evict_idle(p->u); // it comes free when its stream has closed; `x` can wait for that
+	if (r < 0)
 		return r;
-	}
 	c->x = x;
 	x->conn = c;
 	x->state = UP_X_CONN;

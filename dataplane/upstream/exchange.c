@@ -18,8 +18,8 @@ static void on_deadline(struct sp_timer *t)
 	up_exchange_fail(sp_container_of(t, struct sp_exchange, timer), SP_REASON_UPSTREAM_TIMEOUT);
 }
 
-static struct sp_exchange *take(struct sp_upstreams *u, struct up_pool *p,
-	const struct sp_exchange_req *req, bool probe)
+static struct sp_exchange *take(
+	struct sp_upstreams *u, struct up_pool *p, const struct sp_exchange_req *req, bool probe)
 {
 	struct sp_exchange *x = u->free_exchanges;
 
@@ -89,7 +89,8 @@ static int launch(struct sp_exchange *x, const struct sp_exchange_req *req)
 	return up_exchange_place(x);
 }
 
-int sp_upstream_start(struct sp_upstreams *u, const struct sp_exchange_req *req, struct sp_exchange **ret)
+int sp_upstream_start(
+	struct sp_upstreams *u, const struct sp_exchange_req *req, struct sp_exchange **ret)
 {
 	struct up_pool *p = up_pool_find(u, sp_snap_upstream(req->snap, req->upstream)->identity);
 	struct sp_exchange *x;
@@ -121,16 +122,16 @@ static void fail_waiting(struct up_pool *p, enum sp_reason why)
 		up_exchange_fail(p->wait_head, why);
 }
 
-/// Not the upstream's doing.
-static bool is_ours(enum sp_reason why)
+/// Not the upstream's doing: it never saw a request that only waited.
+static bool is_ours(const struct sp_exchange *x, enum sp_reason why)
 {
-	return why == SP_REASON_OVERLOAD || why == SP_REASON_BREAKER_OPEN;
+	return x->state == UP_X_WAITING || why == SP_REASON_OVERLOAD;
 }
 
 void up_exchange_fail(struct sp_exchange *x, enum sp_reason why)
 {
 	struct up_pool *p = x->pool;
-	bool opened = false;
+	bool ours = is_ours(x, why), opened = false;
 
 	if (x->state == UP_X_WAITING)
 		up_wait_remove(x);
@@ -139,7 +140,7 @@ void up_exchange_fail(struct sp_exchange *x, enum sp_reason why)
 	if (x->conn)
 		up_conn_drop(x->conn);
 	x->conn = NULL;
-	if (is_ours(why))
+	if (ours)
 		p->probing = p->probing && !x->probe;
 	else
 		opened = up_breaker_failure(p, x->probe);
@@ -211,11 +212,13 @@ static bool serve_one(struct up_pool *p)
 	}
 	if (p->conns_n < p->conf.max_connections)
 		r = up_conn_dial(p, x);
-	if (r == 0)
-		up_wait_remove(x);
-	else if (r != -ENOBUFS)
+	if (r == -ENOBUFS)
+		return false;
+	up_wait_remove(x);
+	x->state = UP_X_CONN;
+	if (r < 0)
 		up_exchange_fail(x, SP_REASON_UPSTREAM_CONNECT);
-	return r != -ENOBUFS;
+	return true;
 }
 
 void up_serve_waiting(struct up_pool *p)

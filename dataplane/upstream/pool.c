@@ -33,10 +33,11 @@ static void write_text(struct up_pool *p, const struct sp_snap *s, size_t cap)
 	SP_BUG_IF(o.overflow);
 }
 
-int up_pool_new(struct sp_upstreams *u, const struct sp_snap *s, const struct sp_snap_upstream *conf,
-	struct up_pool **ret)
+int up_pool_new(struct sp_upstreams *u, const struct sp_snap *s,
+	const struct sp_snap_upstream *conf, struct up_pool **ret)
 {
-	size_t text = conf->path.len + conf->host.len + conf->credential.len + conf->server_name.len + 32;
+	size_t text =
+		conf->path.len + conf->host.len + conf->credential.len + conf->server_name.len + 32;
 	struct up_pool *p = calloc(1, sizeof(*p) + text);
 	struct up_pool **b = bucket(u, conf->identity);
 

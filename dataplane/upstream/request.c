@@ -95,7 +95,8 @@ static int send_bytes(struct up_conn *c, const uint8_t *p, size_t n)
 }
 
 /// Straight from the caller's spans into the transmit queue.
-static int send_direct(struct up_conn *c, const struct up_pool *p, const struct sp_exchange_req *req)
+static int send_direct(
+	struct up_conn *c, const struct up_pool *p, const struct sp_exchange_req *req)
 {
 	size_t n = up_request_bytes(p, req), room;
 	uint8_t *to = c->tls ? c->u->out : sp_stream_reserve(c->stream, n, &room);
