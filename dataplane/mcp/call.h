@@ -97,6 +97,7 @@ struct sp_call {
 	enum sp_audit_level level;
 	uint8_t call_id[16];
 	bool recorded, forwarded, outcome_recorded;
+	uint64_t room_until_ns; ///< refused after this when the ring stays full; 0 = it was not
 	uint64_t wait_seq; ///< record that must be durable before the call goes on; 0 = none
 
 	// south

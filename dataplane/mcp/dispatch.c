@@ -108,7 +108,7 @@ enum sp_step sp_stage_forward(struct sp_call *c)
 		return serve_notification(c);
 	if (c->kind != SP_RPC_REQUEST)
 		return serve_response(c);
-	if (c->wait_seq && sp_call_rescan(c) < 0)
+	if ((c->wait_seq || c->room_until_ns) && sp_call_rescan(c) < 0)
 		r = SP_REASON_INTERNAL;
 	else if (sp_call_enter(c) < 0)
 		r = SP_REASON_ID_IN_FLIGHT;

@@ -8,6 +8,8 @@
 
 /// What an outcome record can take at most: used to keep room for those of the calls in flight.
 #define OUTCOME_BYTES 512u
+/// How long an allowed call is held back while the ring is full, before it is refused.
+#define ROOM_WAIT_NS (500 * SP_NS_PER_MS)
 /// Refused strangers recorded in a second; more are only counted, so that they can not flood the trail.
 #define AUTH_FAILURES_PER_S 200u
 
@@ -151,6 +153,22 @@ static enum sp_step unrecorded(struct sp_call *c)
 	return SP_STEP_DENY;
 }
 
+/// A ring that is full for a moment (audit opens a segment, or was killed and comes back) slows its
+/// agents down; only one that stays full turns them away.
+static bool held_back(struct sp_call *c)
+{
+	if (c->level == SP_AUDIT_BASIC || c->reason || store_refuses(c))
+		return false;
+	if (c->room_until_ns == 0)
+		c->room_until_ns = c->w->now_ns + ROOM_WAIT_NS;
+	if (c->w->now_ns >= c->room_until_ns)
+		return false;
+	c->stage--; // record is tried again
+	c->recorded = false;
+	sp_call_wait(c);
+	return true;
+}
+
 enum sp_step sp_stage_record_decision(struct sp_call *c)
 {
 	size_t room = SP_RECORD_MAX;
@@ -159,10 +177,16 @@ enum sp_step sp_stage_record_decision(struct sp_call *c)
 	c->recorded = true;
 	if (!recordable(c) || (stranger(c) && flooded(c->w)))
 		return SP_STEP_CONTINUE;
+	if (c->room_until_ns && sp_call_rescan(c) < 0) {
+		c->reason = SP_REASON_INTERNAL;
+		return SP_STEP_DENY;
+	}
 	if (!c->reason)
 		room += (size_t)OUTCOME_BYTES * c->w->calls.open; // theirs is promised already
-	if ((!c->reason && store_refuses(c)) || put_decision(c, room, &seq) < 0)
+	if (!c->reason && store_refuses(c))
 		return unrecorded(c);
+	if (put_decision(c, room, &seq) < 0)
+		return held_back(c) ? SP_STEP_WAIT : unrecorded(c);
 	if (!c->reason)
 		sp_count(c->w, SP_STAT_ALLOWED);
 	if (c->level != SP_AUDIT_STRICT || sp_channel_durable(&c->w->channel, seq))
