@@ -1,5 +1,6 @@
-/// Streams in memory: what one side queued is handed to the other in the next turn. For tests, so it
-/// keeps the order of events that sockets have, and a paused reader leaves the bytes with the sender.
+/// Streams in memory: what one side queued is handed to the other in the next turn. For tests, so
+/// it keeps the order of events that sockets have, and a paused reader leaves the bytes with the
+/// sender.
 #include "dataplane/io/stream.h"
 
 #include "common/clock.h"
@@ -187,7 +188,8 @@ static unsigned run_watches(struct mem_io *m, uint64_t wait_ns)
 	unsigned n = 0;
 
 	for (uint32_t i = 0; i < m->watches_n; i++)
-		p[i] = (struct pollfd){.fd = m->watch[i].over ? -1 : m->watch[i].fd, .events = POLLIN};
+		p[i] = (struct pollfd){
+			.fd = m->watch[i].over ? -1 : m->watch[i].fd, .events = POLLIN};
 	if (!m->watches_n || poll(p, m->watches_n, (int)(wait_ns / SP_NS_PER_MS)) <= 0)
 		return 0;
 	for (uint32_t i = 0; i < m->watches_n; i++) {

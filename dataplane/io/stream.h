@@ -20,8 +20,8 @@ enum sp_stream_phase {
 	SP_STREAM_CONNECTING,
 	SP_STREAM_OPEN,
 	SP_STREAM_CLOSING, ///< closed by the user: the queue is being sent
-	SP_STREAM_LINGER,  ///< FIN sent, user told, waiting for the peer's FIN
-	SP_STREAM_DYING,   ///< ended: tell the user, get every operation back, then reuse
+	SP_STREAM_LINGER, ///< FIN sent, user told, waiting for the peer's FIN
+	SP_STREAM_DYING, ///< ended: tell the user, get every operation back, then reuse
 };
 
 struct sp_stream {
@@ -38,7 +38,7 @@ struct sp_stream {
 	bool paused;
 	bool over_high;
 	bool reset; ///< aborted: the peer shall see it
-	bool told;  ///< on_closed was called, or must never be
+	bool told; ///< on_closed was called, or must never be
 };
 
 struct sp_io_backend {
@@ -60,7 +60,8 @@ struct sp_io {
 	void *awake_user;
 	uint32_t live; ///< streams whose user was not yet told of their end
 	uint8_t *streams;
-	size_t stream_bytes; ///< size of the back end's own stream, which starts with struct sp_stream
+	size_t stream_bytes; ///< size of the back end's own stream, which starts with struct
+			     ///< sp_stream
 	uint32_t streams_n;
 	struct sp_stream *free_streams;
 	struct sp_stream *dirty_head, *dirty_tail;
@@ -90,7 +91,8 @@ static inline uint32_t sp_stream_index(const struct sp_stream *s)
 	return (uint32_t)((size_t)((const uint8_t *)s - s->io->streams) / s->io->stream_bytes);
 }
 
-/// A stream of the pool with all common fields fresh, or NULL: the limit is reached or none is free.
+/// A stream of the pool with all common fields fresh, or NULL: the limit is reached or none is
+/// free.
 struct sp_stream *sp_stream_take(struct sp_io *io, enum sp_stream_phase phase);
 void sp_stream_give(struct sp_stream *s);
 /// Call the back end's attention to `s` in the next flush.

@@ -40,7 +40,6 @@ static void add_stream(struct uring_io *u, struct uring_listener *l, int fd)
 	}
 	s = sp_stream_take(&u->io, SP_STREAM_OPEN);
 	if (!s) {
-		uring_linger_expire(u, true);
 		close(fd);
 		u->io.stats.accept_errors++;
 		return;
@@ -276,10 +275,10 @@ static int uring_turn(struct sp_io *io, uint64_t wait_ns)
 	struct uring_io *u = uring_io(io);
 
 	u->called = 0;
-	uring_linger_expire(u, false);
 	if (u->sources_idle)
 		arm_sources(u);
 	flush(u);
+	uring_linger_expire(u);
 	SP_TRY(enter(u, bound_wait(u, wait_ns)));
 	sp_io_awake(io);
 	return (int)(drain(u) + u->called);

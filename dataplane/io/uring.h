@@ -1,8 +1,8 @@
 /// State of the io_uring back end, shared by its files. Private to dataplane/io.
 ///
-/// A stream has a descriptor of its own and the same file in the ring's fixed table, at the stream's
-/// index: operations use the fixed slot (no reference counting a call), the descriptor serves
-/// getpeername, shutdown and socket options. A stream is reused only after every operation
+/// A stream has a descriptor of its own and the same file in the ring's fixed table, at the
+/// stream's index: operations use the fixed slot (no reference counting a call), the descriptor
+/// serves getpeername, shutdown and socket options. A stream is reused only after every operation
 /// the kernel held for it has completed; `gen` in the user data proves it.
 #pragma once
 
@@ -11,7 +11,7 @@
 #include <liburing.h>
 
 #define URING_SOURCES 8u ///< listeners, and watches
-#define URING_GATHER 8u  ///< transmit blocks of one send
+#define URING_GATHER 8u ///< transmit blocks of one send
 #define URING_LINGER_NS 1000000000ull
 #define URING_RETRY_NS 10000000ull
 #define URING_BUF_NONE UINT32_MAX
@@ -21,9 +21,9 @@ enum uring_op {
 	URING_OP_SEND,
 	URING_OP_CONNECT,
 	URING_OP_CLOSE,
-	URING_OP_CANCEL,        ///< of a stream's operation
-	URING_OP_ACCEPT,        ///< index: listener
-	URING_OP_WATCH,         ///< index: watch
+	URING_OP_CANCEL, ///< of a stream's operation
+	URING_OP_ACCEPT, ///< index: listener
+	URING_OP_WATCH, ///< index: watch
 	URING_OP_CANCEL_ACCEPT, ///< index: listener
 };
 
@@ -35,11 +35,11 @@ struct uring_stream {
 	uint32_t gen;
 	uint32_t ops; ///< operations the kernel holds, cancels included
 	uint8_t rx, tx, conn; ///< enum uring_op_state
-	bool rx_done;  ///< end or error read from the socket
+	bool rx_done; ///< end or error read from the socket
 	bool eof_told;
-	bool eager;    ///< data came while paused before: cancel the receive at once from now on
-	bool shut;     ///< FIN sent
-	bool lingers;  ///< in the linger list
+	bool eager; ///< data came while paused before: cancel the receive at once from now on
+	bool shut; ///< FIN sent
+	bool lingers; ///< in the linger list
 	int rx_err, tx_err;
 	uint32_t held_head, held_tail; ///< receive buffers kept while paused
 	struct uring_stream *linger_next, *linger_prev;
@@ -90,6 +90,7 @@ struct uring_io {
 	bool sources_idle; ///< a listener or watch is to be armed
 	struct uring_rx rx;
 	struct uring_stream *linger_head, *linger_tail;
+	uint32_t lingering;
 	uint32_t listeners_n, watches_n;
 	struct uring_listener listener[URING_SOURCES];
 	struct uring_watch watch[URING_SOURCES];
@@ -117,7 +118,8 @@ void uring_rx_done(struct uring_io *u);
 /// Put the buffer under `bid` back into the kernel's ring.
 void uring_rx_return(struct uring_rx *rx, uint32_t bid);
 /// Keep `n` bytes under `bid` for a paused stream. -ENOBUFS when no spare buffer is left.
-SP_MUST_CHECK int uring_rx_hold(struct uring_rx *rx, struct uring_stream *us, uint32_t bid, uint32_t n);
+SP_MUST_CHECK int uring_rx_hold(
+	struct uring_rx *rx, struct uring_stream *us, uint32_t bid, uint32_t n);
 /// Deliver what is held until it is used up or the stream pauses again; returns how many callbacks.
 unsigned uring_rx_deliver_held(struct uring_rx *rx, struct uring_stream *us);
 void uring_rx_drop_held(struct uring_rx *rx, struct uring_stream *us);
@@ -127,8 +129,9 @@ void uring_rx_drop_held(struct uring_rx *rx, struct uring_stream *us);
 SP_MUST_CHECK int uring_stream_open(struct uring_io *u, struct sp_stream *s, int fd);
 /// Bring the operations of a marked stream in line with what its user wants.
 void uring_stream_flush(struct uring_io *u, struct uring_stream *us);
-void uring_stream_event(struct uring_io *u, struct uring_stream *us, enum uring_op op, int res,
-	uint32_t flags);
-/// End lingering streams: those past their time, and the oldest when `one_more` is wanted.
-void uring_linger_expire(struct uring_io *u, bool one_more);
+void uring_stream_event(
+	struct uring_io *u, struct uring_stream *us, enum uring_op op, int res, uint32_t flags);
+/// End lingering streams past their time, and the oldest when they take too much of the pool's
+/// slack.
+void uring_linger_expire(struct uring_io *u);
 int uring_stream_connect(struct sp_stream *s, const struct sockaddr *addr, socklen_t addr_len);

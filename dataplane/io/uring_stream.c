@@ -126,6 +126,7 @@ static void linger(struct uring_io *u, struct uring_stream *us)
 {
 	us->linger_ns = u->io.now_ns + URING_LINGER_NS;
 	us->lingers = true;
+	u->lingering++;
 	us->linger_next = NULL;
 	us->linger_prev = u->linger_tail;
 	if (u->linger_tail)
@@ -140,6 +141,7 @@ static void unlinger(struct uring_io *u, struct uring_stream *us)
 	if (!us->lingers)
 		return;
 	us->lingers = false;
+	u->lingering--;
 	if (us->linger_prev)
 		us->linger_prev->linger_next = us->linger_next;
 	else
@@ -150,19 +152,21 @@ static void unlinger(struct uring_io *u, struct uring_stream *us)
 		u->linger_tail = us->linger_prev;
 }
 
-void uring_linger_expire(struct uring_io *u, bool one_more)
+void uring_linger_expire(struct uring_io *u)
 {
-	while (u->linger_head && (one_more || u->linger_head->linger_ns <= u->io.now_ns)) {
+	uint32_t most = u->io.conf.max_streams / 8 + 8;
+
+	while (u->linger_head &&
+		(u->lingering > most || u->linger_head->linger_ns <= u->io.now_ns)) {
 		struct uring_stream *us = u->linger_head;
 
-		one_more = false;
 		unlinger(u, us);
 		sp_stream_end(&us->s, 0);
 	}
 }
 
-/// Drop the connection so that the peer sees it at once: closing the fixed slot may be deferred by the
-/// kernel, and disconnecting is how a TCP socket sends RST without being closed.
+/// Drop the connection so that the peer sees it at once: closing the fixed slot may be deferred by
+/// the kernel, and disconnecting is how a TCP socket sends RST without being closed.
 static void drop_connection(struct uring_stream *us)
 {
 	struct sockaddr unspec = {.sa_family = AF_UNSPEC};
@@ -277,7 +281,8 @@ void uring_stream_flush(struct uring_io *u, struct uring_stream *us)
 		start_send(u, us);
 	if (s->phase == SP_STREAM_CLOSING && us->tx == URING_IDLE && !s->queued)
 		finish_closing(u, us);
-	// What died just now is marked again: one flush of its own, so that it is never reused while listed.
+	// What died just now is marked again: one flush of its own, so that it is never reused
+	// while listed.
 	if (s->phase == SP_STREAM_DYING && !s->dirty)
 		flush_dying(u, us);
 }
@@ -344,7 +349,8 @@ static void send_event(struct uring_stream *us, int res)
 		return;
 	us->tx_err = res ? res : -EPIPE;
 	sp_tx_drop(s);
-	// After a reset the answer may still lie in the socket: let the receive find the end itself.
+	// After a reset the answer may still lie in the socket: let the receive find the end
+	// itself.
 	if (s->phase == SP_STREAM_OPEN && us->rx == URING_BUSY &&
 		(res == -EPIPE || res == -ECONNRESET))
 		return;
@@ -367,8 +373,8 @@ static void connect_event(struct uring_stream *us, int res)
 		sp_stream_end(s, res);
 }
 
-void uring_stream_event(struct uring_io *u, struct uring_stream *us, enum uring_op op, int res,
-	uint32_t flags)
+void uring_stream_event(
+	struct uring_io *u, struct uring_stream *us, enum uring_op op, int res, uint32_t flags)
 {
 	switch (op) {
 	case URING_OP_RECV:

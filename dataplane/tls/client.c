@@ -128,7 +128,8 @@ struct sp_tls_client *sp_tls_client_free(struct sp_tls_client *c)
 	return NULL;
 }
 
-/// An address is checked against the certificate's addresses and is not sent as a name (RFC 6066 3).
+/// An address is checked against the certificate's addresses and is not sent as a name (RFC 6066
+/// 3).
 static int expect_name(SSL *ssl, const char *name)
 {
 	uint8_t addr[sizeof(struct in6_addr)];

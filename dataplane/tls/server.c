@@ -1,4 +1,5 @@
-/// The server side: one context a certificate, chosen by SNI before anything else of the hello is used.
+/// The server side: one context a certificate, chosen by SNI before anything else of the hello is
+/// used.
 #include "dataplane/tls/private.h"
 
 #include <openssl/err.h>
@@ -15,8 +16,8 @@ static bool name_matches(const char *pattern, struct sp_bytes host)
 	dot = memchr(host.p, '.', host.n);
 	if (!dot || dot == host.p)
 		return false;
-	return sp_bytes_ieq(sp_bytes(p.p + 1, p.n - 1),
-		sp_bytes(dot, host.n - (size_t)(dot - host.p)));
+	return sp_bytes_ieq(
+		sp_bytes(p.p + 1, p.n - 1), sp_bytes(dot, host.n - (size_t)(dot - host.p)));
 }
 
 /// Exact names go before wildcards, whatever their order.
@@ -114,9 +115,8 @@ static int bind_sessions(SSL_CTX *ctx, struct sp_bytes ca)
 	bool ok;
 
 	ok = md && X509_digest(SSL_CTX_get0_certificate(ctx), EVP_sha256(), leaf, &n) == 1 &&
-	     EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1 &&
-	     EVP_DigestUpdate(md, leaf, n) == 1 && EVP_DigestUpdate(md, &mode, 1) == 1 &&
-	     EVP_DigestUpdate(md, ca.p, ca.n) == 1 &&
+	     EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1 && EVP_DigestUpdate(md, leaf, n) == 1 &&
+	     EVP_DigestUpdate(md, &mode, 1) == 1 && EVP_DigestUpdate(md, ca.p, ca.n) == 1 &&
 	     EVP_DigestFinal_ex(md, digest, &digest_n) == 1 &&
 	     SSL_CTX_set_session_id_context(ctx, digest, digest_n) == 1;
 	EVP_MD_CTX_free(md);
@@ -144,8 +144,8 @@ static int ask_for_client_cert(SSL_CTX *ctx, struct sp_bytes ca)
 	return 0;
 }
 
-static int set_up(struct sp_tls_server *s, SSL_CTX *ctx, struct sp_bytes chain,
-	struct sp_bytes key, struct sp_bytes ca)
+static int set_up(struct sp_tls_server *s, SSL_CTX *ctx, struct sp_bytes chain, struct sp_bytes key,
+	struct sp_bytes ca)
 {
 	SP_TRY(tls_pem_identity(ctx, chain, key));
 	SP_TRY(ask_for_client_cert(ctx, ca));

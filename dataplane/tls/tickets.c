@@ -35,7 +35,8 @@ static int seal(const struct sp_tls_server *s, unsigned char *name, unsigned cha
 	return start_mac(mac, k) == 1 ? 1 : -1;
 }
 
-/// 0 = not our ticket: a full handshake; 2 = opened, but to be replaced by one under the current key.
+/// 0 = not our ticket: a full handshake; 2 = opened, but to be replaced by one under the current
+/// key.
 static int ticket_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *c,
 	EVP_MAC_CTX *mac, int enc)
 {

@@ -24,7 +24,8 @@ static int pipe_read(BIO *b, char *buf, int cap)
 	return (int)n;
 }
 
-/// All or nothing would need a second pass: when blocks run out midway the connection is lost anyway.
+/// All or nothing would need a second pass: when blocks run out midway the connection is lost
+/// anyway.
 static int pipe_write(BIO *b, const char *buf, int len)
 {
 	struct sp_tls *t = BIO_get_data(b);
@@ -75,10 +76,9 @@ int tls_ctx_new(const SSL_METHOD *method, SSL_CTX **ret)
 {
 	static const char tls13[] =
 		"TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
-	static const char tls12[] =
-		"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
-		"ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
-		"ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
+	static const char tls12[] = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
+				    "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
+				    "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
 	SSL_CTX *ctx;
 
 	if (OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) != 1)
@@ -93,8 +93,8 @@ int tls_ctx_new(const SSL_METHOD *method, SSL_CTX **ret)
 		SSL_CTX_free(ctx);
 		return -EINVAL;
 	}
-	SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
-					 SSL_OP_CIPHER_SERVER_PREFERENCE);
+	SSL_CTX_set_options(ctx,
+		SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
 	// Idle connections keep no record buffers.
 	SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
 	SSL_CTX_set_read_ahead(ctx, 1);
@@ -127,7 +127,8 @@ struct sp_tls *sp_tls_free(struct sp_tls *t)
 {
 	if (!t)
 		return NULL;
-	// OpenSSL takes a connection freed without a close-notify for a bad one and forgets its session.
+	// OpenSSL takes a connection freed without a close-notify for a bad one and forgets its
+	// session.
 	if (t->established && !t->failed)
 		SSL_set_shutdown(t->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
 	SSL_free(t->ssl);

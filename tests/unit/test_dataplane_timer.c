@@ -147,7 +147,8 @@ int main(void)
 		cmocka_unit_test(a_timer_runs_once_and_never_early),
 		cmocka_unit_test(far_deadlines_survive_many_rounds_of_the_wheel),
 		cmocka_unit_test(a_long_sleep_runs_all_that_became_due),
-		cmocka_unit_test(a_stopped_timer_does_not_run_even_from_a_callback_of_the_same_tick),
+		cmocka_unit_test(
+			a_stopped_timer_does_not_run_even_from_a_callback_of_the_same_tick),
 		cmocka_unit_test(a_timer_re_armed_in_its_callback_waits_for_a_later_run),
 		cmocka_unit_test(re_arming_moves_the_deadline),
 		cmocka_unit_test(the_wait_ends_at_the_next_deadline),
