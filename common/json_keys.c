@@ -3,7 +3,7 @@
 
 /// Objects of up to FEW members are compared pair by pair when their hashes hint at a repeat;
 /// larger ones up to SOME are sorted only then, and all others always.
-#define FEW 12u
+#define FEW 8u
 #define SOME 32u
 
 static inline uint32_t mix(uint64_t first, uint64_t last, uint64_t n)
@@ -22,29 +22,41 @@ static inline uint64_t load8(const uint8_t *p)
 	return v;
 }
 
-static inline uint64_t load_short(const uint8_t *p, uint32_t n)
+static inline uint32_t load4(const uint8_t *p)
+{
+	uint32_t v;
+
+	memcpy(&v, p, 4);
+	return v;
+}
+
+/// Under eight bytes: all of them, in loads that may overlap.
+static inline uint32_t mix_short(const uint8_t *p, uint64_t n)
 {
 	uint64_t v = 0;
 
-	for (uint32_t i = 0; i < n; i++)
-		v |= (uint64_t)p[i] << (8 * i);
-	return v;
+	if (n >= 4)
+		v = load4(p) | (uint64_t)load4(p + n - 4) << 32;
+	else if (n)
+		v = (uint64_t)p[0] | (uint64_t)p[n / 2] << 8 | (uint64_t)p[n - 1] << 16;
+	return mix(v, v, n);
 }
 
 static __attribute__((noinline)) uint32_t hash_escaped(
 	const uint8_t *base, const struct sp_json_tok *t)
 {
 	struct sp_json_reader r = sp_json_reader(base, t);
-	uint64_t first = 0, last = 0, n = 0;
+	uint8_t first[8] = {0};
+	uint64_t tail = 0, n = 0;
 	int c;
 
 	while ((c = sp_json_reader_next(&r)) >= 0) {
 		if (n < 8)
-			first |= (uint64_t)c << (8 * n);
-		last = last >> 8 | (uint64_t)c << 56;
+			first[n] = (uint8_t)c;
+		tail = tail >> 8 | (uint64_t)c << 56;
 		n++;
 	}
-	return mix(first, n < 8 ? first : last, n);
+	return n < 8 ? mix_short(first, n) : mix(load8(first), tail, n);
 }
 
 /// Of the unescaped bytes: the first eight, the last eight and the length. Collisions cost time
@@ -52,14 +64,12 @@ static __attribute__((noinline)) uint32_t hash_escaped(
 static inline uint32_t hash(const uint8_t *base, const struct sp_json_tok *t)
 {
 	const uint8_t *p = base + t->off;
-	uint64_t v;
 
 	if (sp_unlikely(t->escaped))
 		return hash_escaped(base, t);
-	if (t->len >= 8)
-		return mix(load8(p), load8(p + t->len - 8), t->len);
-	v = load_short(p, t->len);
-	return mix(v, v, t->len);
+	if (t->len < 8)
+		return mix_short(p, t->len);
+	return mix(load8(p), load8(p + t->len - 8), t->len);
 }
 
 /// Lexicographic order of the unescaped bytes.
@@ -194,21 +204,42 @@ static uint32_t repeated_by_sorting(const uint8_t *base, struct sp_json_tok *tok
 	return found;
 }
 
-uint32_t sp_json_repeated_key(const uint8_t *base, struct sp_json_tok *tok, uint32_t obj)
+/// Do two keys fall on one bit? A filter of `words` times 64 bits; no means that all keys differ.
+static inline __attribute__((always_inline)) bool hint_of_repeat(const uint8_t *base,
+	const struct sp_json_tok *tok, uint32_t obj, uint64_t *seen, uint32_t words)
 {
-	uint64_t seen[16] = {0}, again = 0;
-	uint32_t end = tok[obj].next, n = tok[obj].count;
+	uint32_t end = tok[obj].next;
+	uint64_t again = 0;
 
-	if (n > SOME)
-		return repeated_by_sorting(base, tok, obj);
 	for (uint32_t k = obj + 1; k < end; k = next_key(tok, k)) {
 		uint32_t h = hash(base, &tok[k]);
-		uint64_t bit = 1ull << (h >> 26), *word = &seen[h & 15];
+		uint64_t bit = 1ull << (h >> 26), *word = &seen[h & (words - 1)];
 
 		again |= *word & bit;
 		*word |= bit;
 	}
-	if (sp_likely(!again))
+	return again;
+}
+
+static __attribute__((noinline)) uint32_t repeated_among_some(
+	const uint8_t *base, struct sp_json_tok *tok, uint32_t obj)
+{
+	uint64_t seen[16] = {0};
+
+	if (sp_likely(!hint_of_repeat(base, tok, obj, seen, 16)))
 		return SP_JSON_NONE;
-	return n <= FEW ? repeated_among_few(base, tok, obj) : repeated_by_sorting(base, tok, obj);
+	return repeated_by_sorting(base, tok, obj);
+}
+
+uint32_t sp_json_repeated_key(const uint8_t *base, struct sp_json_tok *tok, uint32_t obj)
+{
+	uint64_t seen[4] = {0};
+
+	if (sp_unlikely(tok[obj].count > SOME))
+		return repeated_by_sorting(base, tok, obj);
+	if (sp_unlikely(tok[obj].count > FEW))
+		return repeated_among_some(base, tok, obj);
+	if (sp_likely(!hint_of_repeat(base, tok, obj, seen, 4)))
+		return SP_JSON_NONE;
+	return repeated_among_few(base, tok, obj);
 }

@@ -160,9 +160,9 @@ TWIN_INLINE const uint8_t *twin_value(struct twin *s, const uint8_t *p, bool *mo
 	p = twin_skip(s, p);
 	if (sp_unlikely(p == s->end))
 		return twin_fail(s, p, -EBADMSG, "value expected");
-	switch (*p) {
-	case '"':
+	if (*p == '"')
 		return twin_string(s, p);
+	switch (*p) {
 	case '{':
 	case '[':
 		return twin_open(s, p, more);

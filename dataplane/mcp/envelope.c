@@ -39,63 +39,74 @@ struct reading {
 	uint32_t code, message;
 };
 
-struct member {
-	struct sp_bytes key;
-	size_t at; ///< of a uint32_t in struct reading
-};
-#define MEMBER(text, field)                                                                        \
-	{                                                                                          \
-		SP_LIT(text), offsetof(struct reading, field)                                      \
-	}
+/// Equal to a literal: lengths known when compiled, so that most keys cost one comparison.
+#define IS(s, text) ((s).n == sizeof(text) - 1 && memcmp((s).p, text, sizeof(text) - 1) == 0)
 
-static const struct member message_members[] = {
-	MEMBER("jsonrpc", jsonrpc),
-	MEMBER("id", e.id),
-	MEMBER("method", method),
-	MEMBER("params", e.params),
-	MEMBER("result", e.result),
-	MEMBER("error", e.error),
-};
-static const struct member params_members[] = {
-	MEMBER("_meta", e.meta),
-	MEMBER("name", name),
-	MEMBER("uri", uri),
-	MEMBER("arguments", e.arguments),
-	MEMBER("cursor", e.cursor),
-	MEMBER("requestId", e.request_id),
-	MEMBER("progressToken", token),
-};
-static const struct member meta_members[] = {
-	MEMBER("progressToken", e.progress_token),
-	MEMBER("traceparent", e.traceparent),
-	MEMBER("io.modelcontextprotocol/protocolVersion", e.meta_version),
-	MEMBER("io.modelcontextprotocol/clientCapabilities", e.meta_capabilities),
-};
-static const struct member result_members[] = {
-	MEMBER("_meta", e.meta),
-};
-static const struct member error_members[] = {
-	MEMBER("code", code),
-	MEMBER("message", message),
-};
+/// Where the member of that name is noted, or NULL. One function for each object that is looked
+/// into.
+typedef uint32_t *member_fn(struct reading *r, struct sp_bytes key);
 
-/// Note the members of object `obj` that the table names. Keys are unique: the scan saw to it.
-static inline void find(
-	struct reading *r, const struct sp_json *j, uint32_t obj, const struct member *m, size_t n)
+static inline uint32_t *message_member(struct reading *r, struct sp_bytes key)
+{
+	return IS(key, "jsonrpc")  ? &r->jsonrpc
+	       : IS(key, "id")     ? &r->e.id
+	       : IS(key, "method") ? &r->method
+	       : IS(key, "params") ? &r->e.params
+	       : IS(key, "result") ? &r->e.result
+	       : IS(key, "error")  ? &r->e.error
+				   : NULL;
+}
+
+static inline uint32_t *params_member(struct reading *r, struct sp_bytes key)
+{
+	return IS(key, "_meta")           ? &r->e.meta
+	       : IS(key, "name")          ? &r->name
+	       : IS(key, "uri")           ? &r->uri
+	       : IS(key, "arguments")     ? &r->e.arguments
+	       : IS(key, "cursor")        ? &r->e.cursor
+	       : IS(key, "requestId")     ? &r->e.request_id
+	       : IS(key, "progressToken") ? &r->token
+					  : NULL;
+}
+
+static inline uint32_t *meta_member(struct reading *r, struct sp_bytes key)
+{
+	return IS(key, "progressToken")                                ? &r->e.progress_token
+	       : IS(key, "traceparent")                                ? &r->e.traceparent
+	       : IS(key, "io.modelcontextprotocol/protocolVersion")    ? &r->e.meta_version
+	       : IS(key, "io.modelcontextprotocol/clientCapabilities") ? &r->e.meta_capabilities
+								       : NULL;
+}
+
+static inline uint32_t *result_member(struct reading *r, struct sp_bytes key)
+{
+	return IS(key, "_meta") ? &r->e.meta : NULL;
+}
+
+static inline uint32_t *error_member(struct reading *r, struct sp_bytes key)
+{
+	return IS(key, "code") ? &r->code : IS(key, "message") ? &r->message : NULL;
+}
+
+/// Note the members of object `obj` that `member` names. Keys are unique: the scan saw to it. A key
+/// that unescapes to more than the buffer is none of ours.
+static inline __attribute__((always_inline)) void find(
+	struct reading *r, const struct sp_json *j, uint32_t obj, member_fn *member)
 {
 	uint32_t end = j->tok[obj].next;
 
-	for (uint32_t k = obj + 1; k < end; k = j->tok[k + 1].next)
-		for (size_t i = 0; i < n; i++)
-			if ((j->tok[k].escaped || j->tok[k].len == m[i].key.n) &&
-				sp_json_str_eq(j, k, m[i].key)) {
-				uint32_t value = k + 1;
+	for (uint32_t k = obj + 1; k < end; k = j->tok[k + 1].next) {
+		struct sp_bytes key = sp_json_span(j, k);
+		uint8_t buf[64];
+		uint32_t *at;
 
-				memcpy((char *)r + m[i].at, &value, sizeof(value));
-				break;
-			}
+		if (sp_unlikely(j->tok[k].escaped) && sp_json_str(j, k, buf, sizeof(buf), &key) < 0)
+			continue;
+		at = member(r, key);
+		if (at)
+			*at = k + 1;
+	}
 }
-#define FIND(r, j, obj, table) find(r, j, obj, table, SP_ARRAY_LEN(table))
 
 /// A request id or progress token: a string of 1..256 bytes as written, or a plain integer within
 /// +-2^53.
@@ -113,9 +124,16 @@ static bool id_ok(const struct sp_json *j, uint32_t t)
 
 static enum sp_method find_method(const struct sp_json *j, uint32_t t)
 {
-	for (unsigned m = 1; m < SP_METHOD__COUNT; m++)
-		if (sp_json_str_eq(j, t, methods[m].text))
-			return (enum sp_method)m;
+	struct sp_bytes s = SP_NOBYTES;
+	uint8_t buf[64];
+
+	if (sp_json_str(j, t, buf, sizeof(buf), &s) < 0)
+		return SP_METHOD_OTHER;
+#define X(sym, text, name, flags)                                                                  \
+	if (IS(s, text))                                                                           \
+		return SP_METHOD_##sym;
+	SP_METHODS(X)
+#undef X
 	return SP_METHOD_OTHER;
 }
 
@@ -147,7 +165,7 @@ static int read_meta(struct reading *r, const struct sp_json *j, bool known)
 		e->meta = SP_JSON_NONE;
 		return SP_REASON_PARAMS_INVALID;
 	}
-	FIND(r, j, e->meta, meta_members);
+	find(r, j, e->meta, meta_member);
 	if (!settle_id(j, &e->progress_token, known) ||
 		!settle(j, &e->traceparent, SP_JSON_STRING, known) ||
 		!settle(j, &e->meta_version, SP_JSON_STRING, true) ||
@@ -169,7 +187,7 @@ static int read_params(struct reading *r, const struct sp_json *j)
 		e->params = SP_JSON_NONE;
 		return SP_REASON_PARAMS_INVALID;
 	}
-	FIND(r, j, e->params, params_members);
+	find(r, j, e->params, params_member);
 	if (named.n)
 		e->name = sp_bytes_eq(named, SP_LIT("uri")) ? r->uri : r->name;
 	if (e->method != SP_METHOD_N_CANCELLED)
@@ -216,14 +234,14 @@ static int read_answer(struct reading *r, const struct sp_json *j)
 		e->kind = SP_RPC_RESULT;
 		if (j->tok[e->result].type != SP_JSON_OBJECT || e->id == SP_JSON_NONE)
 			return SP_REASON_ENVELOPE_INVALID;
-		FIND(r, j, e->result, result_members);
+		find(r, j, e->result, result_member);
 		settle(j, &e->meta, SP_JSON_OBJECT, false);
 		return 0;
 	}
 	e->kind = SP_RPC_ERROR;
 	if (j->tok[e->error].type != SP_JSON_OBJECT)
 		return SP_REASON_ENVELOPE_INVALID;
-	FIND(r, j, e->error, error_members);
+	find(r, j, e->error, error_member);
 	if (sp_json_i64(j, r->code, &code) != 0 || sp_json_type(j, r->message) != SP_JSON_STRING)
 		return SP_REASON_ENVELOPE_INVALID;
 	return 0;
@@ -239,7 +257,7 @@ static int read_message(struct reading *r, const struct sp_json *j)
 		return SP_REASON_BATCH_REFUSED;
 	if (sp_json_type(j, 0) != SP_JSON_OBJECT)
 		return SP_REASON_ENVELOPE_INVALID;
-	FIND(r, j, 0, message_members);
+	find(r, j, 0, message_member);
 	id = e->id;
 	settle_id(j, &e->id, true);
 	if (!sp_json_str_eq(j, r->jsonrpc, SP_LIT("2.0")))
