@@ -110,6 +110,7 @@ static inline void nap_ms(unsigned ms)
 
 struct call {
 	struct sp_exchange *x;
+	const struct sp_exchange_ops *ops;
 	unsigned heads, done, failed, pieces;
 	uint16_t status;
 	enum sp_reason why;
@@ -209,10 +210,11 @@ static inline void take_up(struct client *k, const struct sp_snap_in_upstream *u
 	assert_int_equal(sp_upstreams_refresh(k->u, &k->snap), 0);
 }
 
-static inline void client_new(struct client *k, const struct sp_snap_in_upstream *up)
+/// With `k->io` made.
+static inline void client_begin(struct client *k, const struct sp_snap_in_upstream *up)
 {
-	struct sp_io_conf io = {.max_streams = 64, .blocks = 256, .recv_buffers = 32};
 	struct sp_upstreams_conf conf = {
+		.io = k->io,
 		.wheel = &k->wheel,
 		.now_ns = &k->now,
 		.stat = k->stat,
@@ -221,16 +223,22 @@ static inline void client_new(struct client *k, const struct sp_snap_in_upstream
 		.limits = {.max_head_bytes = 4096, .max_headers = 64, .max_body_bytes = 1 << 20},
 	};
 
-	memset(k, 0, sizeof(*k));
 	k->now = sp_clock_boot_ns();
 	sp_wheel_init(&k->wheel, k->now);
+	assert_int_equal(sp_upstreams_new(&conf, &k->u), 0);
+	take_up(k, up, 1);
+}
+
+static inline void client_new(struct client *k, const struct sp_snap_in_upstream *up)
+{
+	struct sp_io_conf io = {.max_streams = 64, .blocks = 256, .recv_buffers = 32};
+
+	memset(k, 0, sizeof(*k));
 	if (sp_io_uring_new(&io, &k->io) < 0) {
 		print_message("no io_uring here: skipped\n");
 		skip();
 	}
-	conf.io = k->io;
-	assert_int_equal(sp_upstreams_new(&conf, &k->u), 0);
-	take_up(k, up, 1);
+	client_begin(k, up);
 }
 
 static inline void turn(struct client *k)
