@@ -121,5 +121,7 @@ int sp_fetch_keys(
 		return sp_fetch_fail(why, -ENOMEM, "out of memory");
 	err = fetch_keys(in, &body, ret, why);
 	free(body.p);
+	if (err == 0)
+		*why = 0; // of a first place that had no document
 	return err == -ENOENT ? -EPROTO : err;
 }
