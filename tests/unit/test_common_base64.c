@@ -45,7 +45,8 @@ static void the_vectors_of_the_rfc_go_both_ways(void **state)
 		o = sp_out_init(buf, sizeof(buf));
 		sp_base64url_encode(&o, plain);
 		assert_true(sp_bytes_eq(sp_bytes(buf, o.len), sp_bytes_cstr(rfc4648[i].url)));
-		assert_int_equal(sp_base64url_decode(sp_bytes(buf, o.len), buf, sizeof(buf), &n), 0);
+		assert_int_equal(
+			sp_base64url_decode(sp_bytes(buf, o.len), buf, sizeof(buf), &n), 0);
 		assert_true(sp_bytes_eq(sp_bytes(buf, n), plain));
 	}
 }
@@ -62,8 +63,9 @@ static void url_form_refuses_padding_other_alphabet_and_blanks(void **state)
 
 static void standard_form_wants_exact_padding(void **state)
 {
-	static const char *const bad[] = {"Zg", "Zg=", "Zm8", "Zm8==", "Zm9v====", "Zm9v=", "====",
-		"=", "Z===", "-_-_", "Zg=a", "Zg==Zg==", " Zg=", "Zm9\n"};
+	static const char *const bad[] = {"Zg", "Zg=", "Zm8",
+		"Zm8==", "Zm9v====", "Zm9v=", "====", "=", "Z===", "-_-_", "Zg=a",
+		"Zg==Zg==", " Zg=", "Zm9\n"};
 
 	(void)state;
 	for (size_t i = 0; i < SP_ARRAY_LEN(bad); i++)
@@ -116,8 +118,8 @@ static void every_length_round_trips_and_fits_exactly(void **state)
 		assert_true(sp_bytes_eq(sp_bytes(back, n), sp_bytes(plain, len)));
 		if (len) {
 			n = 5;
-			assert_int_equal(
-				sp_base64_decode(sp_bytes(text, o.len), back, len - 1, &n), -ENOSPC);
+			assert_int_equal(sp_base64_decode(sp_bytes(text, o.len), back, len - 1, &n),
+				-ENOSPC);
 			assert_int_equal(n, 5);
 		}
 	}
