@@ -175,7 +175,7 @@ static int allow_memory(scmp_filter_ctx f)
 static int allow_socket(scmp_filter_ctx f, int family)
 {
 	return seccomp_rule_add(
-		f, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)family));
+		f, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)family, 0));
 }
 
 /// New threads, not new processes. clone3 hides its flags from the filter: the C library falls
@@ -196,7 +196,7 @@ static int worker_rules(scmp_filter_ctx f)
 	SP_TRY(ALLOW(f, calls_ring));
 	for (size_t i = 0; i < SP_ARRAY_LEN(families); i++)
 		SP_TRY(seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(socket), 2,
-			SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i]),
+			SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i], 0),
 			SCMP_A1(SCMP_CMP_MASKED_EQ, ~(scmp_datum_t)stream_types, 0)));
 	for (size_t i = 0; i < SP_ARRAY_LEN(calls_soft); i++)
 		SP_TRY(seccomp_rule_add(f, SCMP_ACT_ERRNO(EACCES), calls_soft[i], 0));

@@ -2,6 +2,7 @@
 """Runs the suites of tools/test and adds up their counts. See tools/test for the usage."""
 import argparse
 import concurrent.futures
+import functools
 import glob
 import json
 import os
@@ -69,8 +70,9 @@ def show(title, text, most=80):
     print("\n".join(lines[-most:]), flush=True)
 
 
+@functools.lru_cache(maxsize=None)
 def build(variant, jobs):
-    """Configure when needed and compile one variant. True when it built."""
+    """Configure when needed and compile one variant, once. True when it built."""
     compiler, options = VARIANTS[variant]
     folder = os.path.join(BUILD, variant)
     if not os.path.exists(os.path.join(folder, "build.ninja")):

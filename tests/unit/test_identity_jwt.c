@@ -290,8 +290,8 @@ static void keys_in_the_header_are_never_used(void **state)
 		"{\"alg\":\"ES256\",\"kid\":\"ec/256\",\"jwk\":%s}",
 		"{\"alg\":\"ES256\",\"kid\":\"evil\",\"jwk\":%s}",
 		"{\"alg\":\"ES256\",\"jwk\":%s,\"jku\":\"https://evil.example/jwks\"}",
-		"{\"alg\":\"ES256\",\"kid\":\"ec/256\",\"x\":%s,\"jku\":\"https://evil.example\","
-		"\"x5u\":\"https://evil.example\",\"x5c\":[\"MIIB\"],\"x5t\":\"AA\"}",
+		("{\"alg\":\"ES256\",\"kid\":\"ec/256\",\"x\":%s,\"jku\":\"https://evil.example\","
+		 "\"x5u\":\"https://evil.example\",\"x5c\":[\"MIIB\"],\"x5t\":\"AA\"}"),
 	};
 
 	(void)state;
