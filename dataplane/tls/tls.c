@@ -140,7 +140,8 @@ struct sp_tls *sp_tls_free(struct sp_tls *t)
 
 void sp_tls_feed(struct sp_tls *t, const uint8_t *data, size_t n)
 {
-	SP_BUG_IF(t->in_n);
+	// What a connection that is over left unread is of no use to anybody.
+	SP_BUG_IF(t->in_n && !t->failed && !t->ended);
 	t->in = data;
 	t->in_n = n;
 }
@@ -159,11 +160,11 @@ static int outcome(struct sp_tls *t, int r)
 	why = SSL_get_error(t->ssl, r);
 	if (why == SSL_ERROR_WANT_READ)
 		return -EAGAIN;
-	t->failed = true;
 	if (why == SSL_ERROR_ZERO_RETURN) {
-		t->error = "closed";
+		t->ended = true;
 		return -EPIPE;
 	}
+	t->failed = true;
 	t->error = ERR_reason_error_string(ERR_peek_error());
 	if (!t->error)
 		t->error = "protocol error";
@@ -197,6 +198,8 @@ int sp_tls_read(struct sp_tls *t, uint8_t *buf, size_t cap, size_t *ret)
 
 	if (t->failed)
 		return t->no_block ? -ENOBUFS : -EPROTO;
+	if (t->ended)
+		return -EPIPE;
 	forget_errors();
 	if (!t->established)
 		SP_TRY(shake_hands(t));

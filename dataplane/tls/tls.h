@@ -33,7 +33,7 @@ struct sp_tls *sp_tls_free(struct sp_tls *t);
 /// Hand over ciphertext; it must stay valid until sp_tls_read() said -EAGAIN.
 void sp_tls_feed(struct sp_tls *t, const uint8_t *data, size_t n);
 /// Advance the handshake and decrypt: *ret > 0 plaintext bytes. -EAGAIN all input used, -EPROTO (alert
-/// queued; close the stream), -EPIPE close-notify read, -ENOBUFS no transmit blocks.
+/// queued; close the stream), -EPIPE close-notify read (writing still works), -ENOBUFS no transmit blocks.
 SP_MUST_CHECK int sp_tls_read(struct sp_tls *t, uint8_t *buf, size_t cap, size_t *ret);
 /// Encrypt all `n` bytes into the stream's queue: 0, -ENOBUFS (the connection is then unusable), -EPROTO.
 SP_MUST_CHECK int sp_tls_write(struct sp_tls *t, const uint8_t *p, size_t n);

@@ -63,7 +63,8 @@ static void feed(struct sp_tls *t, const uint8_t *data, size_t size, size_t piec
 		SP_BUG_IF(r >= 0 || sp_tls_established(t));
 		if (r != -EAGAIN) {
 			SP_BUG_IF(r != -EPROTO && r != -EPIPE);
-			SP_BUG_IF(sp_tls_read(t, plain, sizeof(plain), &n) != -EPROTO);
+			SP_BUG_IF(sp_tls_read(t, plain, sizeof(plain), &n) != r);
+			sp_tls_feed(t, data, k);
 			SP_BUG_IF(sp_tls_write(t, plain, 1) != -EPROTO);
 			break;
 		}

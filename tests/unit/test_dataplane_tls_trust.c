@@ -333,6 +333,9 @@ static void close_notify_is_told_apart_from_errors(void **state)
 	run(p);
 	assert_int_equal(p->client.plain_n, 3);
 	assert_int_equal(p->client.err, -EPIPE);
+	assert_int_equal(sp_tls_write(p->client.tls, (const uint8_t *)"you too", 7), 0);
+	run(p);
+	assert_int_equal(p->server.plain_n, 7);
 	sp_tls_shutdown(p->client.tls);
 	run(p);
 	assert_int_equal(p->server.err, -EPIPE);
