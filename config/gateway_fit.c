@@ -187,6 +187,21 @@ static void route_anonymous(const struct fit *f, struct sp_gw_route *r)
 				sp_gw_listener(f->g, i)->address.s);
 }
 
+/// Paths have to differ, and resources too: metadata is found, and tokens are meant, by the
+/// resource.
+static void route_repeats(const struct fit *f, const struct sp_gw_route *r)
+{
+	for (const struct sp_gw_route *o = f->g->routes.v; o < r; o++) {
+		if (strcmp(o->path.s, r->path.s) == 0)
+			sp_check_add(f->check, at_text(f, &r->path), NULL,
+				"route %s stands in line %u already", r->path.s, o->path.line);
+		if (strcmp(o->resource.s, r->resource.s) == 0)
+			sp_check_add(f->check, at_text(f, &r->resource), "give each route its own",
+				"resource: %s stands in line %u already", r->resource.s,
+				o->resource.line);
+	}
+}
+
 static int fit_route(const struct fit *f, struct sp_gw_route *r)
 {
 	for (uint32_t i = 0; i < r->methods.n; i++)
@@ -198,10 +213,7 @@ static int fit_route(const struct fit *f, struct sp_gw_route *r)
 		r->legacy |= strcmp(r->eras.v[i].s, "legacy") == 0;
 		r->modern |= strcmp(r->eras.v[i].s, "modern") == 0;
 	}
-	for (const struct sp_gw_route *o = f->g->routes.v; o < r; o++)
-		if (strcmp(o->path.s, r->path.s) == 0)
-			sp_check_add(f->check, at_text(f, &r->path), NULL,
-				"route %s stands in line %u already", r->path.s, o->path.line);
+	route_repeats(f, r);
 	route_anonymous(f, r);
 	SP_TRY(route_upstreams(f, r));
 	return route_hosts(f, r);

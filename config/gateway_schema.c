@@ -193,6 +193,7 @@ static const struct sp_field issuer_fields[] = {
 		.kind = SP_KIND_TEXT,
 		AT(sp_gw_issuer, agent_claim),
 		.def = "sub",
+		.text_wrong = sp_word_visible_wrong,
 		.max = 128,
 		.help = "the claim that names the agent"},
 	{.name = "jwks_file",
@@ -412,6 +413,7 @@ static const struct sp_field route_fields[] = {
 	{.name = "anonymous_agent",
 		.kind = SP_KIND_TEXT,
 		AT(sp_gw_route, anonymous_agent),
+		.text_wrong = sp_word_visible_wrong,
 		.max = 128,
 		.help = "development only: no token is asked for, calls are this agent's"},
 };

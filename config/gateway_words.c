@@ -164,6 +164,14 @@ const char *sp_word_user_wrong(const char *s)
 	return only(s, "._-") && s[0] != '-' ? NULL : "is no user name";
 }
 
+const char *sp_word_visible_wrong(const char *s)
+{
+	for (; *s; s++)
+		if (*s <= ' ' || (uint8_t)*s >= 0x7f)
+			return "has to be visible ASCII without blanks";
+	return NULL;
+}
+
 const char *sp_word_who_wrong(const char *s)
 {
 	const char *name = s[0] == '@' ? s + 1 : s;

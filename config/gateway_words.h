@@ -18,6 +18,7 @@ const char *sp_word_method_wrong(const char *s);
 const char *sp_word_route_era_wrong(const char *s);
 const char *sp_word_who_wrong(const char *s);
 const char *sp_word_user_wrong(const char *s);
+const char *sp_word_visible_wrong(const char *s);
 
 /// Bits (1 << enum sp_method) of a method's name or a family "tools/*"; 0 when there is none.
 uint32_t sp_word_methods(const char *s);

@@ -135,14 +135,15 @@ int sp_load_plan_facts(const struct sp_gateway *g, const char *config_path, stru
 {
 	struct sp_plan_facts facts = {.cpus = 1};
 	char *full = realpath(config_path, NULL);
+	char path[SP_PATH_MAX];
 	cpu_set_t cpus;
 	int n;
 
 	if (!full)
 		return -errno;
-	n = snprintf(ret->path, sizeof(ret->path), "%s", full);
+	n = snprintf(path, sizeof(path), "%s", full);
 	free(full);
-	if (n < 0 || (size_t)n >= sizeof(ret->path))
+	if (n < 0 || (size_t)n >= sizeof(path))
 		return -ENAMETOOLONG;
 	SP_TRY(find_user(g, &g->users.worker, check, &facts.uid_worker));
 	SP_TRY(find_user(g, &g->users.control, check, &facts.uid_control));
@@ -150,6 +151,7 @@ int sp_load_plan_facts(const struct sp_gateway *g, const char *config_path, stru
 	SP_TRY(find_group(g, &g->users.group, check, &facts.gid));
 	if (sched_getaffinity(0, sizeof(cpus), &cpus) == 0)
 		facts.cpus = (uint32_t)CPU_COUNT(&cpus);
+	memcpy(ret->path, path, sizeof(path));
 	facts.config_path = ret->path;
 	ret->facts = facts;
 	return 0;

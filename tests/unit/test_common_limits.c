@@ -3,6 +3,7 @@
 #include "common/clock.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <cmocka.h>
@@ -209,8 +210,10 @@ static void racing_calls_pass_exactly_as_many_as_each_window_has(void **state)
 	} cases[] = {
 		{{.per_minute = 20000}, 20000},
 		{{.per_minute = 50000, .per_hour = 20000}, 20000},
-		{{.per_minute = 20000, .per_hour = 50000, .daily_tokens = 1 << 30, .tokens = 3}, 20000},
-		{{.per_minute = 50000, .per_hour = 50000, .daily_tokens = 70000, .tokens = 7}, 10000},
+		{{.per_minute = 20000, .per_hour = 50000, .daily_tokens = 1 << 30, .tokens = 3},
+			20000},
+		{{.per_minute = 50000, .per_hour = 50000, .daily_tokens = 70000, .tokens = 7},
+			10000},
 	};
 
 	for (unsigned i = 0; i < SP_ARRAY_LEN(cases); i++) {
@@ -227,7 +230,8 @@ static void racing_calls_pass_exactly_as_many_as_each_window_has(void **state)
 	}
 }
 
-/// One thread keeps being refused by the day's budget: its refunds must not open room in the minute.
+/// One thread keeps being refused by the day's budget: its refunds must not open room in the
+/// minute.
 static void *refused_by_day(void *arg)
 {
 	struct racer *r = arg;
@@ -272,6 +276,55 @@ static void refunds_never_let_more_through_than_the_limit(void **state)
 	assert_true(passed > 10000);
 }
 
+/// Two threads step through rounds together: in each, both want the day's last token and take a
+/// call of the minute on the way, so that now and then one has to give its call back.
+#define ROUNDS 150000u
+static struct sp_limit_slot rounds[ROUNDS];
+static _Atomic unsigned arrived;
+
+static void *want_the_last_token(void *arg)
+{
+	struct racer *r = arg;
+	uint64_t ms;
+
+	for (unsigned i = 0; i < ROUNDS; i++) {
+		atomic_fetch_add(&arrived, 1);
+		for (unsigned spins = 0; atomic_load(&arrived) < 2 * (i + 1); spins++)
+			if (spins % 1024 == 1023)
+				sched_yield();
+		r->passed += sp_limits_take(&rounds[i], &r->ask, r->now, &ms) == SP_LIMIT_OK;
+	}
+	return NULL;
+}
+
+static void whoever_loses_the_last_token_gives_its_call_back(void **state)
+{
+	const struct sp_limit_ask ask = {
+		.per_minute = 50, .per_hour = 50, .daily_tokens = 100, .tokens = 1};
+	struct racer r[2];
+
+	(void)state;
+	memset(rounds, 0, sizeof(rounds));
+	arrived = 0;
+	for (unsigned i = 0; i < ROUNDS; i++)
+		sp_limits_charge(&rounds[i], 99, 60 * SEC);
+	for (unsigned i = 0; i < 2; i++) {
+		r[i] = (struct racer){.ask = ask, .now = 60 * SEC};
+		assert_int_equal(pthread_create(&r[i].thread, NULL, want_the_last_token, &r[i]), 0);
+	}
+	for (unsigned i = 0; i < 2; i++)
+		pthread_join(r[i].thread, NULL);
+	assert_int_equal(r[0].passed + r[1].passed, ROUNDS);
+	for (unsigned i = 0; i < ROUNDS; i++) {
+		struct sp_limit_use use;
+
+		sp_limits_use(&rounds[i], 60 * SEC, &use);
+		assert_int_equal(use.minute, 1);
+		assert_int_equal(use.hour, 1);
+		assert_int_equal(use.day_tokens, 100);
+	}
+}
+
 static void slots_lie_inside_their_region_or_do_not_exist(void **state)
 {
 	struct sp_shm shm;
@@ -279,7 +332,8 @@ static void slots_lie_inside_their_region_or_do_not_exist(void **state)
 
 	(void)state;
 	assert_int_equal(sp_shm_create("limits", SP_REGION_LIMITS, sp_limits_bytes(100),
-				 sizeof(struct sp_limits_region), &shm, &fd), 0);
+				 sizeof(struct sp_limits_region), &shm, &fd),
+		0);
 	assert_int_equal(sp_limits_format(&shm, 0), -EINVAL);
 	assert_int_equal(sp_limits_format(&shm, 1 << 20), -EINVAL);
 	assert_int_equal(sp_limits_format(&shm, 100), 0);
@@ -295,17 +349,21 @@ static void slots_lie_inside_their_region_or_do_not_exist(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(a_minute_passes_its_limit_and_tells_when_it_opens_again, fresh),
+		cmocka_unit_test_setup(
+			a_minute_passes_its_limit_and_tells_when_it_opens_again, fresh),
 		cmocka_unit_test_setup(the_wait_that_was_told_suffices_in_every_window, fresh),
 		cmocka_unit_test_setup(a_refused_hour_leaves_the_minute_as_it_was, fresh),
 		cmocka_unit_test_setup(tokens_over_the_whole_budget_never_pass_and_say_so, fresh),
-		cmocka_unit_test_setup(charges_count_even_past_the_budget_and_stop_at_the_top, fresh),
-		cmocka_unit_test_setup(a_clock_behind_another_workers_does_not_open_a_window, fresh),
+		cmocka_unit_test_setup(
+			charges_count_even_past_the_budget_and_stop_at_the_top, fresh),
+		cmocka_unit_test_setup(
+			a_clock_behind_another_workers_does_not_open_a_window, fresh),
 		cmocka_unit_test_setup(a_limit_over_the_counter_holds_at_the_counters_top, fresh),
 		cmocka_unit_test_setup(windows_go_on_when_the_packed_start_wraps, fresh),
 		cmocka_unit_test_setup(no_limit_asks_nothing_and_counts_nothing, fresh),
 		cmocka_unit_test_setup(racing_calls_pass_exactly_as_many_as_each_window_has, fresh),
 		cmocka_unit_test_setup(refunds_never_let_more_through_than_the_limit, fresh),
+		cmocka_unit_test(whoever_loses_the_last_token_gives_its_call_back),
 		cmocka_unit_test(slots_lie_inside_their_region_or_do_not_exist),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

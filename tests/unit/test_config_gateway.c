@@ -208,6 +208,8 @@ static void parts_that_do_not_fit_are_refused(void **state)
 		"route /mcp stands in line 13 already");
 	bad(HEAD ISSUER UPSTREAM "  - name: crm\n    url: http://b/\n" ROUTE,
 		"upstream 'crm' stands in line 10 already");
+	bad(GOOD "  - path: /b\n    resource: https://gw.example/mcp\n    upstreams: [crm]\n",
+		"resource: https://gw.example/mcp stands in line 14 already");
 	bad(HEAD ISSUER "    jwks_uri: https://a/k\n" UPSTREAM ROUTE,
 		"more than one source of keys");
 	bad(GOOD "    methods: [tools/frob]\n", "'tools/frob' is no MCP method an agent may send");
@@ -236,6 +238,7 @@ static void a_route_without_tokens_stays_on_ones_own_desk(void **state)
 	(void)state;
 	assert_true(sp_gw_route(g, 0)->auth_none);
 	sp_gateway_free(g);
+	bad(HEAD UPSTREAM ROUTE "    anonymous_agent: 'a b'\n", "visible ASCII without blanks");
 	bad("profile: production\nlisteners: [{address: 'unix:/s', tls: false}]\n" UPSTREAM ROUTE
 	    "    anonymous_agent: demo\n",
 		"anonymous_agent is possible in the development profile only");

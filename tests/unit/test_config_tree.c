@@ -1,0 +1,216 @@
+#include "config/load.h"
+#include "config/tree.h"
+#include "config/value.h"
+
+#include "common/clock.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <cmocka.h>
+#include "common/banned.h"
+
+static struct sp_check check;
+
+static void assert_place(const struct sp_node *n, unsigned line, unsigned col)
+{
+	assert_non_null(n);
+	assert_int_equal(n->line, line);
+	assert_int_equal(n->col, col);
+}
+
+static void yaml_nodes_know_their_places(void **state)
+{
+	struct sp_tree t;
+	const struct sp_node *b;
+
+	(void)state;
+	sp_check_init(&check);
+	assert_int_equal(
+		sp_yaml_parse(SP_LIT("# x\na: 1\nb:\n  - two\n  - 'three'\n"), "f", &check, &t), 0);
+	assert_place(sp_node_get(t.root, "a"), 2, 4);
+	assert_place(sp_node_get(t.root, "a")->key, 2, 1);
+	b = sp_node_get(t.root, "b");
+	assert_int_equal(b->n, 2);
+	assert_place(b->first, 4, 5);
+	assert_false(b->first->quoted);
+	assert_true(b->first->next->quoted);
+	assert_string_equal(b->first->next->text, "three");
+	assert_null(sp_node_get(t.root, "c"));
+	assert_null(sp_node_get(b, "c"));
+	sp_tree_done(&t);
+}
+
+static void json_nodes_know_their_places(void **state)
+{
+	struct sp_tree t;
+	const struct sp_node *b, *c;
+
+	(void)state;
+	sp_check_init(&check);
+	assert_int_equal(sp_json_tree_parse(SP_LIT("{\"a\": 1,\n \"b\": [true, \"x\\ny\", {\"c\": "
+						   "[[]]}],\n\"d\": null}"),
+				 "f", &check, &t),
+		0);
+	assert_place(sp_node_get(t.root, "a"), 1, 7);
+	assert_place(sp_node_get(t.root, "b")->key, 2, 2);
+	b = sp_node_get(t.root, "b");
+	assert_int_equal(b->n, 3);
+	assert_place(b->first, 2, 8);
+	assert_false(b->first->quoted);
+	assert_string_equal(b->first->next->text, "x\ny");
+	assert_true(b->first->next->quoted);
+	c = sp_node_get(b->first->next->next, "c");
+	assert_place(c, 2, 28);
+	assert_int_equal(c->first->n, 0);
+	assert_null(c->first->next);
+	assert_place(sp_node_get(t.root, "d"), 3, 6);
+	assert_string_equal(sp_node_get(t.root, "d")->text, "null");
+	sp_tree_done(&t);
+}
+
+static void repeated_keys_of_yaml_are_kept_and_marked(void **state)
+{
+	struct sp_tree t;
+	const struct sp_node *c;
+
+	(void)state;
+	sp_check_init(&check);
+	assert_int_equal(sp_yaml_parse(SP_LIT("a: 1\nb: 2\na: 3\n"), "f", &check, &t), 0);
+	c = t.root->first;
+	assert_false(c->repeated);
+	assert_false(c->next->repeated);
+	assert_true(c->next->next->repeated);
+	assert_string_equal(c->next->next->text, "3");
+	assert_int_equal(t.root->n, 3);
+	sp_tree_done(&t);
+}
+
+static void the_seeds_of_policy_keep_both_conditions(void **state)
+{
+	const char *shared = getenv("SP_SHARED");
+	const struct sp_node *rules, *rule;
+	unsigned repeated = 0;
+	struct sp_tree t;
+	char path[512];
+	uint8_t *text;
+	size_t n;
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/fixtures/seeds/policy-definitions.yaml",
+		shared ? shared : "../shared");
+	if (sp_load_file(path, 1 << 20, &text, &n) < 0) {
+		print_message("%s is absent: skipped\n", path);
+		skip();
+	}
+	sp_check_init(&check);
+	assert_int_equal(sp_yaml_parse(sp_bytes(text, n), path, &check, &t), 0);
+	rules = sp_node_get(sp_node_get(t.root, "policy_definitions")->first, "rules");
+	for (rule = rules->first; rule; rule = rule->next)
+		for (const struct sp_node *m = rule->first; m; m = m->next)
+			repeated += m->repeated && strcmp(m->key->text, "condition") == 0;
+	assert_true(repeated > 0);
+	sp_tree_done(&t);
+	free(text);
+}
+
+static void too_much_of_anything_is_refused(void **state)
+{
+	const size_t cap = (4u << 20) + 16;
+	char *text = malloc(cap);
+	struct sp_tree t;
+	size_t n = 0;
+
+	(void)state;
+	assert_non_null(text);
+	for (int i = 0; i < 1025; i++)
+		n += (size_t)snprintf(text + n, cap - n, "k%d: 1\n", i);
+	sp_check_init(&check);
+	assert_int_equal(sp_yaml_parse(sp_bytes(text, n), "f", &check, &t), -EBADMSG);
+	assert_string_equal(check.v[0].what, "too many keys in one mapping");
+	n = 0;
+	for (int i = 0; i < 100001; i++)
+		n += (size_t)snprintf(text + n, cap - n, "- 1\n");
+	assert_int_equal(sp_yaml_parse(sp_bytes(text, n), "f", &check, &t), -EBADMSG);
+	assert_string_equal(check.v[1].what, "the file has too many entries");
+	memset(text, ' ', cap);
+	assert_int_equal(sp_yaml_parse(sp_bytes(text, (1u << 20) + 1), "f", &check, &t), -EBADMSG);
+	assert_int_equal(sp_json_tree_parse(sp_bytes(text, cap), "f", &check, &t), -EBADMSG);
+	memset(text, '[', 33);
+	assert_int_equal(sp_json_tree_parse(sp_bytes(text, 33), "f", &check, &t), -EBADMSG);
+	assert_int_equal(check.n, 5);
+	sp_check_done(&check);
+	free(text);
+}
+
+static void problems_never_steer_a_terminal(void **state)
+{
+	char text[128];
+
+	(void)state;
+	sp_check_init(&check);
+	sp_check_add(&check, (struct sp_at){"a\nb", 3, 4}, "c\x1b[2J", "d\x07");
+	sp_problem_text(&check.v[0], text, sizeof(text));
+	assert_string_equal(text, "a?b:3:4: d? (c?[2J)");
+	sp_check_done(&check);
+}
+
+static void durations_and_sizes_read_as_they_are_shown(void **state)
+{
+	static const char *const durations[] = {
+		"0", "1ns", "50us", "10ms", "90s", "5m", "36h", "7d"};
+	static const char *const sizes[] = {"0", "1B", "512B", "16KiB", "3MiB", "1GiB", "2TiB"};
+	static const char *const wrong[] = {
+		"", "5", "ms", "5 ms", "-5ms", "5MS", "5mss", "1.5s", "5kb"};
+	char buf[32];
+	uint64_t v;
+
+	(void)state;
+	for (size_t i = 0; i < SP_ARRAY_LEN(durations); i++) {
+		assert_int_equal(sp_value_duration(durations[i], &v), 0);
+		sp_value_show_duration(v, buf, sizeof(buf));
+		assert_string_equal(buf, durations[i]);
+	}
+	for (size_t i = 0; i < SP_ARRAY_LEN(sizes); i++) {
+		assert_int_equal(sp_value_size(sizes[i], &v), 0);
+		sp_value_show_size(v, buf, sizeof(buf));
+		assert_string_equal(buf, sizes[i]);
+	}
+	v = 7;
+	for (size_t i = 0; i < SP_ARRAY_LEN(wrong); i++) {
+		assert_int_equal(sp_value_duration(wrong[i], &v), -EINVAL);
+		assert_int_equal(sp_value_size(wrong[i], &v), -EINVAL);
+	}
+	assert_int_equal(sp_value_duration("999999999999999d", &v), -ERANGE);
+	assert_int_equal(sp_value_size("99999999999999999999B", &v), -ERANGE);
+	assert_int_equal(v, 7);
+}
+
+static void the_nearest_word_is_near_or_none(void **state)
+{
+	static const char *const words[] = {"idle", "idle_timeout", "head", "path", NULL};
+
+	(void)state;
+	assert_string_equal(sp_value_nearest("idel", words), "idle");
+	assert_string_equal(sp_value_nearest("idle_timout", words), "idle_timeout");
+	assert_string_equal(sp_value_nearest("paht", words), "path");
+	assert_string_equal(sp_value_nearest("head", words), "head");
+	assert_null(sp_value_nearest("zebra", words));
+	assert_null(sp_value_nearest("", words));
+	assert_null(sp_value_nearest("a-word-so-long-that-nobody-could-have-meant-it", words));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(yaml_nodes_know_their_places),
+		cmocka_unit_test(json_nodes_know_their_places),
+		cmocka_unit_test(repeated_keys_of_yaml_are_kept_and_marked),
+		cmocka_unit_test(the_seeds_of_policy_keep_both_conditions),
+		cmocka_unit_test(too_much_of_anything_is_refused),
+		cmocka_unit_test(problems_never_steer_a_terminal),
+		cmocka_unit_test(durations_and_sizes_read_as_they_are_shown),
+		cmocka_unit_test(the_nearest_word_is_near_or_none),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
