@@ -124,6 +124,14 @@ static void on_head(void *user, const struct sp_http_head *h, const uint8_t *buf
 		sp_sse_init(&s->sse, s->buf, s->cap);
 }
 
+/// An error may lack the id, or carry null, when the upstream could not read ours; a result may not.
+static bool answers_us(const struct sp_call *c, const struct sp_json *j, const struct sp_envelope *e)
+{
+	if (e->id == SP_JSON_NONE || sp_json_type(j, e->id) == SP_JSON_NULL)
+		return e->kind == SP_RPC_ERROR;
+	return sp_bytes_eq(sp_json_raw(j, e->id), sp_bytes(c->south.id, c->south.id_len));
+}
+
 /// The one answer: read it once more where it lies, check that it is ours, and hand it on.
 static void deliver(struct sp_call *c)
 {
@@ -153,9 +161,7 @@ static void deliver(struct sp_call *c)
 		fail(c, SP_REASON_UPSTREAM_INVALID);
 		return;
 	}
-	// An error may lack the id when the upstream could not read it; a result may not.
-	if (e.id == SP_JSON_NONE ? e.kind == SP_RPC_RESULT :
-				   !sp_bytes_eq(sp_json_raw(&j, e.id), sp_bytes(s->id, s->id_len))) {
+	if (!answers_us(c, &j, &e)) {
 		sp_count(c->w, SP_STAT_UP_STRAY);
 		fail(c, SP_REASON_UPSTREAM_INVALID);
 		return;
