@@ -5,7 +5,19 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include "common/banned.h"
+
+/// A connection takes a descriptor: as many as the supervisor let us have.
+static void allow_descriptors(void)
+{
+	struct rlimit most;
+
+	if (getrlimit(RLIMIT_NOFILE, &most) == 0) {
+		most.rlim_cur = most.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &most);
+	}
+}
 
 int main(int argc, char **argv)
 {
@@ -19,6 +31,12 @@ int main(int argc, char **argv)
 	}
 	sp_log_init("worker", SP_LOG_NOTICE);
 	signal(SIGPIPE, SIG_IGN);
+	allow_descriptors();
+	err = sp_tls_init();
+	if (err && err != -ENOENT) { // no system store: upstreams that name their own CA still work
+		sp_log_err("start", err, "loading the system's certificate store");
+		return 1;
+	}
 	err = sp_worker_new((uint32_t)index, &w);
 	if (err) {
 		sp_log_err("start", err, "attaching what the supervisor handed over");

@@ -136,8 +136,8 @@ struct sp_worker *sp_worker_free(struct sp_worker *w)
 {
 	if (!w)
 		return NULL;
+	w->io = sp_io_free(w->io); // first: what upstreams still have in flight lies in it
 	w->upstreams = sp_upstreams_free(w->upstreams);
-	w->io = sp_io_free(w->io);
 	w->tls = sp_tls_server_free(w->tls);
 	w->tokens = sp_token_cache_free(w->tokens);
 	w->keyring = sp_keyring_free(w->keyring);
