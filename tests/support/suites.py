@@ -83,7 +83,8 @@ def build(variant, jobs):
             return False
     status, out = run(["ninja", "-C", folder, f"-j{jobs}"])
     if status:
-        show(f"build {variant}", "\n".join(l for l in out.split("\n") if not l.startswith("[")))
+        at = max(0, out.find("FAILED:"))
+        show(f"build {variant}", "\n".join(l for l in out[at:].split("\n") if not l.startswith("[")))
     return status == 0
 
 

@@ -116,8 +116,8 @@ static const char *const ambiguous[] = {
 	"https://a.example/a|b",
 	"https://a.example,b.example/",
 	"https://a.example;b/",
-	"https://aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-	"aaaaaaaaaaaaaa.example/",
+	("https://aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+	 "aaaaaaaaaaaaaa.example/"),
 };
 
 static void a_url_two_parsers_could_read_differently_is_refused(void **state)
