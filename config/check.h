@@ -29,9 +29,14 @@ void sp_check_done(struct sp_check *c);
 /// visible.
 void sp_check_add(struct sp_check *c, struct sp_at at, const char *mend, const char *fmt, ...)
 	SP_PRINTF(4, 5);
+/// Problems so far; a list may go through several checks, each of which looks only at its own.
+static inline uint32_t sp_check_count(const struct sp_check *c)
+{
+	return c->n + c->dropped;
+}
 static inline bool sp_check_ok(const struct sp_check *c)
 {
-	return c->n == 0 && c->dropped == 0;
+	return sp_check_count(c) == 0;
 }
 /// `file:line:col: what (mend)` as text, cut where `cap` ends; what snprintf returns.
 int sp_problem_text(const struct sp_problem *p, char *buf, size_t cap);

@@ -31,16 +31,17 @@ static int read_tree(const struct sp_tree *tree, struct sp_check *check, struct 
 		.profile_defaults = sp_gateway_profile_defaults,
 		.profile = profile_of(tree->root),
 	};
+	uint32_t before = sp_check_count(check);
 
 	g->file = sp_arena_str(&g->arena, sp_bytes_cstr(tree->file));
 	if (!g->file)
 		return -ENOMEM;
 	SP_TRY(sp_schema_read(&in, &sp_gateway_schema, tree->root, g));
 	/* Parts are fitted together only when each is right by itself. */
-	if (!sp_check_ok(check))
+	if (sp_check_count(check) != before)
 		return -EBADMSG;
 	SP_TRY(sp_gateway_fit(g, check));
-	return sp_check_ok(check) ? 0 : -EBADMSG;
+	return sp_check_count(check) == before ? 0 : -EBADMSG;
 }
 
 int sp_gateway_parse(

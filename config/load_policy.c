@@ -115,18 +115,17 @@ static int read_file(struct folder *f, const char *name)
 /// Every file is read, so that all problems are told; one that is wrong spoils the whole.
 static int read_all(struct folder *f)
 {
-	bool bad = false;
+	uint32_t before = sp_check_count(f->check);
 	int err = list(f);
 
 	if (err)
 		return err;
 	for (size_t i = 0; i < f->n; i++) {
 		err = read_file(f, f->name[i]);
-		bad |= err == -EBADMSG;
 		if (err && err != -EBADMSG)
 			return err;
 	}
-	if (bad || !sp_check_ok(f->check))
+	if (sp_check_count(f->check) != before)
 		return -EBADMSG;
 	if (EVP_DigestFinal_ex(f->hash, f->policy->sha256, NULL) != 1)
 		return -ENOMEM;

@@ -235,7 +235,7 @@ static void read_root(struct reader *r)
 int sp_whitelist_read(
 	struct sp_policy *p, struct sp_bytes text, const char *file, struct sp_check *check)
 {
-	uint32_t before = check->n + check->dropped;
+	uint32_t before = sp_check_count(check);
 	struct sp_tree tree;
 	struct reader r = {p, &tree, check, 0};
 
@@ -248,5 +248,5 @@ int sp_whitelist_read(
 	sp_tree_done(&tree);
 	if (r.err)
 		return r.err;
-	return check->n + check->dropped == before ? 0 : -EBADMSG;
+	return sp_check_count(check) == before ? 0 : -EBADMSG;
 }

@@ -231,6 +231,73 @@ static void parts_that_do_not_fit_are_refused(void **state)
 	bad(HEAD ISSUER UPSTREAM "    ca_file: /ca\n" ROUTE, "is not reached over TLS");
 }
 
+static void texts_that_could_mean_harm_or_nothing_are_refused(void **state)
+{
+	static const struct {
+		const char *line, *want;
+	} cases[] = {
+		{"routes: [{path: 'mcp', resource: 'https://g', upstreams: [crm]}]",
+			"has to begin with /"},
+		{"routes: [{path: '/a b', resource: 'https://g', upstreams: [crm]}]",
+			"no query, escapes"},
+		{"routes: [{path: '/a//b', resource: 'https://g', upstreams: [crm]}]",
+			"dotted segment"},
+		{"routes: [{path: '/a/../b', resource: 'https://g', upstreams: [crm]}]",
+			"dotted segment"},
+		{"routes: [{path: '/.well-known/x', resource: 'https://g', upstreams: [crm]}]",
+			"which the gateway answers itself"},
+		{"routes: [{path: /, resource: 'https://g?x', upstreams: [crm]}]", "without query"},
+		{"routes: [{path: /, resource: 'https://u@g', upstreams: [crm]}]", "and user"},
+		{"routes: [{path: /, resource: 'https://', upstreams: [crm]}]", "http(s) URI"},
+		{"routes: [{path: /, resource: 'https://g', upstreams: [crm, crm]}]",
+			"'crm' twice"},
+		{"routes: [{path: /, resource: 'https://g', upstreams: [crm], scopes: ['a b']}]",
+			"is no scope"},
+		{"routes: [{path: /, resource: 'https://g', upstreams: [crm], hosts: ['a/b']}]",
+			"as in a Host header"},
+		{"routes: [{path: /, resource: 'https://g', upstreams: [crm], origins: "
+		 "['https://a/']}]",
+			"as in an Origin header"},
+		{"routes: [{path: /, resource: 'https://g', upstreams: [crm], eras: [old]}]",
+			"neither legacy nor modern"},
+		{"tls: {certificates: [{chain: /c, key: /k, names: ['a_b']}]}",
+			"server name or *.name"},
+		{"issuers: [{issuer: 'https://i', algorithms: [HS256], discovery: true}]",
+			"'HS256' is not an accepted algorithm"},
+		{"upstreams: [{name: crm, url: 'http://h:0/'}]", "has no valid port"},
+		{"upstreams: [{name: crm, url: 'http://h:99999/'}]", "has no valid port"},
+		{"upstreams: [{name: crm, url: 'http://[::1/'}]", "closing bracket"},
+		{"upstreams: [{name: crm, url: 'http://a:b:80/'}]", "has no valid host"},
+		{"upstreams: [{name: crm, url: 'unix:x'}]", "unix:/path/to/socket:/path"},
+		{"upstreams: [{name: crm, url: 'unix:/x:y'}]", "does not begin with /"},
+		{"upstreams: [{name: '1a', url: 'http://h/'}]", "a letter first"},
+		{"listeners: [{address: '127.0.0.1', tls: false}]", "no numeric address with port"},
+		{"listeners: [{address: '[::1:80', tls: false}]", "no numeric address with port"},
+		{"listeners: [{address: '[::g]:80', tls: false}]", "no numeric address with port"},
+		{"listeners: [{address: ':80', tls: false}]", "no numeric address with port"},
+		{"listeners: [{address: 'unix:x', tls: false}]", "no numeric address with port"},
+		{"control: {roles: {admin: ['@']}}", "is no user, @group or uid"},
+		{"users: {worker: '-x', control: c, audit: a, group: g}", "is no user name"},
+		{"state_dir: \"/a\\nb\"", "one line without control characters"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < SP_ARRAY_LEN(cases); i++) {
+		static const char *const sections[] = {"profile: development\n",
+			"listeners: [{address: '127.0.0.1:80', tls: false}]\n", ISSUER, UPSTREAM,
+			ROUTE};
+		size_t key = strcspn(cases[i].line, ":");
+		char text[2048];
+
+		snprintf(text, sizeof(text), "%s\n", cases[i].line);
+		for (size_t k = 0; k < SP_ARRAY_LEN(sections); k++)
+			if (strncmp(sections[k], cases[i].line, key) != 0)
+				snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s",
+					sections[k]);
+		bad(text, cases[i].want);
+	}
+}
+
 static void a_route_without_tokens_stays_on_ones_own_desk(void **state)
 {
 	struct sp_gateway *g = good(HEAD UPSTREAM ROUTE "    anonymous_agent: demo\n");
@@ -428,6 +495,7 @@ int main(void)
 		cmocka_unit_test(all_problems_are_told_at_once),
 		cmocka_unit_test(the_list_of_problems_is_bounded),
 		cmocka_unit_test(parts_that_do_not_fit_are_refused),
+		cmocka_unit_test(texts_that_could_mean_harm_or_nothing_are_refused),
 		cmocka_unit_test(a_route_without_tokens_stays_on_ones_own_desk),
 		cmocka_unit_test(upstreams_may_be_http_https_or_unix),
 		cmocka_unit_test(yaml_that_means_two_things_is_refused),

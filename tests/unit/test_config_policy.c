@@ -509,6 +509,36 @@ static void files_that_are_no_files_are_refused(void **state)
 	free(p);
 }
 
+static void a_configuration_is_read_from_its_file(void **state)
+{
+	struct sp_gateway *g = NULL;
+	char path[128];
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/s.yaml", dir);
+	assert_int_equal(sp_load_gateway(path, &check, &g), -EBADMSG);
+	assert_non_null(strstr(check.v[0].what, "cannot be read: No such file"));
+	put_file("s.yaml", GATEWAY);
+	assert_int_equal(sp_load_gateway(path, &check, &g), 0);
+	assert_string_equal(g->file, path);
+	sp_gateway_free(g);
+}
+
+static void literal_addresses_resolve_without_asking_anyone(void **state)
+{
+	struct sockaddr_storage addr[SP_UPSTREAM_ADDRS_MAX];
+	uint32_t len[SP_UPSTREAM_ADDRS_MAX];
+
+	(void)state;
+	assert_int_equal(sp_resolve_system(NULL, "127.0.0.1", 80, addr, len), 1);
+	assert_int_equal(addr[0].ss_family, AF_INET);
+	assert_int_equal(((struct sockaddr_in *)&addr[0])->sin_port, htons(80));
+	assert_int_equal(len[0], sizeof(struct sockaddr_in));
+	assert_int_equal(sp_resolve_system(NULL, "::1", 443, addr, len), 1);
+	assert_int_equal(addr[0].ss_family, AF_INET6);
+	assert_true(sp_resolve_system(NULL, "no host at all", 1, addr, len) < 0);
+}
+
 static void plan_facts_name_real_users_only(void **state)
 {
 	struct sp_plan_source src;
@@ -609,6 +639,9 @@ int main(void)
 			files_that_are_no_files_are_refused, folder, folder_gone),
 		cmocka_unit_test_setup_teardown(
 			plan_facts_name_real_users_only, folder, folder_gone),
+		cmocka_unit_test_setup_teardown(
+			a_configuration_is_read_from_its_file, folder, folder_gone),
+		cmocka_unit_test(literal_addresses_resolve_without_asking_anyone),
 		cmocka_unit_test(ten_thousand_agents_with_a_thousand_tools_build_in_a_second),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
