@@ -132,6 +132,7 @@ int sp_channel_attach_worker(const struct sp_shm *shm, struct sp_channel *ret)
 {
 	struct sp_channel c;
 	struct sp_audit_desc last;
+	uint64_t durable;
 	uint32_t end;
 
 	SP_TRY(sp_channel_open(shm, &c));
@@ -141,7 +142,9 @@ int sp_channel_attach_worker(const struct sp_shm *shm, struct sp_channel *ret)
 	c.inbox->cons.head = c.inbox->cons.tail;
 	last = *(struct sp_audit_desc *)sp_ring_slot(
 		c.audit, c.audit->prod.tail - 1, c.mask, sizeof(last));
-	c.seq = last.seq;
+	// No more than a ring of records is ever not yet durable: a forged number does not outlive its worker.
+	durable = atomic_load_explicit(&c.r->durable_seq, memory_order_acquire);
+	c.seq = last.seq - durable > c.mask ? durable + c.mask : last.seq;
 	c.tail = atomic_load_explicit(&c.r->arena_tail, memory_order_acquire);
 	c.pos = (uint32_t)(c.tail % c.arena_bytes);
 	c.head = c.tail;

@@ -222,6 +222,8 @@ static SP_NORETURN void consumer(const struct sp_shm *shm, struct ledger *l)
 			else if (r[i].seq == last + 1)
 				atomic_store(&l->checked, last + 1);
 		}
+		if (n)
+			sp_channel_set_durable(&a, r[n - 1].seq);
 		sp_channel_release(&a, n);
 		// Told after the release: a repeat of a number told here would be one too many.
 		if (n)
@@ -297,6 +299,29 @@ static void kills_at_random_instants_lose_nothing(void **state)
 	sp_shm_detach(&shm);
 }
 
+static void a_forged_number_does_not_outlive_its_worker(void **state)
+{
+	struct sp_shm shm;
+	struct sp_channel w, a;
+	struct sp_channel_record r[4];
+
+	(void)state;
+	make(&shm, ENTRIES, ARENA);
+	assert_int_equal(sp_channel_attach_worker(&shm, &w), 0);
+	assert_int_equal(sp_channel_attach_audit(&shm, &a), 0);
+	for (int i = 0; i < 3; i++)
+		assert_true(produce(&w));
+	sp_channel_set_durable(&a, 3);
+	w.seq = UINT64_MAX - 1;
+	assert_non_null(sp_channel_reserve(&w, 8));
+	assert_true(sp_channel_commit(&w, 8) == UINT64_MAX);
+	assert_int_equal(sp_channel_attach_worker(&shm, &w), 0);
+	assert_int_equal(w.seq, 3 + ENTRIES - 1);
+	assert_false(sp_channel_durable(&w, w.seq + 1));
+	assert_int_equal(sp_channel_peek(&a, 0, r, 4), 4);
+	sp_shm_detach(&shm);
+}
+
 /// The region as a hostile worker would leave it: any word, any value, at any time.
 static void a_forged_region_harms_only_its_own_records(void **state)
 {
@@ -362,6 +387,7 @@ int main(void)
 		cmocka_unit_test(peek_skips_what_was_taken_and_release_frees_the_oldest),
 		cmocka_unit_test(messages_pass_both_ways_until_full),
 		cmocka_unit_test(kills_at_random_instants_lose_nothing),
+		cmocka_unit_test(a_forged_number_does_not_outlive_its_worker),
 		cmocka_unit_test(a_forged_region_harms_only_its_own_records),
 		cmocka_unit_test(impossible_sizes_are_refused),
 	};

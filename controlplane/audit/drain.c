@@ -1,0 +1,286 @@
+#include "controlplane/audit/drain.h"
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "controlplane/audit/drain_inner.h"
+#include "controlplane/audit/note.h"
+#include <inttypes.h>
+#include <stdio.h>
+#include "common/banned.h"
+
+#define LOOK 64u
+#define FIRST_SEQ_MAX (1ull << 48)
+
+static struct sp_audit_slot *slot(const struct sp_drain *d)
+{
+	return &d->c.root->audit;
+}
+
+static void set_state(struct sp_drain *d, enum sp_audit_state s)
+{
+	atomic_store_explicit(&slot(d)->state, s, memory_order_release);
+}
+
+bool sp_drain_latched(const struct sp_drain *d)
+{
+	return d->journal.failed != 0;
+}
+
+static void latch(struct sp_drain *d, int err)
+{
+	bool full = err == -ENOSPC || err == -EDQUOT;
+
+	set_state(d, full ? SP_STORE_FULL : SP_STORE_LATCHED);
+	atomic_fetch_add_explicit(&slot(d)->errors, 1, memory_order_relaxed);
+	sp_log_err("store", err, "nothing is made durable any more: segment %" PRIu64 ", record %" PRIu64,
+		d->journal.number, d->journal.chain.seq + 1);
+	d->tried_ns = sp_clock_boot_ns();
+}
+
+/// The open batch is gone; its records are still in the rings.
+static void forget_batch(struct sp_drain *d)
+{
+	for (uint32_t i = 0; i < d->workers; i++) {
+		d->worker[i].taken = 0;
+		d->worker[i].last = d->worker[i].durable;
+	}
+	d->notes = 0;
+	d->feds = 0;
+	d->acts_added = 0;
+	d->strict = false;
+	d->since = 0;
+}
+
+static void open_call(struct sp_drain *d, const struct sp_note *n, uint32_t worker)
+{
+	struct sp_open_call c = {
+		.seq = n->feed.seq,
+		.segment = n->feed.segment,
+		.off = n->feed.off,
+		.worker = worker,
+		.epoch = n->epoch,
+	};
+
+	memcpy(c.call, n->call, sizeof(c.call));
+	sp_open_calls_add(&d->open, &c);
+}
+
+/// From the journal, for every record that is on disk.
+void sp_drain_on_durable(void *ctx, const struct sp_frame *f, uint64_t segment, uint32_t index)
+{
+	struct sp_drain *d = ctx;
+	struct sp_note fresh, *n = &fresh;
+
+	if (d->live && index < d->notes && d->note[index].feed.seq == f->head.seq)
+		n = &d->note[index];
+	else
+		sp_note_of(f, &fresh);
+	n->feed.segment = segment;
+	n->feed.off = (uint32_t)f->off;
+	if (n->kind == SP_NOTE_OPENS)
+		open_call(d, n, f->head.worker);
+	else if (n->kind == SP_NOTE_CLOSES)
+		sp_open_calls_close(&d->open, n->call, f->head.worker);
+	if (d->live)
+		d->fed[d->feds++] = n->feed;
+}
+
+static void tell_workers(struct sp_drain *d)
+{
+	for (uint32_t i = 0; i < d->workers; i++) {
+		struct sp_drain_worker *w = &d->worker[i];
+
+		if (!w->taken)
+			continue;
+		w->durable = w->last;
+		sp_channel_set_durable(&w->channel, w->durable);
+		sp_channel_release(&w->channel, w->taken);
+		w->taken = 0;
+		atomic_thread_fence(memory_order_seq_cst);
+		if (w->event >= 0 &&
+			atomic_load_explicit(&w->channel.r->want_wake, memory_order_relaxed)) {
+			uint64_t one = 1;
+
+			(void)!write(w->event, &one, sizeof(one));
+		}
+	}
+}
+
+static void tell_everyone(struct sp_drain *d, uint32_t records, uint64_t bytes)
+{
+	struct sp_audit_slot *s = slot(d);
+
+	atomic_store_explicit(&s->seq, d->journal.chain.seq, memory_order_release);
+	atomic_fetch_add_explicit(&s->records, records, memory_order_relaxed);
+	atomic_fetch_add_explicit(&s->commits, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&s->bytes, bytes, memory_order_relaxed);
+	tell_workers(d);
+	sp_feed_put(d->c.feed, d->fed, d->feds, d->journal.chain.seq);
+	if (d->acts_added) {
+		d->acts -= d->acts_added;
+		memmove(d->act, d->act + d->acts_added, d->acts * sizeof(d->act[0]));
+		d->acts_added = 0;
+	}
+}
+
+bool sp_drain_commit(struct sp_drain *d)
+{
+	uint32_t records = d->journal.batch_n;
+	uint64_t bytes = d->journal.batch_len;
+	int err;
+
+	if (records == 0) {
+		tell_workers(d); // repeats alone: dropped, and free to be overwritten
+		return !sp_drain_latched(d);
+	}
+	err = sp_journal_commit(&d->journal);
+	if (err < 0) {
+		forget_batch(d);
+		latch(d, err);
+		return false;
+	}
+	tell_everyone(d, records, bytes);
+	d->notes = d->feds = d->acts_added = 0;
+	d->strict = false;
+	d->since = 0;
+	return true;
+}
+
+bool sp_drain_put(struct sp_drain *d, uint32_t worker, uint64_t worker_seq, uint32_t epoch,
+	struct sp_bytes bytes, struct sp_frame *ret)
+{
+	int err = d->journal.batch_n >= SP_NOTES_MAX
+		? -EAGAIN
+		: sp_journal_add(&d->journal, worker, worker_seq, epoch, bytes, ret);
+
+	if (err == -EAGAIN) {
+		if (!sp_drain_commit(d))
+			return false;
+		err = sp_journal_add(&d->journal, worker, worker_seq, epoch, bytes, ret);
+	}
+	if (err < 0) {
+		forget_batch(d);
+		latch(d, err);
+		return false;
+	}
+	if (d->since == 0)
+		d->since = sp_clock_boot_ns();
+	return true;
+}
+
+void sp_drain_note(struct sp_drain *d, const struct sp_frame *f)
+{
+	struct sp_note *n;
+
+	// The record that names a segment's head stands before the first of its batch.
+	while (d->notes + 1 < d->journal.batch_n)
+		d->note[d->notes++].feed.seq = 0;
+	n = &d->note[d->notes++];
+	sp_note_of(f, n);
+	d->strict |= n->strict;
+}
+
+/// A worker's numbers go up by one. What is not the next, and no repeat, was lost or forged.
+static uint64_t judge_seq(struct sp_drain_worker *w, uint64_t seq)
+{
+	uint64_t window = 2 * ((uint64_t)w->channel.mask + 1);
+
+	if (w->last == 0 && seq < FIRST_SEQ_MAX)
+		return seq;
+	if (seq != w->last + 1)
+		w->odd++;
+	return seq - w->last <= window ? seq : 0;
+}
+
+static bool take(struct sp_drain *d, uint32_t i, const struct sp_channel_record *r)
+{
+	struct sp_drain_worker *w = &d->worker[i];
+	uint64_t back = w->last - r->seq, seq;
+	struct sp_frame f;
+
+	if (w->last && back <= w->channel.mask) {
+		d->repeats++;
+		w->taken++;
+		return true;
+	}
+	if (r->bytes.n == 0)
+		w->odd++;
+	seq = judge_seq(w, r->seq);
+	if (!sp_drain_put(d, i, seq, w->epoch, r->bytes, &f))
+		return false;
+	w->taken++;
+	w->last = seq ? seq : w->last;
+	sp_drain_note(d, &f);
+	return true;
+}
+
+static void gather_worker(struct sp_drain *d, uint32_t i)
+{
+	struct sp_drain_worker *w = &d->worker[i];
+	struct sp_channel_record r[LOOK];
+	unsigned budget = w->channel.mask + 1;
+
+	w->epoch = atomic_load_explicit(w->epoch_word, memory_order_acquire);
+	w->empty = false;
+	while (budget) {
+		unsigned n = sp_channel_peek(&w->channel, w->taken, r, LOOK);
+
+		if (n == 0) {
+			w->empty = true;
+			return;
+		}
+		for (unsigned k = 0; k < n; k++) {
+			// Committing in between released what was taken: the rest is looked at anew.
+			unsigned before = w->taken;
+
+			if (!take(d, i, &r[k]))
+				return;
+			if (w->taken != before + 1)
+				break;
+		}
+		budget -= sp_min(n, budget);
+	}
+}
+
+static void gather_acts(struct sp_drain *d)
+{
+	if (d->acts == 0)
+		d->acts = sp_feed_acts(d->c.feed, d->act, SP_FEED_ACTS);
+	while (d->acts_added < d->acts) {
+		// A copy: a commit on the way moves those that follow up.
+		struct sp_feed_act a = d->act[d->acts_added];
+		struct sp_frame f;
+
+		if (!sp_drain_put(d, SP_FRAME_OWN, 0, 0, sp_bytes(a.record, a.len), &f))
+			return;
+		sp_drain_note(d, &f);
+		d->acts_added++;
+	}
+}
+
+void sp_drain_gather(struct sp_drain *d)
+{
+	for (uint32_t i = 0; i < d->workers && !sp_drain_latched(d); i++)
+		if (d->worker[i].present)
+			gather_worker(d, i);
+	if (!sp_drain_latched(d))
+		gather_acts(d);
+}
+
+bool sp_drain_wanted(const struct sp_drain *d)
+{
+	for (uint32_t i = 0; i < d->workers; i++)
+		if (d->worker[i].present && d->worker[i].taken &&
+			atomic_load_explicit(
+				&d->worker[i].channel.r->want_wake, memory_order_relaxed))
+			return true;
+	return false;
+}
+
+bool sp_drain_idle(const struct sp_drain *d)
+{
+	for (uint32_t i = 0; i < d->workers; i++)
+		if (d->worker[i].present && (!d->worker[i].empty || d->worker[i].taken))
+			return false;
+	return d->journal.batch_n == 0;
+}

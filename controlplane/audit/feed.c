@@ -1,0 +1,165 @@
+#include "controlplane/audit/feed.h"
+
+#include <sys/eventfd.h>
+#include "common/banned.h"
+
+static uint64_t mix(uint64_t h)
+{
+	h ^= h >> 32;
+	h *= 0xd6e8feb86659fd93ull;
+	h ^= h >> 32;
+	h *= 0xd6e8feb86659fd93ull;
+	h ^= h >> 32;
+	return h ? h : 1;
+}
+
+uint64_t sp_dim_hash_u(uint64_t v)
+{
+	return mix(v + 0x9e3779b97f4a7c15ull);
+}
+
+/// Collisions cost a look at one record more: what is found is compared with what was asked.
+uint64_t sp_dim_hash_bytes(struct sp_bytes b)
+{
+	uint64_t h = b.n * 0x9e3779b97f4a7c15ull, w;
+
+	while (b.n) {
+		size_t n = sp_min(b.n, sizeof(w));
+
+		w = 0;
+		memcpy(&w, b.p, n);
+		h = (h ^ w) * 0xff51afd7ed558ccdull;
+		h ^= h >> 29;
+		b.p += n;
+		b.n -= n;
+	}
+	return mix(h);
+}
+
+void sp_feed_entry_of(const struct sp_record *r, uint64_t seq, struct sp_feed_entry *ret)
+{
+	static const uint8_t fields[SP_DIM__COUNT] = {
+#define X(sym) [SP_DIM_##sym] = SP_F_##sym,
+		SP_DIMS(X)
+#undef X
+	};
+	struct sp_feed_entry e = {.seq = seq};
+
+	if (sp_record_has(r, SP_F_TIME))
+		e.time_ns = r->u[SP_F_TIME];
+	for (unsigned d = 0; d < SP_DIM__COUNT; d++) {
+		enum sp_record_field f = (enum sp_record_field)fields[d];
+
+		if (!sp_record_has(r, f))
+			continue;
+		if (f == SP_F_TYPE || f == SP_F_REASON)
+			e.hash[d] = sp_dim_hash_u(r->u[f]);
+		else
+			e.hash[d] = sp_dim_hash_bytes(r->b[f]);
+	}
+	*ret = e;
+}
+
+int sp_feed_init(struct sp_feed *f, int writer_event)
+{
+	*f = (struct sp_feed){.writer_event = writer_event};
+	pthread_mutex_init(&f->lock, NULL);
+	f->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (f->event < 0)
+		return -errno;
+	f->entry = malloc(SP_FEED_ENTRIES * sizeof(*f->entry));
+	if (!f->entry) {
+		sp_close_fd(&f->event);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+void sp_feed_done(struct sp_feed *f)
+{
+	sp_close_fd(&f->event);
+	free(f->entry);
+	f->entry = NULL;
+	pthread_mutex_destroy(&f->lock);
+}
+
+static void wake(int fd)
+{
+	uint64_t one = 1;
+
+	// Full means that a wake is already on its way.
+	(void)!write(fd, &one, sizeof(one));
+}
+
+void sp_feed_put(struct sp_feed *f, const struct sp_feed_entry *e, uint32_t n, uint64_t durable_seq)
+{
+	bool first, half;
+
+	pthread_mutex_lock(&f->lock);
+	atomic_store(&f->durable_seq, durable_seq);
+	first = f->entries == 0 && n > 0;
+	half = f->entries < SP_FEED_ENTRIES / 8 && f->entries + n >= SP_FEED_ENTRIES / 8;
+	if (n <= SP_FEED_ENTRIES - f->entries) {
+		if (n)
+			memcpy(f->entry + f->entries, e, n * sizeof(*e));
+		f->entries += n;
+	}
+	pthread_mutex_unlock(&f->lock);
+	if (first || half)
+		wake(f->event);
+}
+
+uint32_t sp_feed_acts(struct sp_feed *f, struct sp_feed_act *ret, uint32_t max)
+{
+	uint32_t n;
+
+	pthread_mutex_lock(&f->lock);
+	n = sp_min(f->acts, max);
+	if (n) {
+		memcpy(ret, f->act, n * sizeof(*ret));
+		f->acts -= n;
+		memmove(f->act, f->act + n, f->acts * sizeof(*ret));
+	}
+	pthread_mutex_unlock(&f->lock);
+	return n;
+}
+
+void sp_feed_leave(struct sp_feed *f)
+{
+	atomic_store(&f->leaving, true);
+	wake(f->event);
+}
+
+uint32_t sp_feed_take(struct sp_feed *f, struct sp_feed_entry *e, uint64_t *ret_durable)
+{
+	uint32_t n;
+
+	pthread_mutex_lock(&f->lock);
+	n = f->entries;
+	if (n)
+		memcpy(e, f->entry, n * sizeof(*e));
+	f->entries = 0;
+	*ret_durable = atomic_load(&f->durable_seq);
+	pthread_mutex_unlock(&f->lock);
+	return n;
+}
+
+int sp_feed_act(struct sp_feed *f, struct sp_bytes record)
+{
+	int err = -EBUSY;
+
+	pthread_mutex_lock(&f->lock);
+	if (record.n > sizeof(f->act[0].record)) {
+		err = -EMSGSIZE;
+	} else if (f->acts < SP_FEED_ACTS) {
+		struct sp_feed_act *a = &f->act[f->acts++];
+
+		a->len = (uint32_t)record.n;
+		memcpy(a->record, record.p, record.n);
+		err = 0;
+	}
+	pthread_mutex_unlock(&f->lock);
+	if (!err)
+		wake(f->writer_event);
+	return err;
+}

@@ -1,0 +1,271 @@
+#include "controlplane/audit/index.h"
+
+#include <lmdb.h>
+#include <sys/stat.h>
+#include "common/banned.h"
+
+#define MAP_BYTES (64ull << 30)
+
+struct meta {
+	uint32_t version, reserved;
+	uint8_t store_id[16];
+};
+
+struct sp_index {
+	MDB_env *env;
+	MDB_dbi blocks, metas;
+	struct sp_block_builder *builder;
+	uint64_t next;
+	uint32_t n, flushed; ///< entries of the open block; of those, written
+	struct sp_feed_entry entry[SP_BLOCK_RECORDS];
+	alignas(8) uint8_t copy[SP_BLOCK_BYTES_MAX];
+};
+
+/// LMDB gives small values at any even address.
+static int open_block(struct sp_index *x, const MDB_val *v, struct sp_block *ret)
+{
+	struct sp_bytes b = sp_bytes(v->mv_data, v->mv_size);
+
+	if ((uintptr_t)b.p % 8 != 0) {
+		if (b.n > sizeof(x->copy))
+			return -EBADMSG;
+		memcpy(x->copy, b.p, b.n);
+		b.p = x->copy;
+	}
+	return sp_block_open(b, ret);
+}
+
+/// LMDB's own codes are below its base; the rest are errno values.
+static int err_of(int r)
+{
+	if (r == 0)
+		return 0;
+	if (r > 0)
+		return -r;
+	return r == MDB_MAP_FULL ? -ENOSPC : r == MDB_NOTFOUND ? -ENOENT : -EIO;
+}
+#define TRY_MDB(expr) SP_TRY(err_of(expr))
+
+static MDB_val key_of(uint64_t *seq)
+{
+	return (MDB_val){sizeof(*seq), seq};
+}
+
+static bool same_store(struct sp_index *x, MDB_txn *t, const uint8_t store_id[16])
+{
+	uint64_t zero = 0;
+	MDB_val k = key_of(&zero), v;
+	struct meta m;
+
+	if (mdb_get(t, x->metas, &k, &v) != 0 || v.mv_size != sizeof(m))
+		return false;
+	memcpy(&m, v.mv_data, sizeof(m));
+	return m.version == SP_BLOCK_VERSION && memcmp(m.store_id, store_id, 16) == 0;
+}
+
+/// The first record not indexed, taking the last block as open when it is not full. 0 = none usable.
+static uint64_t resume(struct sp_index *x, MDB_txn *t, uint64_t last_seq)
+{
+	struct sp_block b;
+	MDB_cursor *c;
+	MDB_val k, v;
+	uint64_t next = 0;
+
+	if (mdb_cursor_open(t, x->blocks, &c) != 0)
+		return 0;
+	if (mdb_cursor_get(c, &k, &v, MDB_LAST) == 0 &&
+		open_block(x, &v, &b) == 0 &&
+		b.head.first_seq + b.head.n - 1 <= last_seq)
+		next = b.head.n < SP_BLOCK_RECORDS ? b.head.first_seq : b.head.first_seq + b.head.n;
+	mdb_cursor_close(c);
+	return next;
+}
+
+static int empty_it(struct sp_index *x, MDB_txn *t, const uint8_t store_id[16])
+{
+	struct meta m = {.version = SP_BLOCK_VERSION};
+	uint64_t zero = 0;
+	MDB_val k = key_of(&zero), v = {sizeof(m), &m};
+
+	memcpy(m.store_id, store_id, sizeof(m.store_id));
+	TRY_MDB(mdb_drop(t, x->blocks, 0));
+	return err_of(mdb_put(t, x->metas, &k, &v, 0));
+}
+
+static int set_up(struct sp_index *x, const uint8_t store_id[16], uint64_t first_seq, uint64_t last_seq)
+{
+	MDB_txn *t;
+	int err;
+
+	TRY_MDB(mdb_txn_begin(x->env, NULL, 0, &t));
+	err = err_of(mdb_dbi_open(t, "blocks", MDB_CREATE | MDB_INTEGERKEY, &x->blocks));
+	if (!err)
+		err = err_of(mdb_dbi_open(t, "meta", MDB_CREATE | MDB_INTEGERKEY, &x->metas));
+	if (!err && same_store(x, t, store_id))
+		x->next = resume(x, t, last_seq);
+	if (!err && x->next < first_seq) {
+		err = empty_it(x, t, store_id);
+		x->next = first_seq;
+	}
+	if (err) {
+		mdb_txn_abort(t);
+		return err;
+	}
+	return err_of(mdb_txn_commit(t));
+}
+
+static int open_env(struct sp_index *x, const char *path)
+{
+	if (mkdir(path, 0700) < 0 && errno != EEXIST)
+		return -errno;
+	TRY_MDB(mdb_env_create(&x->env));
+	TRY_MDB(mdb_env_set_mapsize(x->env, MAP_BYTES));
+	TRY_MDB(mdb_env_set_maxdbs(x->env, 4));
+	return err_of(mdb_env_open(x->env, path, MDB_NORDAHEAD, 0600));
+}
+
+int sp_index_open(const char *path, const uint8_t store_id[16], uint64_t first_seq,
+	uint64_t last_seq, struct sp_index **ret)
+{
+	struct sp_index *x = calloc(1, sizeof(*x));
+	int err;
+
+	if (!x)
+		return -ENOMEM;
+	err = sp_block_builder_new(&x->builder);
+	if (!err)
+		err = open_env(x, path);
+	if (!err)
+		err = set_up(x, store_id, first_seq, last_seq);
+	if (err) {
+		sp_index_close(x);
+		return err;
+	}
+	*ret = x;
+	return 0;
+}
+
+void sp_index_close(struct sp_index *x)
+{
+	if (x->env)
+		mdb_env_close(x->env);
+	sp_block_builder_free(x->builder);
+	free(x);
+}
+
+uint64_t sp_index_next(const struct sp_index *x)
+{
+	return x->next;
+}
+
+int sp_index_flush(struct sp_index *x)
+{
+	struct sp_bytes b;
+	uint64_t seq;
+	MDB_val k, v;
+	MDB_txn *t;
+	int r;
+
+	if (x->n == x->flushed)
+		return 0;
+	b = sp_block_build(x->builder, x->entry, x->n);
+	seq = x->entry[0].seq;
+	k = key_of(&seq);
+	v = (MDB_val){b.n, (void *)b.p};
+	TRY_MDB(mdb_txn_begin(x->env, NULL, 0, &t));
+	r = mdb_put(t, x->blocks, &k, &v, 0);
+	if (r) {
+		mdb_txn_abort(t);
+		return err_of(r);
+	}
+	TRY_MDB(mdb_txn_commit(t));
+	x->flushed = x->n;
+	return 0;
+}
+
+int sp_index_add(struct sp_index *x, const struct sp_feed_entry *e)
+{
+	SP_BUG_IF(e->seq != x->next);
+	if (x->n == SP_BLOCK_RECORDS) {
+		SP_TRY(sp_index_flush(x));
+		x->n = x->flushed = 0;
+	}
+	x->entry[x->n++] = *e;
+	x->next++;
+	return 0;
+}
+
+int sp_index_drop_before(struct sp_index *x, uint64_t seq)
+{
+	MDB_cursor *c;
+	MDB_val k, v;
+	MDB_txn *t;
+	int r;
+
+	TRY_MDB(mdb_txn_begin(x->env, NULL, 0, &t));
+	r = mdb_cursor_open(t, x->blocks, &c);
+	if (r) {
+		mdb_txn_abort(t);
+		return err_of(r);
+	}
+	for (r = mdb_cursor_get(c, &k, &v, MDB_FIRST); r == 0;
+		r = mdb_cursor_get(c, &k, &v, MDB_NEXT)) {
+		struct sp_block b;
+
+		if (open_block(x, &v, &b) == 0 &&
+			b.head.first_seq + b.head.n > seq)
+			break;
+		r = mdb_cursor_del(c, 0);
+		if (r)
+			break;
+	}
+	mdb_cursor_close(c);
+	return err_of(mdb_txn_commit(t));
+}
+
+/// Set the cursor on the block that holds `seq`, or the nearest one in the direction.
+static int seek(MDB_cursor *c, uint64_t seq, bool down, MDB_val *k, MDB_val *v)
+{
+	uint64_t first;
+	int r;
+
+	*k = key_of(&seq);
+	r = mdb_cursor_get(c, k, v, MDB_SET_RANGE);
+	if (r == 0) {
+		memcpy(&first, k->mv_data, sizeof(first));
+		if (first == seq)
+			return 0;
+		r = mdb_cursor_get(c, k, v, MDB_PREV);
+		if (r == MDB_NOTFOUND && !down)
+			r = mdb_cursor_get(c, k, v, MDB_FIRST);
+		return r;
+	}
+	return r == MDB_NOTFOUND ? mdb_cursor_get(c, k, v, MDB_LAST) : r;
+}
+
+int sp_index_walk(struct sp_index *x, uint64_t seq, bool down,
+	bool (*each)(void *ctx, const struct sp_block *b), void *ctx)
+{
+	MDB_cursor *c;
+	MDB_val k, v;
+	MDB_txn *t;
+	int r, err = 0;
+
+	TRY_MDB(mdb_txn_begin(x->env, NULL, MDB_RDONLY, &t));
+	r = mdb_cursor_open(t, x->blocks, &c);
+	if (r) {
+		mdb_txn_abort(t);
+		return err_of(r);
+	}
+	for (r = seek(c, seq, down, &k, &v); r == 0;
+		r = mdb_cursor_get(c, &k, &v, down ? MDB_PREV : MDB_NEXT)) {
+		struct sp_block b;
+
+		err = open_block(x, &v, &b);
+		if (err < 0 || !each(ctx, &b))
+			break;
+	}
+	mdb_cursor_close(c);
+	mdb_txn_abort(t);
+	return err < 0 || r == 0 || r == MDB_NOTFOUND ? err : err_of(r);
+}

@@ -1,0 +1,25 @@
+/// The searchable index, in LMDB: one block (block.h) for each 4096 records, one value written again
+/// until it is full. It can be thrown away: whatever it lacks is read from the journal. One thread.
+#pragma once
+
+#include "controlplane/audit/block.h"
+
+struct sp_index;
+
+/// Open or create in folder `path`. An index of another store, of another form, or one that runs ahead
+/// of the journal (`last_seq`) is emptied. -errno.
+SP_MUST_CHECK int sp_index_open(const char *path, const uint8_t store_id[16], uint64_t first_seq,
+	uint64_t last_seq, struct sp_index **ret);
+void sp_index_close(struct sp_index *x);
+/// The record it wants next; adding any other is a bug.
+uint64_t sp_index_next(const struct sp_index *x);
+/// Full blocks are written at once, the last one by sp_index_flush().
+SP_MUST_CHECK int sp_index_add(struct sp_index *x, const struct sp_feed_entry *e);
+SP_MUST_CHECK int sp_index_flush(struct sp_index *x);
+/// Records before `seq` are gone from the journal.
+SP_MUST_CHECK int sp_index_drop_before(struct sp_index *x, uint64_t seq);
+
+/// Walk over what is flushed, from the block that holds `seq` (the nearest in the direction when none
+/// does) upward or downward. `each` gets blocks until it returns false.
+SP_MUST_CHECK int sp_index_walk(struct sp_index *x, uint64_t seq, bool down,
+	bool (*each)(void *ctx, const struct sp_block *b), void *ctx);

@@ -1,0 +1,97 @@
+#include "controlplane/audit/open_calls.h"
+
+#include "common/banned.h"
+
+int sp_open_calls_init(struct sp_open_calls *t, uint32_t most)
+{
+	uint32_t size = 16;
+
+	if (most > 1u << 24)
+		return -EINVAL;
+	while (size < 2 * most)
+		size *= 2;
+	*t = (struct sp_open_calls){.mask = size - 1, .most = most};
+	t->slot = calloc(size, sizeof(*t->slot));
+	return t->slot ? 0 : -ENOMEM;
+}
+
+void sp_open_calls_done(struct sp_open_calls *t)
+{
+	free(t->slot);
+	*t = (struct sp_open_calls){0};
+}
+
+void sp_open_calls_clear(struct sp_open_calls *t)
+{
+	memset(t->slot, 0, ((size_t)t->mask + 1) * sizeof(*t->slot));
+	t->used = 0;
+}
+
+/// Call ids are random, but a hostile worker chooses its own: mix all of the id.
+static uint32_t home(const struct sp_open_calls *t, const uint8_t *call)
+{
+	uint64_t a, b;
+
+	memcpy(&a, call, sizeof(a));
+	memcpy(&b, call + sizeof(a), sizeof(b));
+	a = (a ^ 0x9e3779b97f4a7c15ull) * 0xd6e8feb86659fd93ull;
+	a ^= a >> 32 ^ b * 0xca9b0c7ebd1c6d25ull;
+	a *= 0xd6e8feb86659fd93ull;
+	return (uint32_t)(a >> 32) & t->mask;
+}
+
+static uint32_t find(const struct sp_open_calls *t, const uint8_t *call)
+{
+	uint32_t i = home(t, call);
+
+	while (t->slot[i].seq && memcmp(t->slot[i].call, call, SP_CALL_ID) != 0)
+		i = (i + 1) & t->mask;
+	return i;
+}
+
+void sp_open_calls_add(struct sp_open_calls *t, const struct sp_open_call *c)
+{
+	uint32_t i = find(t, c->call);
+
+	if (t->slot[i].seq == 0) {
+		if (t->used >= t->most) {
+			t->untracked++;
+			return;
+		}
+		t->used++;
+	} else if (t->slot[i].worker != c->worker) {
+		return;
+	}
+	t->slot[i] = *c;
+}
+
+void sp_open_calls_close(
+	struct sp_open_calls *t, const uint8_t call[SP_CALL_ID], uint32_t worker)
+{
+	uint32_t i = find(t, call), j;
+
+	if (t->slot[i].seq == 0 || (worker != SP_FRAME_OWN && worker != t->slot[i].worker))
+		return;
+	t->used--;
+	// Close the gap, so that no search ends too soon.
+	for (j = (i + 1) & t->mask; t->slot[j].seq; j = (j + 1) & t->mask) {
+		uint32_t h = home(t, t->slot[j].call);
+
+		if (((j - h) & t->mask) >= ((j - i) & t->mask)) {
+			t->slot[i] = t->slot[j];
+			i = j;
+		}
+	}
+	t->slot[i] = (struct sp_open_call){0};
+}
+
+const struct sp_open_call *sp_open_calls_next(const struct sp_open_calls *t, uint32_t *i)
+{
+	while (*i <= t->mask) {
+		const struct sp_open_call *c = &t->slot[(*i)++];
+
+		if (c->seq)
+			return c;
+	}
+	return NULL;
+}

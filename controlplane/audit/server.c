@@ -1,0 +1,289 @@
+#include "controlplane/audit/server_inner.h"
+
+#include "common/clock.h"
+#include "common/log.h"
+#include <poll.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include "common/banned.h"
+
+#define INDEX_NS (250 * SP_NS_PER_MS)
+#define FOLLOW_NS (20 * SP_NS_PER_MS)
+
+static int open_socket(struct sp_server *s)
+{
+	char path[SP_PATH_MAX + 16];
+
+	if (s->plan->run_dir[0] == 0)
+		return 0;
+	snprintf(path, sizeof(path), "%s/audit.sock", s->plan->run_dir);
+	return sp_unix_listen(path, 0660, 16, &s->listener);
+}
+
+static int open_index(struct sp_server *s)
+{
+	char path[SP_PATH_MAX + 16];
+	struct sp_segment_list l;
+	struct sp_segment_head h = {.first_seq = 1};
+	int err;
+
+	SP_TRY(sp_segment_list(s->dir, &l));
+	err = l.n ? sp_segment_head_load(s->dir, l.number[0], &h) : -ENOENT;
+	sp_segment_list_done(&l);
+	SP_TRY(err);
+	snprintf(path, sizeof(path), "%s/audit/index", s->plan->state_dir);
+	return sp_index_open(
+		path, s->journal->store_id, h.first_seq, s->journal->chain.seq, &s->index);
+}
+
+static void server_free(struct sp_server *s)
+{
+	sp_close_fd(&s->listener);
+	if (s->index)
+		sp_index_close(s->index);
+	free(s->taken);
+	free(s->hits);
+	free(s);
+}
+
+int sp_server_new(struct sp_root *root, const struct sp_plan *plan, int dir, struct sp_feed *feed,
+	struct sp_journal *journal, struct sp_server **ret)
+{
+	struct sp_server *s = calloc(1, sizeof(*s));
+	int err = -ENOMEM;
+
+	if (!s)
+		return err;
+	s->root = root;
+	s->plan = plan;
+	s->dir = dir;
+	s->feed = feed;
+	s->journal = journal;
+	s->listener = -1;
+	for (unsigned i = 0; i < SP_SERVER_CONNS; i++)
+		s->conn[i].fd = -1;
+	s->taken = calloc(SP_FEED_ENTRIES, sizeof(*s->taken));
+	s->hits = calloc(SP_QUERY_LIMIT_MAX, sizeof(*s->hits));
+	if (s->taken && s->hits)
+		err = open_index(s);
+	if (!err)
+		err = open_socket(s);
+	if (err < 0) {
+		server_free(s);
+		return err;
+	}
+	*ret = s;
+	return 0;
+}
+
+static void drop_conn(struct sp_conn *c)
+{
+	if (c->fd < 0)
+		return;
+	sp_close_fd(&c->fd);
+	sp_cv_out_done(&c->out);
+	if (c->verifying)
+		sp_verify_done(&c->verify);
+	c->verifying = c->following = false;
+	c->in_n = c->sent = 0;
+}
+
+static bool welcome(const struct sp_server *s, const struct sp_unix_peer *p)
+{
+	return p->uid == 0 || p->uid == geteuid() || p->uid == s->plan->uid_control ||
+		(s->plan->gid && p->gid == s->plan->gid);
+}
+
+static void accept_conn(struct sp_server *s)
+{
+	int fd = accept4(s->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	struct sp_unix_peer peer;
+
+	if (fd < 0)
+		return;
+	if (sp_unix_peer(fd, &peer) == 0 && welcome(s, &peer))
+		for (unsigned i = 0; i < SP_SERVER_CONNS; i++) {
+			struct sp_conn *c = &s->conn[i];
+
+			if (c->fd >= 0)
+				continue;
+			c->fd = fd;
+			c->peer = peer;
+			sp_cv_out_init(&c->out);
+			return;
+		}
+	close(fd);
+}
+
+static bool busy(const struct sp_conn *c)
+{
+	return c->following || c->verifying || sp_cv_out_bytes(&c->out).n;
+}
+
+/// Requests already read whole, one after another.
+static bool run_requests(struct sp_server *s, struct sp_conn *c)
+{
+	while (!busy(c)) {
+		struct sp_bytes body;
+		int n = sp_ctl_frame(sp_bytes(c->in, c->in_n),
+			SP_SERVER_REQUEST_MAX - SP_CTL_HEAD_BYTES, &body);
+
+		if (n < 0)
+			return false;
+		if (n == 0)
+			return true;
+		if (!sp_server_request(s, c, body))
+			return false;
+		c->in_n -= SP_CTL_HEAD_BYTES + body.n;
+		memmove(c->in, c->in + SP_CTL_HEAD_BYTES + body.n, c->in_n);
+	}
+	return true;
+}
+
+static bool receive(struct sp_conn *c)
+{
+	ssize_t n = recv(c->fd, c->in + c->in_n, sizeof(c->in) - c->in_n, MSG_DONTWAIT);
+
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR;
+	c->in_n += (size_t)n;
+	return n > 0;
+}
+
+static bool send_out(struct sp_conn *c)
+{
+	struct sp_bytes b = sp_cv_out_bytes(&c->out);
+	ssize_t n;
+
+	if (b.n == 0)
+		return true;
+	n = send(c->fd, b.p + c->sent, b.n - c->sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR;
+	c->sent += (size_t)n;
+	if (c->sent == b.n) {
+		sp_cv_out_done(&c->out);
+		sp_cv_out_init(&c->out);
+		c->sent = 0;
+	}
+	return true;
+}
+
+static void serve(struct sp_server *s, struct sp_conn *c, short revents)
+{
+	bool alive = true;
+
+	if (revents & (POLLIN | POLLHUP | POLLERR))
+		alive = c->in_n < sizeof(c->in) ? receive(c) : (revents & POLLIN) != 0;
+	if (alive)
+		alive = run_requests(s, c);
+	if (alive && (c->following || c->verifying) &&
+		sp_cv_out_bytes(&c->out).n == 0)
+		sp_server_continue(s, c);
+	if (alive)
+		alive = send_out(c);
+	if (!alive || c->out.failed)
+		drop_conn(c);
+}
+
+static int wait_ms(const struct sp_server *s, uint64_t now)
+{
+	uint64_t most = INDEX_NS;
+	for (unsigned i = 0; i < SP_SERVER_CONNS; i++) {
+		const struct sp_conn *c = &s->conn[i];
+
+		if (c->fd >= 0 && c->verifying && sp_cv_out_bytes(&c->out).n == 0)
+			return 0;
+		if (c->fd >= 0 && c->following)
+			most = FOLLOW_NS;
+	}
+	if (s->dirty_ns) {
+		uint64_t due = s->dirty_ns + most;
+		int left = due > now ? (int)((due - now) / SP_NS_PER_MS) + 1 : 0;
+
+		return left;
+	}
+	return -1;
+}
+
+static void keep_index(struct sp_server *s, uint64_t now, bool at_once)
+{
+	uint64_t most = INDEX_NS;
+	int err;
+
+	for (unsigned i = 0; i < SP_SERVER_CONNS; i++)
+		if (s->conn[i].fd >= 0 && s->conn[i].following)
+			most = FOLLOW_NS;
+	if (!at_once && (!s->dirty_ns || now - s->dirty_ns < most))
+		return;
+	err = sp_server_catch_up(s);
+	if (err < 0 && now - s->log_ns > 10 * SP_NS_PER_SEC) {
+		s->log_ns = now;
+		sp_log_err("index", err, "the index is behind the journal");
+	}
+}
+
+static void poll_once(struct sp_server *s)
+{
+	struct pollfd f[2 + SP_SERVER_CONNS] = {{.fd = s->feed->event, .events = POLLIN},
+		{.fd = s->listener, .events = POLLIN}};
+	uint64_t now = sp_clock_boot_ns(), count;
+	bool at_once = false;
+
+	for (unsigned i = 0; i < SP_SERVER_CONNS; i++) {
+		struct sp_conn *c = &s->conn[i];
+
+		f[2 + i].fd = c->fd;
+		f[2 + i].events = (c->in_n < sizeof(c->in) ? POLLIN : 0) |
+			(c->fd >= 0 && sp_cv_out_bytes(&c->out).n ? POLLOUT : 0);
+	}
+	(void)poll(f, SP_ARRAY_LEN(f), wait_ms(s, now));
+	now = sp_clock_boot_ns();
+	if (f[0].revents & POLLIN) {
+		(void)!read(s->feed->event, &count, sizeof(count));
+		// A second call while we wait: many have come.
+		at_once = s->dirty_ns != 0 || atomic_load(&s->feed->leaving);
+		s->dirty_ns = s->dirty_ns ? s->dirty_ns : now;
+	}
+	keep_index(s, now, at_once);
+	if (f[1].revents & POLLIN)
+		accept_conn(s);
+	for (unsigned i = 0; i < SP_SERVER_CONNS; i++)
+		if (s->conn[i].fd >= 0 && (f[2 + i].fd == s->conn[i].fd))
+			serve(s, &s->conn[i], f[2 + i].revents);
+	if (atomic_load_explicit(&s->journal->spare_wanted, memory_order_relaxed))
+		(void)!sp_journal_prepare(s->journal); // the writer tries itself when this failed
+	sp_server_retain(s, now);
+}
+
+static void *run(void *arg)
+{
+	struct sp_server *s = arg;
+
+	s->dirty_ns = 1; // what the last life left out of the index
+	while (!atomic_load(&s->feed->leaving))
+		poll_once(s);
+	keep_index(s, sp_clock_boot_ns(), true);
+	return NULL;
+}
+
+int sp_server_start(struct sp_server *s)
+{
+	int r = pthread_create(&s->thread, NULL, run, s);
+
+	if (r)
+		return -r;
+	s->started = true;
+	return 0;
+}
+
+void sp_server_stop(struct sp_server *s)
+{
+	sp_feed_leave(s->feed);
+	if (s->started)
+		pthread_join(s->thread, NULL);
+	for (unsigned i = 0; i < SP_SERVER_CONNS; i++)
+		drop_conn(&s->conn[i]);
+	server_free(s);
+}

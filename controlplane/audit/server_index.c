@@ -1,0 +1,165 @@
+#include "controlplane/audit/server_inner.h"
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "controlplane/audit/note.h"
+#include <inttypes.h>
+#include <stdio.h>
+#include "common/banned.h"
+
+#define RETAIN_NS (3600 * SP_NS_PER_SEC)
+#define DAY_NS (86400 * SP_NS_PER_SEC)
+
+/// Number of the segment that holds record `seq`.
+static int segment_of(int dir, uint64_t seq, uint64_t *ret)
+{
+	struct sp_segment_list l;
+	struct sp_segment_head h;
+	size_t lo = 0, hi;
+	int err;
+
+	SP_TRY(sp_segment_list(dir, &l));
+	for (hi = l.n; hi - lo > 1;) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		err = sp_segment_head_load(dir, l.number[mid], &h);
+		if (err < 0) {
+			sp_segment_list_done(&l);
+			return err;
+		}
+		if (h.first_seq <= seq)
+			lo = mid;
+		else
+			hi = mid;
+	}
+	err = l.n ? 0 : -ENOENT;
+	if (!err)
+		*ret = l.number[lo];
+	sp_segment_list_done(&l);
+	return err;
+}
+
+static int index_frame(struct sp_index *x, const struct sp_frame *f, uint64_t segment)
+{
+	struct sp_note n;
+
+	sp_note_of(f, &n);
+	n.feed.segment = segment;
+	n.feed.off = (uint32_t)f->off;
+	return sp_index_add(x, &n.feed);
+}
+
+/// The frames of one segment from the index's next on, up to `until`.
+static int index_segment(struct sp_server *s, uint64_t number, uint64_t until)
+{
+	struct sp_segment_head h;
+	struct sp_chain chain;
+	struct sp_scan scan;
+	struct sp_frame f;
+	uint8_t *p = NULL;
+	size_t n = 0;
+	int r;
+
+	SP_TRY(sp_segment_load(s->dir, number, &p, &n));
+	r = sp_segment_head_read(sp_bytes(p, n), &h);
+	if (r == 0) {
+		chain.seq = h.first_seq - 1;
+		memcpy(chain.hash, h.prev_hash, sizeof(chain.hash));
+		sp_scan_init(&scan, sp_bytes(p, n), h.head_bytes, &chain);
+		while (sp_index_next(s->index) <= until && (r = sp_scan_next(&scan, &f)) > 0)
+			if (f.head.seq == sp_index_next(s->index)) {
+				r = index_frame(s->index, &f, number);
+				if (r < 0)
+					break;
+			}
+	}
+	free(p);
+	return r < 0 ? r : 0;
+}
+
+static int index_from_journal(struct sp_server *s, uint64_t until)
+{
+	uint64_t number, before;
+
+	while (sp_index_next(s->index) <= until) {
+		before = sp_index_next(s->index);
+		SP_TRY(segment_of(s->dir, before, &number));
+		SP_TRY(index_segment(s, number, until));
+		if (sp_index_next(s->index) == before)
+			return -EBADMSG;
+	}
+	return 0;
+}
+
+int sp_server_catch_up(struct sp_server *s)
+{
+	uint64_t durable;
+	uint32_t n = sp_feed_take(s->feed, s->taken, &durable);
+
+	s->dirty_ns = 0;
+	for (uint32_t i = 0; i < n; i++) {
+		const struct sp_feed_entry *e = &s->taken[i];
+
+		if (e->seq > sp_index_next(s->index))
+			SP_TRY(index_from_journal(s, e->seq - 1));
+		if (e->seq == sp_index_next(s->index))
+			SP_TRY(sp_index_add(s->index, e));
+	}
+	SP_TRY(index_from_journal(s, durable));
+	return sp_index_flush(s->index);
+}
+
+static void tell_removed(struct sp_server *s, uint64_t number, uint64_t first_kept)
+{
+	uint8_t buf[512];
+	char detail[128];
+	struct sp_record_writer w;
+	int n;
+
+	snprintf(detail, sizeof(detail), "segment %" PRIu64 " removed, the trail begins with record %" PRIu64,
+		number, first_kept);
+	sp_record_begin(&w, buf, sizeof(buf));
+	sp_record_u(&w, SP_F_TYPE, SP_RECORD_LIFECYCLE);
+	sp_record_u(&w, SP_F_TIME, sp_clock_wall_ns());
+	sp_record_s(&w, SP_F_ACTOR, SP_LIT("audit"));
+	sp_record_s(&w, SP_F_OBJECT, SP_LIT("retention"));
+	sp_record_s(&w, SP_F_DETAIL, sp_bytes_cstr(detail));
+	n = sp_record_end(&w);
+	if (n > 0)
+		(void)!sp_feed_act(s->feed, sp_bytes(buf, (size_t)n));
+}
+
+/// The oldest segment goes when the next one was begun longer ago than records are kept.
+static bool retain_one(struct sp_server *s)
+{
+	uint64_t keep = s->plan->retention_days * DAY_NS, now = sp_clock_wall_ns(), number;
+	struct sp_segment_list l;
+	struct sp_segment_head h;
+	char name[SP_SEGMENT_NAME];
+	bool old;
+
+	if (sp_segment_list(s->dir, &l) < 0)
+		return false;
+	old = l.n >= 3 && sp_segment_head_load(s->dir, l.number[1], &h) == 0 &&
+		h.created_ns < now && now - h.created_ns > keep;
+	number = old ? l.number[0] : 0;
+	sp_segment_list_done(&l);
+	if (!old || h.first_seq > sp_index_next(s->index))
+		return false;
+	sp_segment_name(number, name);
+	if (unlinkat(s->dir, name, 0) < 0 || fsync(s->dir) < 0 ||
+		sp_index_drop_before(s->index, h.first_seq) < 0)
+		return false;
+	tell_removed(s, number, h.first_seq);
+	return true;
+}
+
+void sp_server_retain(struct sp_server *s, uint64_t now_ns)
+{
+	if (s->plan->retention_days == 0 ||
+		(s->retention_ns && now_ns - s->retention_ns < RETAIN_NS))
+		return;
+	s->retention_ns = now_ns;
+	while (retain_one(s))
+		;
+}

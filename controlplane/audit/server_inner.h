@@ -1,0 +1,53 @@
+/// Between server.c (the thread), server_index.c (keeping the index) and server_answer.c (commands).
+#pragma once
+
+#include "common/ctlmsg.h"
+#include "common/unixsock.h"
+#include "controlplane/audit/query.h"
+#include "controlplane/audit/server.h"
+#include "controlplane/audit/verify.h"
+
+#define SP_SERVER_CONNS 32u
+#define SP_SERVER_REQUEST_MAX (64u << 10)
+
+struct sp_conn {
+	int fd; ///< -1 = free
+	struct sp_unix_peer peer;
+	uint8_t in[SP_SERVER_REQUEST_MAX];
+	size_t in_n;
+	struct sp_cv_out out; ///< frames not yet sent
+	size_t sent;
+	uint64_t id; ///< of the request being answered
+	bool following;
+	struct sp_query follow;
+	uint8_t follow_text[3][256]; ///< what its filters borrow
+	bool verifying;
+	struct sp_verify verify;
+};
+
+struct sp_server {
+	struct sp_root *root;
+	const struct sp_plan *plan;
+	int dir;
+	struct sp_feed *feed;
+	struct sp_journal *journal;
+	struct sp_index *index;
+	int listener;
+	pthread_t thread;
+	bool started;
+	struct sp_feed_entry *taken; ///< SP_FEED_ENTRIES
+	uint64_t dirty_ns;           ///< when something came that is not yet in the index; 0 = nothing
+	uint64_t retention_ns, log_ns;
+	struct sp_query_hit *hits; ///< SP_QUERY_LIMIT_MAX
+	struct sp_conn conn[SP_SERVER_CONNS];
+};
+
+/// Bring the index up to what is durable. 0 or -errno; the index stays usable.
+SP_MUST_CHECK int sp_server_catch_up(struct sp_server *s);
+/// Remove segments past their retention, now and then.
+void sp_server_retain(struct sp_server *s, uint64_t now_ns);
+
+/// Act on a whole request. False: close the connection.
+bool sp_server_request(struct sp_server *s, struct sp_conn *c, struct sp_bytes body);
+/// Go on with what a connection is in the middle of.
+void sp_server_continue(struct sp_server *s, struct sp_conn *c);
