@@ -151,7 +151,7 @@ static const struct sp_ctl_command commands[SP_CMD__COUNT] = {
 		.access = SP_ACCESS_REVIEW, .help = "check the whole audit trail's hash chain",
 		.more = "Exit code 1 when a record was altered, removed or inserted; the answer "
 			"names the first."},
-	[SP_CMD_DRAIN] = {NAMED(DRAIN).server = SP_CTL_CONTROL, .access = SP_ACCESS_ADMIN,
+	[SP_CMD_DRAIN] = {NAMED(DRAIN).server = SP_CTL_CONTROL, .access = SP_ACCESS_OPERATE,
 		.help = "stop the gateway gracefully",
 		.more = "As SIGTERM to sallyportd: nothing new is accepted, calls in flight end "
 			"within the "

@@ -44,8 +44,8 @@ enum sp_ctl_access {
 	SP_ACCESS_NONE = 0,
 	SP_ACCESS_VIEW, ///< "viewer": states and counters
 	SP_ACCESS_REVIEW, ///< "reviewer": and the audit trail
-	SP_ACCESS_OPERATE, ///< "operator": and policy, revocations, reload
-	SP_ACCESS_ADMIN, ///< "admin": and stopping the gateway
+	SP_ACCESS_OPERATE, ///< "operator": and policy, revocations, reload, drain
+	SP_ACCESS_ADMIN, ///< "admin": everything
 };
 const char *sp_ctl_access_name(enum sp_ctl_access a); ///< "viewer"; "none"
 SP_MUST_CHECK int sp_ctl_access_parse(struct sp_bytes s, enum sp_ctl_access *ret); ///< -EINVAL

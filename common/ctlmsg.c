@@ -154,7 +154,7 @@ void sp_ctl_answer_begin(struct sp_cv_out *o, uint64_t id, bool more, uint64_t c
 
 int sp_ctl_answer_error(struct sp_cv_out *o, uint64_t id, uint64_t code, const char *error)
 {
-	char text[2048];
+	char text[8192];
 	size_t n = sp_min(strlen(error), sizeof(text) - 1);
 
 	// an error may quote what a peer or a file said: plain ASCII and new lines are kept

@@ -163,9 +163,13 @@ static int allow(scmp_filter_ctx f, const int *calls, size_t n)
 }
 #define ALLOW(f, list) allow((f), (list), SP_ARRAY_LEN(list))
 
-/// Memory that is never executable: a map or a protection with PROT_EXEC is outside the list.
-static int allow_memory(scmp_filter_ctx f)
+/// Memory that is never executable. A worker that asks for it is killed; control and audit are told
+/// no, since the C library may try to load a module it can do without (names, users).
+static int allow_memory(scmp_filter_ctx f, enum sp_sandbox_role role)
 {
+	if (role != SP_SANDBOX_WORKER)
+		SP_TRY(seccomp_rule_add(f, SCMP_ACT_ERRNO(EACCES), SCMP_SYS(mmap), 1,
+			SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, PROT_EXEC)));
 	SP_TRY(seccomp_rule_add(
 		f, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)));
 	return seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1,
@@ -239,7 +243,7 @@ static int build_rules(scmp_filter_ctx f, enum sp_sandbox_role role)
 static int build_rules(scmp_filter_ctx f, enum sp_sandbox_role role)
 {
 	SP_TRY(ALLOW(f, calls_every));
-	SP_TRY(allow_memory(f));
+	SP_TRY(allow_memory(f, role));
 	switch (role) {
 	case SP_SANDBOX_WORKER:
 		return worker_rules(f);

@@ -14,6 +14,7 @@ static const uint64_t beat_limit_ns[] = {
 	[SP_ROLE_WORKER] = 5 * SP_NS_PER_SEC,
 };
 #define START_LIMIT_NS (60 * SP_NS_PER_SEC)
+#define SLEEP_LIMIT_NS (60 * SP_NS_PER_SEC) // even a worker without work wakes now and then
 
 const char *sp_role_name(enum sp_role r)
 {
@@ -215,7 +216,7 @@ bool sp_child_ready(const struct sp_child *c, const struct sp_root *root)
 bool sp_child_stuck(const struct sp_child *c, const struct sp_root *root, uint64_t now_ns)
 {
 	const struct sp_worker_slot *w = &root->worker[c->index];
-	uint64_t beat = 0;
+	uint64_t beat = 0, limit = beat_limit_ns[c->role];
 
 	if (c->pid == 0)
 		return false;
@@ -230,12 +231,12 @@ bool sp_child_stuck(const struct sp_child *c, const struct sp_root *root, uint64
 		break;
 	case SP_ROLE_WORKER:
 		if (atomic_load(&w->sleeping))
-			return false;
+			limit = SLEEP_LIMIT_NS;
 		beat = atomic_load(&w->beat_ns);
 		break;
 	}
 	if (beat ==
 		0) // recovery of a long journal takes its time: audit has no limit until it beats
 		return c->role != SP_ROLE_AUDIT && now_ns - c->started_ns > START_LIMIT_NS;
-	return now_ns > beat && now_ns - beat > beat_limit_ns[c->role];
+	return now_ns > beat && now_ns - beat > limit;
 }

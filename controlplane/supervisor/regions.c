@@ -1,7 +1,9 @@
 #include "controlplane/supervisor/regions.h"
 
 #include "common/channel.h"
+#include "common/limits.h"
 #include "common/rcu.h"
+#include "common/revoked.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -76,29 +78,17 @@ static int make_secrets(const struct sp_plan *plan, struct sp_region *ret)
 
 static int make_revoked(const struct sp_plan *plan, struct sp_region *ret)
 {
-	size_t off = align_line(sizeof(struct sp_revoked_region));
-	struct sp_revoked_region *r;
-
 	SP_TRY(make("sallyport-revoked", SP_REGION_REVOKED,
-		off + plan->revoked_capacity * sizeof(struct sp_revoked_entry), sizeof(*r), true,
+		sp_revoked_bytes(plan->revoked_capacity), sizeof(struct sp_revoked_region), true,
 		ret));
-	r = (struct sp_revoked_region *)ret->shm.base;
-	r->entries_off = off;
-	r->capacity = plan->revoked_capacity;
-	return 0;
+	return sp_revoked_format(&ret->shm, plan->revoked_capacity);
 }
 
 static int make_limits(const struct sp_plan *plan, struct sp_region *ret)
 {
-	size_t off = align_line(sizeof(struct sp_limits_region));
-	struct sp_limits_region *r;
-
-	SP_TRY(make("sallyport-limits", SP_REGION_LIMITS,
-		off + plan->limit_slots * sizeof(struct sp_limit_slot), sizeof(*r), false, ret));
-	r = (struct sp_limits_region *)ret->shm.base;
-	r->slots_off = off;
-	r->capacity = plan->limit_slots;
-	return 0;
+	SP_TRY(make("sallyport-limits", SP_REGION_LIMITS, sp_limits_bytes(plan->limit_slots),
+		sizeof(struct sp_limits_region), false, ret));
+	return sp_limits_format(&ret->shm, plan->limit_slots);
 }
 
 /// A copy of our own: who wrote the first one may still have it mapped.

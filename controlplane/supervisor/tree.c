@@ -18,6 +18,8 @@
 #define DRAIN_GRACE_NS (2 * SP_NS_PER_SEC)
 #define CONTROL_STOP_NS (5 * SP_NS_PER_SEC)
 #define AUDIT_STOP_NS (60 * SP_NS_PER_SEC)
+#define GAP_NS (2 * SP_NS_PER_SEC)
+#define CATCH_UP_NS (10 * SP_NS_PER_SEC)
 #define RELOAD_NS (120 * SP_NS_PER_SEC)
 
 static struct sp_root *root_of(const struct sp_tree *t)
@@ -251,6 +253,13 @@ static void check_beats(struct sp_tree *t, uint64_t now_ns)
 {
 	char name[24];
 
+	// the machine slept, or we were stopped: so were they, and now they get the time to catch
+	// up
+	if (t->turn_ns && now_ns - t->turn_ns > GAP_NS)
+		t->beats_from_ns = now_ns + CATCH_UP_NS;
+	t->turn_ns = now_ns;
+	if (now_ns < t->beats_from_ns)
+		return;
 	for (uint32_t i = 0; i < t->children_n; i++) {
 		struct sp_child *c = &t->child[i];
 

@@ -24,6 +24,8 @@ struct sp_tree {
 	uint64_t phase_end_ns; ///< then the phase is ended by force
 	uint64_t watchdog_ns, watchdog_next_ns;
 	uint64_t reload_end_ns; ///< a reload is under way until then; 0 = none
+	uint64_t turn_ns; ///< when the loop last came round
+	uint64_t beats_from_ns; ///< heartbeats are not judged before
 	bool was_ready, forced;
 };
 

@@ -98,6 +98,8 @@ static void memory_never_becomes_executable(void **state)
 	(void)state;
 	assert_int_equal(caged(SP_SANDBOX_WORKER, map_code), 1000 + SIGSYS);
 	assert_int_equal(caged(SP_SANDBOX_WORKER, protect_code), 1000 + SIGSYS);
+	assert_int_equal(caged(SP_SANDBOX_CONTROL, map_code), 7);
+	assert_int_equal(caged(SP_SANDBOX_CONTROL, protect_code), 1000 + SIGSYS);
 }
 
 static int make_child(void)

@@ -209,6 +209,7 @@ static void a_worker_is_stuck_only_when_it_neither_beats_nor_sleeps(void **state
 	assert_true(sp_child_stuck(&c, root, 174 * s));
 	atomic_store(&root->worker[0].sleeping, 1);
 	assert_false(sp_child_stuck(&c, root, 174 * s));
+	assert_true(sp_child_stuck(&c, root, 229 * s));
 	atomic_store(&root->worker[0].sleeping, 0);
 	atomic_store(&root->worker[0].beat_ns, 200 * s); // a beat since we looked at the clock
 	assert_false(sp_child_stuck(&c, root, 174 * s));

@@ -41,12 +41,20 @@ static int print_answer(const struct sp_ctl_answer *a, void *user)
 	return ferror(stdout);
 }
 
-/// A record has some forty members: those that fit a line, for people.
-static const char *columns_for(enum sp_ctl_command_id id)
+/// A record or a worker has some forty members: those that fit a line, for people.
+static void choose_columns(enum sp_ctl_command_id id, struct sp_show *s)
 {
-	if (id == SP_CMD_AUDIT_QUERY || id == SP_CMD_AUDIT_TAIL)
-		return "seq time type agent tool decision outcome reason total_us";
-	return NULL;
+	static const size_t record_widths[] = {6, 24, 12, 24, 24, 8, 10, 14};
+
+	if (id == SP_CMD_WORKERS)
+		s->columns =
+			"worker pid state restarts generation connections_open calls calls_denied "
+			"calls_failed calls_open beat_ms";
+	if (id != SP_CMD_AUDIT_QUERY && id != SP_CMD_AUDIT_TAIL)
+		return;
+	s->columns = "seq time type agent tool decision outcome reason total_us";
+	s->row_key = "seq";
+	memcpy(s->width, record_widths, sizeof(record_widths)); // records come one by one
 }
 
 static int help(const struct sp_line *l)
@@ -119,7 +127,7 @@ int main(int argc, char **argv)
 	if (line.command->server == SP_CTL_LOCAL)
 		return local(&line);
 	v.show.color = !line.no_color && isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
-	v.show.columns = columns_for(line.command->id);
+	choose_columns(line.command->id, &v.show);
 	if (line.command->id == SP_CMD_VERSION)
 		return version(&line, &v);
 	return (int)sp_ask(&line, false, print_answer, &v);

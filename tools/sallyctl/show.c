@@ -287,7 +287,15 @@ static void show_value(struct sp_show *s, struct sp_bytes value, unsigned indent
 
 void sp_show(struct sp_show *s, struct sp_bytes value)
 {
-	show_value(s, value, 0);
+	struct sp_bytes rest = value, found;
+	struct sp_cv_value v;
+
+	if (s->row_key && sp_cv_next(&rest, &v) == 0 && v.type == SP_CV_MAP) {
+		if (sp_cv_get(value, sp_bytes_cstr(s->row_key), &found) == 0)
+			show_table(s, value, 1, 0);
+	} else {
+		show_value(s, value, 0);
+	}
 	fflush(stdout);
 }
 

@@ -1,0 +1,170 @@
+#include "controlplane/control/publish.h"
+
+#include "common/clock.h"
+#include "common/rcu.h"
+#include "controlplane/control/statefile.h"
+
+#include <time.h>
+#include "common/banned.h"
+
+#define GENERATION_FILE "generation"
+
+static const struct timespec nap = {0, SP_NS_PER_MS};
+
+static uint32_t current_slot(const struct sp_publisher *p)
+{
+	return (uint32_t)(atomic_load(&p->root->policy_head) & 0xff);
+}
+
+int sp_publisher_init(struct sp_publisher *p, const struct sp_shm *root,
+	const struct sp_shm *policy, int dir_fd, int worker_event0)
+{
+	struct sp_policy_region *region = (struct sp_policy_region *)policy->base;
+	struct rte_rcu_qsbr *rcu = sp_rcu_at(root);
+	uint64_t kept;
+
+	if (!rcu || !sp_shm_at(policy, region->slots_off, SP_POLICY_SLOTS * region->slot_bytes))
+		return -EINVAL;
+	SP_TRY(sp_state_read_u64(dir_fd, GENERATION_FILE, &kept));
+	*p = (struct sp_publisher){
+		.root = (struct sp_root *)root->base,
+		.region = region,
+		.shm = *policy,
+		.rcu = rcu,
+		.workers = ((struct sp_root *)root->base)->workers,
+		.dir_fd = dir_fd,
+		.worker_event0 = worker_event0,
+	};
+	p->reserved_generation = sp_max(kept, sp_publisher_generation(p));
+	// what a predecessor left may still be read: it is free after a grace period from now
+	for (uint32_t i = 0; i < SP_POLICY_SLOTS; i++) {
+		p->retired[i] = atomic_load(&region->used[i]) != 0;
+		p->token[i] = rte_rcu_qsbr_start(rcu);
+	}
+	return 0;
+}
+
+int sp_publisher_current(const struct sp_publisher *p, struct sp_snap *ret)
+{
+	uint32_t slot = current_slot(p);
+	uint64_t used;
+
+	if (sp_publisher_generation(p) == 0 || slot >= SP_POLICY_SLOTS)
+		return -ENOENT;
+	used = atomic_load(&p->region->used[slot]);
+	if (used > p->region->slot_bytes)
+		return -EINVAL;
+	return sp_snap_open(
+		p->shm.base + p->region->slots_off + slot * p->region->slot_bytes, used, ret);
+}
+
+int sp_publisher_reserve(struct sp_publisher *p, uint64_t *ret)
+{
+	uint64_t next = p->reserved_generation + 1;
+
+	SP_TRY(sp_state_write_u64(p->dir_fd, GENERATION_FILE, next));
+	p->reserved_generation = next;
+	*ret = next;
+	return 0;
+}
+
+static bool pinned(const struct sp_publisher *p, uint32_t slot)
+{
+	for (uint32_t w = 0; w < p->workers; w++)
+		if (atomic_load(&p->root->worker[w].pins[slot]) != 0)
+			return true;
+	return false;
+}
+
+/// The grace period first, the pins after it: none of an old slot can appear any more by then.
+static bool is_free(struct sp_publisher *p, uint32_t slot)
+{
+	if (sp_publisher_generation(p) != 0 && slot == current_slot(p))
+		return false;
+	if (!p->retired[slot])
+		return true;
+	return rte_rcu_qsbr_check(p->rcu, p->token[slot], false) == 1 && !pinned(p, slot);
+}
+
+static int free_slot(struct sp_publisher *p, uint64_t wait_ns, uint32_t *ret)
+{
+	uint64_t end = sp_clock_boot_ns() + wait_ns;
+
+	for (;;) {
+		for (uint32_t i = 0; i < SP_POLICY_SLOTS; i++) {
+			if (is_free(p, i)) {
+				*ret = i;
+				return 0;
+			}
+		}
+		if (sp_clock_boot_ns() >= end)
+			return -EBUSY;
+		sp_publisher_kick(p);
+		nanosleep(&nap, NULL);
+	}
+}
+
+int sp_publish(struct sp_publisher *p, struct sp_bytes blob, uint64_t wait_ns)
+{
+	uint32_t slot, old = current_slot(p);
+	bool had = sp_publisher_generation(p) != 0;
+	struct sp_snap snap;
+	uint8_t *at;
+
+	if (blob.n > p->region->slot_bytes)
+		return -EFBIG;
+	SP_TRY(free_slot(p, wait_ns, &slot));
+	at = p->shm.base + p->region->slots_off + slot * p->region->slot_bytes;
+	atomic_store(&p->region->used[slot], 0);
+	memcpy(at, blob.p, blob.n);
+	SP_TRY(sp_snap_open(at, blob.n, &snap)); // what workers will read is what is checked
+	if (snap.h->generation <= sp_publisher_generation(p) ||
+		snap.h->generation > p->reserved_generation)
+		return -EINVAL;
+	atomic_store(&p->region->used[slot], blob.n);
+	p->retired[slot] = false;
+	atomic_store(&p->root->policy_head, snap.h->generation << 8 | slot);
+	if (had) {
+		p->token[old] = rte_rcu_qsbr_start(p->rcu);
+		p->retired[old] = true;
+	}
+	sp_publisher_kick(p);
+	return 0;
+}
+
+static bool lags(const struct sp_publisher *p, uint32_t worker, uint64_t generation)
+{
+	const struct sp_worker_slot *w = &p->root->worker[worker];
+
+	return atomic_load(&w->pid) != 0 && atomic_load(&w->state) == SP_STATE_READY &&
+	       atomic_load(&w->seen_policy) < generation;
+}
+
+int sp_publish_wait(const struct sp_publisher *p, uint64_t wait_ns, uint32_t *ret_laggard)
+{
+	uint64_t end = sp_clock_boot_ns() + wait_ns, generation = sp_publisher_generation(p);
+
+	for (uint32_t w = 0; w < p->workers;) {
+		if (!lags(p, w, generation)) {
+			w++;
+			continue;
+		}
+		if (sp_clock_boot_ns() >= end) {
+			*ret_laggard = w;
+			return -ETIMEDOUT;
+		}
+		nanosleep(&nap, NULL);
+	}
+	return 0;
+}
+
+void sp_publisher_kick(const struct sp_publisher *p)
+{
+	const uint64_t one = 1;
+
+	if (p->worker_event0 < 0)
+		return;
+	for (uint32_t w = 0; w < p->workers; w++)
+		if (write(p->worker_event0 + (int)w, &one, sizeof(one)) < 0 && errno != EAGAIN)
+			SP_BUG_IF(errno == EBADF);
+}
