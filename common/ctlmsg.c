@@ -117,6 +117,7 @@ static void begin(struct sp_cv_out *o, uint64_t id)
 {
 	static const char head[SP_CTL_HEAD_BYTES];
 
+	o->frame = o->buf.size;
 	if (msgpack_sbuffer_write(&o->buf, head, sizeof(head)) < 0)
 		o->failed = true;
 	sp_cv_put_map(o);
@@ -176,10 +177,10 @@ int sp_ctl_frame_end(struct sp_cv_out *o, size_t max)
 	SP_BUG_IF(o->depth != 0);
 	if (o->failed)
 		return -ENOMEM;
-	n = o->buf.size - SP_CTL_HEAD_BYTES;
+	n = o->buf.size - o->frame - SP_CTL_HEAD_BYTES;
 	if (n > max)
 		return -EMSGSIZE;
 	for (unsigned i = 0; i < SP_CTL_HEAD_BYTES; i++)
-		o->buf.data[i] = (char)(uint8_t)(n >> (8 * i));
+		o->buf.data[o->frame + i] = (char)(uint8_t)(n >> (8 * i));
 	return 0;
 }

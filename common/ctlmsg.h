@@ -59,5 +59,6 @@ void sp_ctl_answer_begin(struct sp_cv_out *o, uint64_t id, bool more, uint64_t c
 /// are replaced.
 SP_MUST_CHECK int sp_ctl_answer_error(
 	struct sp_cv_out *o, uint64_t id, uint64_t code, const char *error);
-/// Close the map and fill in the length: 0, -ENOMEM, or -EMSGSIZE over `max`.
+/// Close the map and fill in the length; another frame may be begun behind it. 0, -ENOMEM, or
+/// -EMSGSIZE over `max`.
 SP_MUST_CHECK int sp_ctl_frame_end(struct sp_cv_out *o, size_t max);

@@ -48,6 +48,7 @@ void sp_cv_json(struct sp_bytes m, struct sp_out *out);
 struct sp_cv_out {
 	msgpack_sbuffer buf;
 	msgpack_packer pk;
+	size_t frame; ///< where the open frame starts (common/ctlmsg.h)
 	uint32_t depth;
 	struct {
 		size_t off; ///< of its count

@@ -213,6 +213,37 @@ static void an_error_reaches_the_peer_without_bytes_a_terminal_obeys(void **stat
 	sp_cv_out_done(&o);
 }
 
+static void frames_stand_one_behind_the_other_in_a_writer(void **state)
+{
+	struct sp_cv_out o;
+	struct sp_bytes rest, body;
+	struct sp_ctl_answer a;
+
+	(void)state;
+	sp_cv_out_init(&o);
+	for (uint64_t i = 1; i <= 3; i++) {
+		sp_ctl_answer_begin(&o, i, i < 3, SP_CTL_OK);
+		sp_cv_put_u64(&o, 10 * i);
+		assert_int_equal(sp_ctl_frame_end(&o, SP_CTL_ANSWER_MAX), 0);
+	}
+	rest = sp_cv_out_bytes(&o);
+	for (uint64_t i = 1; i <= 3; i++) {
+		int n = sp_ctl_frame(rest, SP_CTL_ANSWER_MAX, &body);
+		struct sp_cv_value v;
+
+		assert_true(n > 0);
+		assert_int_equal(sp_ctl_answer_read(body, &a), 0);
+		assert_int_equal(a.id, i);
+		assert_true(a.more == (i < 3));
+		assert_int_equal(sp_cv_next(&a.data, &v), 0);
+		assert_int_equal(v.u, 10 * i);
+		rest = sp_bytes(
+			rest.p + SP_CTL_HEAD_BYTES + n, rest.n - SP_CTL_HEAD_BYTES - (size_t)n);
+	}
+	assert_int_equal(rest.n, 0);
+	sp_cv_out_done(&o);
+}
+
 static bool is_lower_words(const char *s)
 {
 	for (; *s; s++)
@@ -270,6 +301,7 @@ int main(void)
 		cmocka_unit_test(strings_must_be_utf8_without_nul),
 		cmocka_unit_test(every_kind_of_value_becomes_its_json),
 		cmocka_unit_test(an_error_reaches_the_peer_without_bytes_a_terminal_obeys),
+		cmocka_unit_test(frames_stand_one_behind_the_other_in_a_writer),
 		cmocka_unit_test(every_command_is_complete_and_named_once),
 		cmocka_unit_test(roles_are_found_by_name),
 	};

@@ -44,7 +44,7 @@ static int print_answer(const struct sp_ctl_answer *a, void *user)
 /// A record or a worker has some forty members: those that fit a line, for people.
 static void choose_columns(enum sp_ctl_command_id id, struct sp_show *s)
 {
-	static const size_t record_widths[] = {6, 24, 12, 24, 24, 8, 10, 14};
+	static const size_t record_widths[] = {6, 30, 9, 22, 22, 8, 7, 12, 8, 14};
 
 	if (id == SP_CMD_WORKERS)
 		s->columns =
@@ -52,7 +52,7 @@ static void choose_columns(enum sp_ctl_command_id id, struct sp_show *s)
 			"calls_failed calls_open beat_ms";
 	if (id != SP_CMD_AUDIT_QUERY && id != SP_CMD_AUDIT_TAIL)
 		return;
-	s->columns = "seq time type agent tool decision outcome reason total_us";
+	s->columns = "seq time type agent tool decision outcome reason total_us actor method object";
 	s->row_key = "seq";
 	memcpy(s->width, record_widths, sizeof(record_widths)); // records come one by one
 }
