@@ -106,14 +106,19 @@ void load_plan_init(struct load_plan *p)
 static int mix_line(struct load_mix *m, const char *line)
 {
 	struct load_item *item = &m->item[m->items_n];
-	char expect[16];
+	char weight[8], expect[16];
+	uint64_t w;
 
 	if (m->items_n == MIX_ITEMS_MAX)
 		return -E2BIG;
-	if (sscanf(line, "%u %15s %63s %1023[^\n]", &item->weight, expect, item->tool, item->arguments) != 4 ||
-		!item->weight || item->weight > 100000 || item->arguments[0] != '{')
+	if (sscanf(line, "%7s %15s %63s %1023[^\n]", weight, expect, item->tool, item->arguments) != 4 ||
+		item->arguments[0] != '{')
 		return -EINVAL;
+	SP_TRY(sp_bytes_u64(sp_bytes_cstr(weight), &w));
 	SP_TRY(parse_expect(expect, &item->expect));
+	if (!w || w > 100000)
+		return -EINVAL;
+	item->weight = (unsigned)w;
 	m->items_n++;
 	return 0;
 }

@@ -17,10 +17,24 @@ int load_cpu_parse(struct load_cpu *c, const char *list)
 	return c->n ? 0 : -EINVAL;
 }
 
+/// The `n`th field (from 1) of a line of fields parted by blanks, as a number; 0 when it is none.
+static uint64_t field(const char *line, unsigned n)
+{
+	uint64_t v = 0;
+
+	for (; *line == ' '; line++)
+		if (--n == 0)
+			break;
+		else
+			line += strcspn(line + 1, " ");
+	if (n || sp_bytes_u64(sp_bytes(line + 1, strcspn(line + 1, " \n")), &v) < 0)
+		return 0;
+	return v;
+}
+
 static uint64_t one_us(int pid)
 {
 	char path[64], line[1024];
-	unsigned long long user = 0, system = 0;
 	const char *after;
 	FILE *f;
 
@@ -28,13 +42,12 @@ static uint64_t one_us(int pid)
 	f = fopen(path, "re");
 	if (!f)
 		return 0;
-	// The name in parentheses may hold anything; the fields count from the last one.
+	// The name in parentheses may hold anything; state is the first field behind it, utime the 12th.
 	after = fgets(line, sizeof(line), f) ? strrchr(line, ')') : NULL;
 	fclose(f);
-	if (!after ||
-		sscanf(after + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu", &user, &system) != 2)
+	if (!after)
 		return 0;
-	return (user + system) * 1000000 / (unsigned long long)sysconf(_SC_CLK_TCK);
+	return (field(after + 1, 12) + field(after + 1, 13)) * 1000000 / (uint64_t)sysconf(_SC_CLK_TCK);
 }
 
 uint64_t load_cpu_us(const struct load_cpu *c)

@@ -122,7 +122,7 @@ static void skip(struct sp_mp *m, int depth)
 {
 	int t = tag(m);
 
-	if (t < 0 || t <= 0x7f || t >= 0xe0)
+	if (t <= 0x7f || t >= 0xe0)
 		return;
 	if (t <= 0x8f)
 		skip_many(m, 2 * (uint64_t)(t & 0x0f), depth);

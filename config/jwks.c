@@ -308,7 +308,7 @@ static int parse_set(struct parse *p, struct sp_bytes text, struct sp_jwks_error
 int sp_jwks_parse(
 	struct sp_bytes text, uint32_t algs, struct sp_jwks **ret, struct sp_jwks_error *error)
 {
-	struct sp_jwks_error unread, *e = error ? error : &unread;
+	struct sp_jwks_error unread = {0}, *e = error ? error : &unread;
 	struct parse *p;
 	int err;
 
