@@ -42,11 +42,12 @@ static void on_signal(int sig)
 	interrupted = 1;
 }
 
-static void log_call(struct run *r, const struct load_conn *c, const char *verdict)
+static void log_call(struct run *r, const struct load_conn *c, const char *verdict, const char *reason)
 {
 	if (r->log)
-		fprintf(r->log, "%s-%08llu\t%s\t%s\t%s\n", r->plan.ref ? r->plan.ref : "",
-			(unsigned long long)c->ref, c->agent->name, c->item->tool, verdict);
+		fprintf(r->log, "%s-%08llu\t%s\t%s\t%s%s%s\n", r->plan.ref ? r->plan.ref : "",
+			(unsigned long long)c->ref, c->agent->name, c->item->tool, verdict,
+			reason[0] ? ":" : "", reason);
 }
 
 static void idle_push(struct run *r, struct load_conn *c)
@@ -80,7 +81,7 @@ static bool may_start(const struct run *r, uint64_t now_ns)
 static void on_broken(struct run *r, struct load_conn *c, uint64_t now_ns)
 {
 	if (c->item) {
-		log_call(r, c, "broken");
+		log_call(r, c, "broken", "");
 		r->report.counts.broken++;
 		r->out--;
 		if (!r->report.counts.first_fault)
@@ -132,7 +133,7 @@ static void on_answered(struct run *r, struct load_conn *c, uint64_t now_ns)
 				c->answer.body.p ? (const char *)c->answer.body.p : "");
 	}
 	hist_add(&r->report.latency, now_ns - c->start_ns);
-	log_call(r, c, names[v]);
+	log_call(r, c, names[v], v == ANSWER_ERROR ? c->answer.reason : "");
 	r->out--;
 	c->item = NULL;
 	if (c->answer.closes) {
@@ -366,7 +367,7 @@ static const char usage[] =
 	"calls start at fixed times and latency counts from those, sent or not.\n"
 	"Agents: lines `name token [mix]`. Mixes: bench support analyst risk echo, or lines\n"
 	"`weight ok|denied|limited|any tool {arguments}` from a file.\n"
-	"--ref adds call_ref PREFIX-nnnnnnnn to the arguments; --log writes `ref agent tool verdict` a call.\n";
+	"--ref adds call_ref PREFIX-nnnnnnnn to the arguments; --log writes `ref agent tool verdict[:reason]` a call.\n";
 
 static int parse(struct run *r, int argc, char **argv)
 {

@@ -15,7 +15,7 @@ void load_answer_begin(struct load_answer *a)
 	a->at = a->want = a->body.len = 0;
 	a->status = 0;
 	a->in_body = a->chunked = a->stream = a->closes = false;
-	a->session[0] = 0;
+	a->session[0] = a->reason[0] = 0;
 }
 
 void load_answer_done(struct load_answer *a)
@@ -158,6 +158,19 @@ static struct sp_bytes last_event(struct sp_bytes s)
 	return found;
 }
 
+static void take_reason(struct load_answer *a, const struct sp_json *j, uint32_t error)
+{
+	uint32_t at = sp_json_get(j, sp_json_get(j, error, SP_LIT("data")), SP_LIT("reason"));
+	struct sp_bytes name;
+
+	if (sp_json_type(j, at) != SP_JSON_STRING ||
+		sp_json_str(j, at, (uint8_t *)a->reason, sizeof(a->reason) - 1, &name) < 0 ||
+		name.n >= sizeof(a->reason))
+		return;
+	memmove(a->reason, name.p, name.n);
+	a->reason[name.n] = 0;
+}
+
 static enum load_verdict judge_error(const struct sp_json *j, uint32_t error, const char **why)
 {
 	int64_t code;
@@ -183,11 +196,13 @@ enum load_verdict load_answer_judge(struct load_answer *a, uint64_t id, const ch
 	*why = "the body is no strict JSON";
 	if (sp_json_scan(text, 64, tok, TOKENS, &j, NULL) < 0)
 		return ANSWER_ERROR;
+	error = sp_json_get(&j, 0, SP_LIT("error"));
+	if (error != SP_JSON_NONE)
+		take_reason(a, &j, error);
 	*why = "the answer is for another id";
 	if (sp_json_i64(&j, sp_json_get(&j, 0, SP_LIT("id")), &got) < 0 || (uint64_t)got != id)
 		return ANSWER_ERROR;
 	result = sp_json_get(&j, 0, SP_LIT("result"));
-	error = sp_json_get(&j, 0, SP_LIT("error"));
 	*why = "neither or both of result and error";
 	if ((result == SP_JSON_NONE) == (error == SP_JSON_NONE))
 		return ANSWER_ERROR;

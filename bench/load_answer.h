@@ -19,6 +19,7 @@ struct load_answer {
 	unsigned status;
 	bool in_body, chunked, stream, closes;
 	char session[256]; ///< Mcp-Session-Id, "" when none was sent
+	char reason[32];   ///< of an error that is no verdict of policy: data.reason, "" when there is none
 };
 
 void load_answer_begin(struct load_answer *a);

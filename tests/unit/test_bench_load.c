@@ -84,6 +84,28 @@ static void verdicts_follow_the_error_code(void **state)
 	assert_int_equal(judge("", 200), ANSWER_ERROR);
 }
 
+static void an_error_keeps_the_reason_it_gives(void **state)
+{
+	static const char *const text[] = {
+		"{\"id\":null,\"error\":{\"code\":503,\"data\":{\"reason\":\"overload\"}}}",
+		"{\"id\":7,\"error\":{\"code\":503,\"data\":{\"reason\":7}}}",
+		"{\"id\":7,\"error\":{\"code\":503}}",
+		"{\"id\":7,\"error\":{\"code\":503,\"data\":{"
+		"\"reason\":\"0123456789012345678901234567890123456789\"}}}",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < SP_ARRAY_LEN(text); i++) {
+		struct load_answer a = {.status = 503};
+		const char *why;
+
+		demo_put_bytes(&a.body, sp_bytes_cstr(text[i]));
+		assert_int_equal(load_answer_judge(&a, 7, &why), ANSWER_ERROR);
+		assert_string_equal(a.reason, i == 0 ? "overload" : "");
+		load_answer_done(&a);
+	}
+}
+
 static void what_is_no_http_is_refused(void **state)
 {
 	static const char *const bad[] = {"220 hello\r\n\r\n", "HTTP/1.1 2x0 OK\r\n\r\n",
@@ -106,6 +128,7 @@ int main(void)
 		cmocka_unit_test(percentiles_are_kept_to_a_thousandth),
 		cmocka_unit_test(an_event_stream_is_judged_by_its_last_event),
 		cmocka_unit_test(verdicts_follow_the_error_code),
+		cmocka_unit_test(an_error_keeps_the_reason_it_gives),
 		cmocka_unit_test(what_is_no_http_is_refused),
 	};
 

@@ -254,7 +254,8 @@ static enum demo_after do_call(
 		return fail(m, out, 200, msg->id, -32602, "params.name is missing", NULL);
 	c.arguments = sp_json_get(&msg->j, msg->params, SP_LIT("arguments"));
 	ref = demo_arg_opt(&c, "call_ref");
-	demo_ledger_add(m->ledger, name, ref);
+	demo_ledger_call(m->ledger, name, ref,
+		c.arguments == SP_JSON_NONE ? SP_NOBYTES : sp_json_raw(&msg->j, c.arguments));
 	m->calls++;
 	tool = demo_tool_find(name);
 	if (!tool)

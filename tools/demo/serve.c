@@ -369,6 +369,7 @@ static int parse_options(struct server *s, int argc, char **argv)
 		{"listen", required_argument, NULL, 'l'},
 		{"unix", required_argument, NULL, 'u'},
 		{"ledger", required_argument, NULL, 'L'},
+		{"witness", required_argument, NULL, 'W'},
 		{"no-sessions", no_argument, NULL, 's'},
 		{"always-stream", no_argument, NULL, 'S'},
 		{0},
@@ -380,8 +381,8 @@ static int parse_options(struct server *s, int argc, char **argv)
 
 		if (opt == 'l' || opt == 'u')
 			r = add_listener(s, optarg, opt == 'u');
-		else if (opt == 'L')
-			r = demo_ledger_open(&s->ledger, optarg);
+		else if (opt == 'L' || opt == 'W')
+			r = demo_ledger_open(&s->ledger, optarg, opt == 'W');
 		else if (opt == 's')
 			s->mcp.no_sessions = true;
 		else if (opt == 'S')
@@ -400,7 +401,7 @@ int demo_cmd_serve(int argc, char **argv)
 	int r;
 
 	s.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	r = demo_ledger_open(&s.ledger, NULL);
+	r = demo_ledger_open(&s.ledger, NULL, false);
 	if (!r)
 		r = demo_mcp_init(&s.mcp, &s.ledger);
 	if (!r)
