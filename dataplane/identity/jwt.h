@@ -11,6 +11,7 @@
 #define SP_AGENT_NAME_MAX 128u
 
 /// EVP keys of one snapshot's issuers, made when a worker takes up a snapshot whose auth_epoch is new.
+/// One thread's: it holds scratch memory. -EINVAL when a key does not load, -ENOMEM.
 struct sp_keyring;
 SP_MUST_CHECK int sp_keyring_new(const struct sp_snap *s, struct sp_keyring **ret);
 struct sp_keyring *sp_keyring_free(struct sp_keyring *k);

@@ -74,7 +74,7 @@ static int reset(void **state)
 		.ca_file = web_server_ca(tls),
 		.algs = SP_JWT_ALG_BIT(SP_ALG_EDDSA),
 		.allow_private = true,
-		.total_ns = 3 * SP_NS_PER_SEC,
+		.total_ns = 10 * SP_NS_PER_SEC,
 		.resolve = resolve,
 	};
 	discovery(tls, OIDC, issuer, keys_url);
@@ -327,7 +327,7 @@ static void silence_ends_at_the_deadline(void **state)
 	web_server_raw(tls, "/keys", "", 0);
 	in.total_ns = 300 * SP_NS_PER_MS;
 	assert_int_equal(fetch(), -ETIMEDOUT);
-	assert_true(sp_clock_boot_ns() - start < 2 * SP_NS_PER_SEC);
+	assert_true(sp_clock_boot_ns() - start < 4 * SP_NS_PER_SEC);
 }
 
 static void a_certificate_of_another_is_refused(void **state)
