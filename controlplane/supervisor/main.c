@@ -5,6 +5,7 @@
 #include "controlplane/supervisor/tree.h"
 
 #include <fcntl.h>
+#include <grp.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
@@ -41,10 +42,38 @@ static void config_reader(uint32_t *ret_uid, uint32_t *ret_gid)
 
 	*ret_uid = pw ? pw->pw_uid : 0;
 	*ret_gid = pw ? pw->pw_gid : 0;
-	if (!pw && geteuid() == 0)
+}
+
+/// Root whose configuration names no users takes those the package made, all of them or none.
+static void choose_users(struct sp_plan *plan)
+{
+	static const char *const names[] = {
+		"sallyport-worker", "sallyport-control", "sallyport-audit"};
+	uint32_t uid[SP_ARRAY_LEN(names)];
+	const struct group *gr;
+
+	if (geteuid() != 0 || plan->uid_worker || plan->uid_control || plan->uid_audit || plan->gid)
+		return;
+	gr = getgrnam("sallyport");
+	for (size_t i = 0; i < SP_ARRAY_LEN(names) && gr; i++) {
+		const struct passwd *pw = getpwnam(names[i]);
+
+		uid[i] = pw ? pw->pw_uid : 0;
+		if (uid[i] == 0)
+			gr = NULL;
+	}
+	if (!gr || gr->gr_gid == 0) {
 		sp_log(SP_LOG_WARN, "start",
-			"there is no user sallyport-control: "
-			"every process stays root, which is for development only");
+			"no users are configured and there is no group sallyport with users "
+			"sallyport-worker, -control and -audit: every process stays root, which is "
+			"for "
+			"development only");
+		return;
+	}
+	plan->uid_worker = uid[0];
+	plan->uid_control = uid[1];
+	plan->uid_audit = uid[2];
+	plan->gid = gr->gr_gid;
 }
 
 static int open_signals(int *ret)
@@ -148,6 +177,7 @@ static int run(const char *exec_dir, const char *config_path)
 	config_reader(&uid, &gid);
 	if (sp_oneshot_plan(exec_dir, config_path, uid, gid, &plan) < 0)
 		return 1;
+	choose_users(&plan);
 	return serve(exec_dir, &plan);
 }
 
