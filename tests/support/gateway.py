@@ -293,7 +293,7 @@ class Gateway:
             found += records
             if len(records) < page:
                 return found
-            at = answers[-1]["next"]
+            at = records[-1]["seq"] + 1
 
     def token(self, agent, **claims):
         """An access token of the demo issuer: claims sub, aud, scope, ttl, iss, client_id, jti override."""
