@@ -289,7 +289,7 @@ class Gateway:
         while True:
             answers = self.ctl("audit", "query", "--from", str(at), "--limit", str(page), *query)
             answers = answers if isinstance(answers, list) else [answers]
-            records = [a for a in answers if "seq" in a]
+            records = [a for a in answers if a and "seq" in a]
             found += records
             if len(records) < page:
                 return found

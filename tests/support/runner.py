@@ -12,6 +12,8 @@ these parameters (the standard library is all there is):
     shared    folder of public vectors beside the project (SP_SHARED or ../shared); the test is skipped
               where it is absent
     tmp       an empty folder, removed after the test
+    NAME      what the file's own generator `fixture_NAME(build)` yields, shared by its tests; the generator
+              goes on when they have ended
 
     from runner import skip, eventually           # skip("why"); eventually("text", lambda: ...)
     from client import Modern, Legacy, Http       # MCP and raw HTTP: see client.py
@@ -66,10 +68,16 @@ def shared_folder():
 class Fixtures:
     """What one file's tests ask for; `end_test` and `end_file` undo it."""
 
-    def __init__(self, build):
-        self.build, self.shared_gateway, self.undo = build, None, []
+    def __init__(self, build, module):
+        self.build, self.module, self.shared_gateway, self.undo, self.own = build, module, None, [], {}
 
     def get(self, name):
+        make = getattr(self.module, f"fixture_{name}", None)
+        if make:
+            if name not in self.own:
+                generator = make(self.build)
+                self.own[name] = (next(generator), generator)
+            return self.own[name][0]
         if name == "build":
             return self.build
         if name == "shared":
@@ -119,9 +127,16 @@ class Fixtures:
             raise first
 
     def end_file(self):
+        """The first failure of an end is raised after all were tried."""
+        first = None
         g, self.shared_gateway = self.shared_gateway, None
-        if g:
-            g.stop()
+        for end in [lambda own=own: next(own[1], None) for own in self.own.values()] + ([g.stop] if g else []):
+            try:
+                end()
+            except Exception as e:  # noqa: BLE001
+                first = first or e
+        if first:
+            raise first
 
 
 class Tally:
@@ -168,7 +183,7 @@ def run_file(path, build, word, tally):
     except Exception:  # noqa: BLE001
         traceback.print_exc(file=sys.stdout)
         return tally.line("failed", label, started, "does not load")
-    fixtures = Fixtures(build)
+    fixtures = Fixtures(build, module)
     tests = [(n, f) for n, f in vars(module).items() if n.startswith("test_") and callable(f)]
     for name, fn in tests:
         if word and word not in f"{label}.{name}":
