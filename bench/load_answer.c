@@ -185,6 +185,16 @@ static enum load_verdict judge_error(const struct sp_json *j, uint32_t error, co
 	return ANSWER_ERROR;
 }
 
+bool load_answer_failed(const struct load_answer *a)
+{
+	static struct sp_json_tok tok[TOKENS];
+	struct sp_bytes text = a->stream ? last_event(demo_bytes(&a->body)) : demo_bytes(&a->body);
+	struct sp_json j;
+
+	return sp_json_scan(text, 64, tok, TOKENS, &j, NULL) < 0 ||
+		sp_json_get(&j, 0, SP_LIT("error")) != SP_JSON_NONE;
+}
+
 enum load_verdict load_answer_judge(struct load_answer *a, uint64_t id, const char **why)
 {
 	static struct sp_json_tok tok[TOKENS];

@@ -27,4 +27,6 @@ void load_answer_begin(struct load_answer *a);
 SP_MUST_CHECK int load_answer_feed(struct load_answer *a);
 /// Of a whole answer to the tools/call `id`. `why`, when not NULL, gets a few words on an ANSWER_ERROR.
 enum load_verdict load_answer_judge(struct load_answer *a, uint64_t id, const char **why);
+/// The whole answer is a JSON-RPC error, whatever its status.
+bool load_answer_failed(const struct load_answer *a);
 void load_answer_done(struct load_answer *a);

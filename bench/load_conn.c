@@ -146,7 +146,7 @@ static enum load_event ready(const struct load_client *l, struct load_conn *c)
 	}
 	if (c->state == CONN_OPENING) {
 		memcpy(c->session, c->answer.session, sizeof(c->session));
-		if (c->answer.status != 200)
+		if (c->answer.status != 200 || load_answer_failed(&c->answer))
 			return down(c);
 		load_answer_begin(&c->answer);
 		c->state = CONN_NOTIFYING;
