@@ -67,6 +67,18 @@ void sp_stages_resume(struct sp_call *c)
 	sp_stages_run(c);
 }
 
+void sp_stages_give_up(struct sp_call *c)
+{
+	sp_count(c->w, SP_STAT_AUDIT_REFUSED);
+	if (c->reason != SP_REASON_NONE) {
+		c->reason = c->wire_reason = SP_REASON_AUDIT_UNAVAILABLE;
+		sp_answer_refusal(c);
+		return;
+	}
+	c->stage = sp_stage_forward_index;
+	sp_call_fail(c, SP_REASON_AUDIT_UNAVAILABLE);
+}
+
 /// South is done with the call: its answer lies in call->part, or call->reason says why there is none.
 void sp_call_finish(struct sp_call *c)
 {

@@ -24,6 +24,9 @@ void sp_stages_run(struct sp_call *c);
 /// The stage that waited is over: go on with the next.
 void sp_stages_resume(struct sp_call *c);
 
+/// The record it waits for is not durable in time: the call is refused, unexecuted.
+void sp_stages_give_up(struct sp_call *c);
+
 // the stages, by file
 enum sp_step sp_stage_parse(struct sp_call *c);     // mcp/parse.c
 enum sp_step sp_stage_identify(struct sp_call *c);  // decide/identify.c

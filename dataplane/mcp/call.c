@@ -153,13 +153,18 @@ void sp_calls_poll(struct sp_worker *w)
 {
 	struct sp_call *c = w->calls.waiting, *next;
 	uint32_t bound = w->calls.open; // those that start to wait again go to the tail: each is seen once
+	bool durable;
 
 	for (; c && bound > 0; c = next, bound--) {
 		next = c->next;
-		if (c->wait_seq && !sp_channel_durable(&w->channel, c->wait_seq))
+		durable = !c->wait_seq || sp_channel_durable(&w->channel, c->wait_seq);
+		if (!durable && w->now_ns < c->wait_until_ns)
 			continue;
 		sp_call_unwait(c);
-		sp_stages_resume(c);
+		if (durable)
+			sp_stages_resume(c);
+		else
+			sp_stages_give_up(c);
 		if (next && !next->link) // ended by what the other one did
 			next = w->calls.waiting;
 	}

@@ -99,6 +99,7 @@ struct sp_call {
 	bool recorded, forwarded, outcome_recorded;
 	uint64_t room_until_ns; ///< refused after this when the ring stays full; 0 = it was not
 	uint64_t wait_seq; ///< record that must be durable before the call goes on; 0 = none
+	uint64_t wait_until_ns; ///< and how long that is waited for
 
 	// south
 	struct sp_south south;

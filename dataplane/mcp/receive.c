@@ -140,6 +140,11 @@ void sp_mcp_gone(struct sp_conn *c)
 			sp_call_end(call);
 		return;
 	}
+	// Refused, and only waits to be told.
+	if (call->reason != SP_REASON_NONE) {
+		sp_call_end(call);
+		return;
+	}
 	// A legacy agent may come back for its answer's effect: a broken stream is no cancellation there.
 	if (call->forwarded && !call->modern)
 		return;

@@ -10,6 +10,8 @@
 #define OUTCOME_BYTES 512u
 /// How long an allowed call is held back while the ring is full, before it is refused.
 #define ROOM_WAIT_NS (500 * SP_NS_PER_MS)
+/// How long a decision at level strict waits to be durable, before its call is refused.
+#define DURABLE_WAIT_NS (5 * SP_NS_PER_SEC)
 /// Refused strangers recorded in a second; more are only counted, so that they can not flood the trail.
 #define AUTH_FAILURES_PER_S 200u
 
@@ -139,17 +141,21 @@ static bool flooded(struct sp_worker *w)
 	return ++w->auth_failures > AUTH_FAILURES_PER_S;
 }
 
-/// An allowed call that can not be recorded becomes a refused one; a refused one is refused all the same.
+static enum sp_step judged(const struct sp_call *c)
+{
+	return c->reason ? SP_STEP_DENY : SP_STEP_CONTINUE;
+}
+
+/// Whatever was decided, nobody is told of a decision that can not be recorded. Strangers are turned away as
+/// ever: their number is theirs to choose.
 static enum sp_step unrecorded(struct sp_call *c)
 {
-	if (c->level == SP_AUDIT_BASIC) {
+	if (c->level == SP_AUDIT_BASIC || stranger(c)) {
 		sp_count(c->w, SP_STAT_AUDIT_LOST);
-		return c->reason ? SP_STEP_DONE : SP_STEP_CONTINUE;
+		return judged(c);
 	}
 	sp_count(c->w, SP_STAT_AUDIT_REFUSED);
-	if (c->reason)
-		return SP_STEP_DONE;
-	c->reason = SP_REASON_AUDIT_UNAVAILABLE;
+	c->reason = c->wire_reason = SP_REASON_AUDIT_UNAVAILABLE;
 	return SP_STEP_DENY;
 }
 
@@ -157,7 +163,7 @@ static enum sp_step unrecorded(struct sp_call *c)
 /// agents down; only one that stays full turns them away.
 static bool held_back(struct sp_call *c)
 {
-	if (c->level == SP_AUDIT_BASIC || c->reason || store_refuses(c))
+	if (c->level == SP_AUDIT_BASIC || stranger(c) || store_refuses(c))
 		return false;
 	if (c->room_until_ns == 0)
 		c->room_until_ns = c->w->now_ns + ROOM_WAIT_NS;
@@ -169,6 +175,18 @@ static bool held_back(struct sp_call *c)
 	return true;
 }
 
+/// After a wait what was read of the body is gone.
+static int read_again(struct sp_call *c)
+{
+	if (c->room_until_ns == 0)
+		return 0;
+	if (c->parse_reason == SP_REASON_NONE)
+		return sp_call_rescan(c);
+	c->doc.n = 0;
+	c->env = (struct sp_envelope){0};
+	return 0;
+}
+
 enum sp_step sp_stage_record_decision(struct sp_call *c)
 {
 	size_t room = SP_RECORD_MAX;
@@ -176,9 +194,9 @@ enum sp_step sp_stage_record_decision(struct sp_call *c)
 
 	c->recorded = true;
 	if (!recordable(c) || (stranger(c) && flooded(c->w)))
-		return SP_STEP_CONTINUE;
-	if (c->room_until_ns && sp_call_rescan(c) < 0) {
-		c->reason = SP_REASON_INTERNAL;
+		return judged(c);
+	if (read_again(c) < 0) {
+		c->reason = c->wire_reason = SP_REASON_INTERNAL;
 		return SP_STEP_DENY;
 	}
 	if (!c->reason)
@@ -190,8 +208,9 @@ enum sp_step sp_stage_record_decision(struct sp_call *c)
 	if (!c->reason)
 		sp_count(c->w, SP_STAT_ALLOWED);
 	if (c->level != SP_AUDIT_STRICT || sp_channel_durable(&c->w->channel, seq))
-		return SP_STEP_CONTINUE;
+		return judged(c);
 	c->wait_seq = seq;
+	c->wait_until_ns = c->w->now_ns + DURABLE_WAIT_NS;
 	sp_call_wait(c);
 	return SP_STEP_WAIT;
 }
@@ -254,9 +273,11 @@ enum sp_step sp_stage_record_outcome(struct sp_call *c)
 		return SP_STEP_WAIT;
 	}
 	c->outcome_recorded = true;
-	if (c->level != SP_AUDIT_STRICT || sp_channel_durable(&c->w->channel, seq))
+	// what never left the gateway had no effect that must be durable before its refusal is told
+	if (c->level != SP_AUDIT_STRICT || !c->forwarded || sp_channel_durable(&c->w->channel, seq))
 		return SP_STEP_CONTINUE;
 	c->wait_seq = seq;
+	c->wait_until_ns = UINT64_MAX; // it has happened: whoever is told so can rely on the record
 	sp_call_wait(c);
 	return SP_STEP_WAIT;
 }
