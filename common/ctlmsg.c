@@ -118,7 +118,6 @@ static void begin(struct sp_cv_out *o, uint64_t id)
 	static const char head[SP_CTL_HEAD_BYTES];
 
 	o->frame = o->buf.size;
-	o->frame_off = o->buf.size;
 	if (msgpack_sbuffer_write(&o->buf, head, sizeof(head)) < 0)
 		o->failed = true;
 	sp_cv_put_map(o);

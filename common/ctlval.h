@@ -49,7 +49,6 @@ struct sp_cv_out {
 	msgpack_sbuffer buf;
 	msgpack_packer pk;
 	size_t frame; ///< where the open frame starts (common/ctlmsg.h)
-	size_t frame_off; ///< of the frame being written: a buffer may hold several (common/ctlmsg.h)
 	uint32_t depth;
 	struct {
 		size_t off; ///< of its count

@@ -12,6 +12,7 @@
 #define ROOM_WAIT_NS (500 * SP_NS_PER_MS)
 /// How long a decision at level strict waits to be durable, before its call is refused.
 #define DURABLE_WAIT_NS (5 * SP_NS_PER_SEC)
+#define TRACEPARENT_BYTES 55u ///< W3C Trace Context, version 00
 /// Refused strangers recorded in a second; more are only counted, so that they can not flood the trail.
 #define AUTH_FAILURES_PER_S 200u
 
@@ -53,6 +54,19 @@ static void put_who(struct sp_record_writer *r, const struct sp_call *c)
 		sp_record_b(r, SP_F_SESSION, sp_bytes(c->session.number, sizeof(c->session.number)));
 }
 
+/// The agent's trace context, from the message or else the header: ties the record to its traces.
+static void put_trace(struct sp_record_writer *r, const struct sp_call *c)
+{
+	struct sp_bytes trace = SP_NOBYTES;
+
+	if (c->parse_reason == SP_REASON_NONE && c->doc.n && c->env.traceparent != SP_JSON_NONE)
+		trace = sp_json_span(&c->doc, c->env.traceparent);
+	else if (c->conn)
+		trace = sp_http_get(c->conn->in, sp_http1_head(c->conn->http)->header[SP_HDR_TRACEPARENT]);
+	if (trace.n == TRACEPARENT_BYTES)
+		sp_record_s(r, SP_F_TRACE, trace);
+}
+
 static void put_what(struct sp_record_writer *r, const struct sp_call *c)
 {
 	const struct sp_snap *s = c->snap;
@@ -82,6 +96,7 @@ static void put_what(struct sp_record_writer *r, const struct sp_call *c)
 	}
 	if (c->tokens)
 		sp_record_u(r, SP_F_TOKENS, c->tokens);
+	put_trace(r, c);
 }
 
 static void put_common(struct sp_record_writer *r, const struct sp_call *c, enum sp_record_type type)

@@ -288,36 +288,9 @@ static void roles_are_found_by_name(void **state)
 	assert_string_equal(sp_ctl_access_name(SP_ACCESS_ADMIN), "admin");
 }
 
-static void two_frames_in_one_writer_keep_their_own_lengths(void **state)
-{
-	struct sp_ctl_answer a;
-	struct sp_bytes in, body;
-	struct sp_cv_out o;
-	int n;
-
-	(void)state;
-	sp_cv_out_init(&o);
-	for (uint64_t id = 1; id <= 2; id++) {
-		sp_ctl_answer_begin(&o, id, id == 1, SP_CTL_OK);
-		sp_cv_put_str(&o, id == 1 ? "the first" : "the second, longer");
-		assert_int_equal(sp_ctl_frame_end(&o, SP_CTL_ANSWER_MAX), 0);
-	}
-	in = sp_cv_out_bytes(&o);
-	for (uint64_t id = 1; id <= 2; id++) {
-		n = sp_ctl_frame(in, SP_CTL_ANSWER_MAX, &body);
-		assert_true(n > 0);
-		assert_int_equal(sp_ctl_answer_read(body, &a), 0);
-		assert_int_equal(a.id, id);
-		in = sp_bytes(body.p + body.n, in.n - (size_t)(body.p + body.n - in.p));
-	}
-	assert_int_equal(in.n, 0);
-	sp_cv_out_done(&o);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(two_frames_in_one_writer_keep_their_own_lengths),
 		cmocka_unit_test(request_comes_back_as_it_was_written),
 		cmocka_unit_test(every_truncation_of_a_request_is_refused),
 		cmocka_unit_test(tampering_never_leads_outside_the_message),
