@@ -178,8 +178,8 @@ static int allow_memory(scmp_filter_ctx f, enum sp_sandbox_role role)
 
 static int allow_socket(scmp_filter_ctx f, int family)
 {
-	return seccomp_rule_add(
-		f, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)family, 0));
+	return seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
+		SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)family, 0));
 }
 
 /// New threads, not new processes. clone3 hides its flags from the filter: the C library falls
@@ -229,8 +229,8 @@ static int audit_rules(scmp_filter_ctx f)
 #ifdef SP_SANDBOX_TOLERANT
 static int build_rules(scmp_filter_ctx f, enum sp_sandbox_role role)
 {
-	static const int never[] = {SCMP_SYS(execve), SCMP_SYS(execveat), SCMP_SYS(ptrace),
-		SCMP_SYS(mount), SCMP_SYS(bpf), SCMP_SYS(setuid), SCMP_SYS(unshare)};
+	static const int never[] = {SCMP_SYS(execve), SCMP_SYS(execveat), SCMP_SYS(mount),
+		SCMP_SYS(bpf), SCMP_SYS(setuid), SCMP_SYS(unshare)};
 	(void)role;
 	(void)worker_rules, (void)control_rules, (void)audit_rules, (void)allow_memory;
 	(void)calls_every;
@@ -302,9 +302,11 @@ int sp_sandbox_enter(enum sp_sandbox_role role)
 
 	if (setrlimit(RLIMIT_CORE, &none) < 0)
 		return -errno;
-	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return -errno;
 #ifndef SP_SANDBOX_TOLERANT
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		return -errno;
 	if (role == SP_SANDBOX_WORKER)
 		SP_TRY(shut_filesystem());
 #else

@@ -38,7 +38,9 @@ static bool stage_sources(struct sp_job *j)
 
 	if (err == 0)
 		err = stage_request(j, sources);
-	if (err < 0)
+	if (err == -EINVAL)
+		sp_reply_error(j->reply, "policy files have names that end in .json");
+	else if (err < 0)
 		sp_reply_error(j->reply, "the policy files of the request: %s", strerror(-err));
 	return err == 0;
 }

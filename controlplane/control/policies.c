@@ -95,6 +95,9 @@ int sp_policies_stage_file(struct sp_policies *p, struct sp_bytes name, struct s
 	if (!name_fit(name))
 		return -EINVAL;
 	snprintf(path, sizeof(path), "stage/%.*s", SP_FMT(name));
+	if (!is_source(path + sizeof("stage/") -
+		       1)) // it would be passed over, and with it whom it names
+		return -EINVAL;
 	fd = openat(p->dir_fd, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return -errno;

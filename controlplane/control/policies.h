@@ -40,7 +40,8 @@ void sp_policies_done(struct sp_policies *p);
 SP_MUST_CHECK int sp_policies_stage_folder(struct sp_policies *p, const char *folder);
 SP_MUST_CHECK int sp_policies_stage_kept(struct sp_policies *p, uint64_t generation);
 SP_MUST_CHECK int sp_policies_stage_clear(struct sp_policies *p);
-/// -EINVAL a name that is empty, over 200 bytes, begins with a dot, or has a slash or control byte.
+/// -EINVAL a name that does not end in .json, .yaml or .yml, is empty, over 200 bytes, begins with
+/// a dot, or has a slash or control byte.
 SP_MUST_CHECK int sp_policies_stage_file(
 	struct sp_policies *p, struct sp_bytes name, struct sp_bytes text);
 

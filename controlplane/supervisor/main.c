@@ -9,7 +9,6 @@
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
@@ -116,7 +115,6 @@ static void raise_limits(void)
 	}
 	if (geteuid() == 0) // workers register their buffers with the kernel
 		setrlimit(RLIMIT_MEMLOCK, &(struct rlimit){RLIM_INFINITY, RLIM_INFINITY});
-	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	umask(027);
 }
 

@@ -352,8 +352,8 @@ static void only_the_newest_are_kept_and_one_half_written_is_none(void **state)
 
 static void a_source_cannot_be_named_out_of_the_stage(void **state)
 {
-	static const char *const bad[] = {
-		"", ".", "..", "../x.json", "a/b.json", ".hidden.json", "a\nb.json"};
+	static const char *const bad[] = {"", ".", "..", "../x.json", "a/b.json", ".hidden.json",
+		"a\nb.json", "a.txt", "json"};
 	struct sp_policies p;
 
 	(void)state;

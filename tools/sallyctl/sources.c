@@ -1,6 +1,7 @@
 #include "tools/sallyctl/sources.h"
 
 #include "common/ctlmsg.h"
+#include "common/mp.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -41,6 +42,11 @@ static int put_file(const char *path, const char *name, size_t *total, struct sp
 		n += (size_t)r;
 	}
 	*total += n;
+	if (!sp_utf8_ok(sp_bytes(text, n)) || memchr(text, 0, n)) {
+		fprintf(stderr, "sallyctl: %s is not UTF-8 text\n", path);
+		free(text);
+		return -EINVAL;
+	}
 	sp_cv_put_map(o);
 	sp_cv_put_str(o, "name");
 	sp_cv_put_str(o, name);
