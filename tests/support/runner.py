@@ -5,9 +5,10 @@ A scenario is one file with functions `test_*`, each named as a sentence and tak
 these parameters (the standard library is all there is):
 
     build     folder of the build under test
-    gateway   a running Gateway with the default configuration, shared by the file's tests that name it
-    make      factory: make(config={...}, policies={...}, workers=2, demo_args=[...]) -> Gateway of its own,
-              stopped (and checked) when the test ends
+    gateway   a running Gateway with the default configuration, shared by the file's tests that name it; the
+              file may make its own kind: def shared(build): return Gateway(build, ...)
+    make      factory: make(config={...}, policies={...}, workers=2, demo_args=[...]) -> Gateway of its own
+              (or of kind=a class derived from it), stopped (and checked) when the test ends
     demo      a running Demo server without a gateway
     shared    folder of public vectors beside the project (SP_SHARED or ../shared); the test is skipped
               where it is absent
@@ -86,7 +87,7 @@ class Fixtures:
             return self.make
         if name == "gateway":
             if self.shared_gateway is None or self.shared_gateway.proc.poll() is not None:
-                self.shared_gateway = Gateway(self.build)
+                self.shared_gateway = getattr(self.module, "shared", Gateway)(self.build)
             return self.shared_gateway
         if name == "tmp":
             path = tempfile.mkdtemp(prefix="sp-")
@@ -99,8 +100,8 @@ class Fixtures:
             return demo
         raise TypeError(f"no fixture '{name}'; see the head of tests/support/runner.py")
 
-    def make(self, **kwargs):
-        g = Gateway(self.build, **kwargs)
+    def make(self, kind=Gateway, **kwargs):
+        g = kind(self.build, **kwargs)
 
         def end(failed):
             if failed:
