@@ -1,4 +1,6 @@
 #include "dataplane/worker_shared.h"
+
+#include "common/childfd.h"
 #include "common/banned.h"
 
 bool sp_worker_outdated(const struct sp_worker *w)
@@ -64,6 +66,15 @@ static void take_secrets(struct sp_worker *w, uint64_t head)
 	w->tls = server;
 	sp_session_keys_set(&w->session_keys, at);
 	atomic_store_explicit(&w->slot->seen_secrets, head >> 8, memory_order_release);
+}
+
+void sp_worker_tell_control(struct sp_worker *w, const struct sp_control_msg *m)
+{
+	uint64_t one = 1;
+
+	if (sp_channel_msg_put(&w->channel, false, m) == 0 &&
+		write(SP_FD_CONTROL_EVENT, &one, sizeof(one)) < 0)
+		return; // it looks by itself soon
 }
 
 void sp_worker_refresh(struct sp_worker *w)

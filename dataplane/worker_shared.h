@@ -9,5 +9,7 @@ bool sp_worker_outdated(const struct sp_worker *w);
 void sp_worker_refresh(struct sp_worker *w);
 /// A reader of snapshots from here on, if it was resting: nothing may be pinned before.
 void sp_worker_online(struct sp_worker *w);
+/// Say something to control and wake it. Lost when its ring is full: it is behind, or hangs.
+void sp_worker_tell_control(struct sp_worker *w, const struct sp_control_msg *m);
 /// The life line broke: finish what is in flight and leave.
 void sp_worker_orphaned(void *user);

@@ -29,6 +29,7 @@ struct sp_control {
 	struct sp_channel worker[SP_WORKERS_MAX]; ///< their messages
 	struct sp_candidate now; ///< what is in force
 	struct sp_policy_entry entry; ///< how its policy came to be
+	bool sessions_full; ///< the last session an agent ended could not be
 	bool secrets_due; ///< a publish of secrets waits for a worker
 	uint64_t upstreams_due_ns; ///< boot time at which names are resolved again
 	bool reload, stop; ///< asked for

@@ -74,6 +74,7 @@ static int open_state(struct sp_control *c)
 static int attach_all(struct sp_control *c)
 {
 	struct sp_shm root, plan, policy, secrets, revoked;
+	uint64_t now = sp_clock_wall_ns();
 	int err;
 
 	SP_TRY(attach(SP_FD_ROOT, SP_REGION_ROOT, sizeof(struct sp_root), true, &root));
@@ -92,7 +93,8 @@ static int attach_all(struct sp_control *c)
 	SP_TRY(attach_channels(c));
 	SP_TRY(sp_publisher_init(&c->publisher, &root, &policy, c->dir_fd, SP_FD_WORKER_EVENT));
 	SP_TRY(sp_secrets_init(&c->secrets, c->root, &secrets));
-	err = sp_revocations_init(&c->revocations, c->root, &revoked, c->dir_fd);
+	err = sp_revocations_init(&c->revocations, c->root, &revoked, c->dir_fd,
+		now - sp_min(now, c->plan->session_ns));
 	if (err < 0) // without them, who was stopped would go on: fail closed
 		return sp_log_err(
 			"start", err, "revocations in %s/control/revoked", c->plan->state_dir);
@@ -131,6 +133,15 @@ static void beat(struct sp_control *c)
 	atomic_store_explicit(&c->root->control.beat_ns, sp_clock_boot_ns(), memory_order_relaxed);
 }
 
+static void end_session(struct sp_control *c, const uint8_t *id)
+{
+	int err = sp_revocations_end_session(&c->revocations, id, sp_clock_wall_ns());
+
+	if (err < 0 && err != -EEXIST && !c->sessions_full)
+		sp_log_err("revoke", err, "sessions that agents end live on until they expire");
+	c->sessions_full = err < 0 && err != -EEXIST;
+}
+
 static void read_messages(struct sp_control *c)
 {
 	struct sp_control_msg m;
@@ -145,6 +156,8 @@ static void read_messages(struct sp_control *c)
 			memcpy(&issuer, m.payload, sizeof(issuer));
 			if (m.type == SP_MSG_KEY_UNKNOWN)
 				sp_trust_unknown_kid(&c->trust, issuer);
+			else if (m.type == SP_MSG_SESSION_END)
+				end_session(c, m.payload);
 		}
 	}
 }

@@ -8,6 +8,7 @@
 
 #define FILE_NAME "revoked"
 #define FILE_MAX (1u << 30)
+#define BY_ITS_AGENT UINT32_MAX ///< in place of an operator's uid
 
 static const char *const kinds[] = {
 	[SP_REVOKED_AGENT] = "agent",
@@ -106,62 +107,82 @@ static void take_effect(struct sp_revocations *r)
 	atomic_fetch_add(&r->root->revoked_head, 1);
 }
 
-/// Every whole line; the bytes that belong to whole lines are counted in *ret_good.
-static int load_lines(struct sp_revocations *r, struct sp_bytes text, size_t *ret_good)
-{
-	size_t at = 0;
+struct lines {
+	uint8_t *text;
+	size_t n, whole; ///< bytes, and those of whole lines
+	size_t kept;     ///< bytes of lines kept, moved to the front
+	uint64_t sessions_from_ns;
+};
 
+/// Every whole line into the region; those of expired sessions are left out.
+static int load_lines(struct sp_revocations *r, struct lines *l)
+{
 	for (;;) {
-		const uint8_t *end = text.n > at ? memchr(text.p + at, '\n', text.n - at) : NULL;
+		uint8_t *line = l->text + l->whole;
+		const uint8_t *end = l->n > l->whole ? memchr(line, '\n', l->n - l->whole) : NULL;
+		size_t n = end ? (size_t)(end - line) : 0;
 		struct sp_revocation v;
 		int err;
 
 		if (!end)
-			break;
-		SP_TRY(sp_revocation_parse(sp_bytes(text.p + at, (size_t)(end - text.p) - at), &v));
+			return 0;
+		SP_TRY(sp_revocation_parse(sp_bytes(line, n), &v));
+		l->whole += n + 1;
+		if (v.kind == SP_REVOKED_SESSION && v.wall_ns < l->sessions_from_ns) {
+			r->expired++;
+			continue;
+		}
 		err = sp_revoked_add(r->region, key_of(&v));
 		if (err < 0 && err != -EEXIST)
 			return err;
-		at = (size_t)(end - text.p) + 1;
+		memmove(l->text + l->kept, line, n + 1);
+		l->kept += n + 1;
 		r->loaded++;
 	}
-	*ret_good = at;
-	return 0;
 }
 
-static int load(struct sp_revocations *r, int dir_fd)
+static int open_file(struct sp_revocations *r, int dir_fd)
 {
-	uint8_t *text;
-	size_t n, good = 0;
-	int err = sp_state_read(dir_fd, FILE_NAME, FILE_MAX, &text, &n);
+	r->fd = openat(
+		dir_fd, FILE_NAME, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+	return r->fd < 0 ? -errno : 0;
+}
+
+static int load(struct sp_revocations *r, int dir_fd, uint64_t sessions_from_ns)
+{
+	struct lines l = {.sessions_from_ns = sessions_from_ns};
+	int err = sp_state_read(dir_fd, FILE_NAME, FILE_MAX, &l.text, &l.n);
 
 	if (err < 0)
 		return err;
-	err = load_lines(r, sp_bytes(text, n), &good);
-	free(text);
+	err = load_lines(r, &l);
+	if (err == 0 && r->expired) {
+		err = sp_state_write(dir_fd, FILE_NAME, sp_bytes(l.text, l.kept));
+		sp_close_fd(&r->fd);
+		if (err == 0)
+			err = open_file(r, dir_fd);
+	}
+	free(l.text);
 	if (err < 0)
 		return err;
 	// a crash while appending: that revocation was never acknowledged
-	if (good < n && ftruncate(r->fd, (off_t)good) < 0)
+	if (!r->expired && l.whole < l.n && ftruncate(r->fd, (off_t)l.whole) < 0)
 		return -errno;
-	r->cut = n - good;
+	r->cut = l.n - l.whole;
 	if (r->loaded)
 		take_effect(r);
 	return 0;
 }
 
-int sp_revocations_init(
-	struct sp_revocations *r, struct sp_root *root, const struct sp_shm *region, int dir_fd)
+int sp_revocations_init(struct sp_revocations *r, struct sp_root *root, const struct sp_shm *region,
+	int dir_fd, uint64_t sessions_from_ns)
 {
 	int err;
 
 	*r = (struct sp_revocations){
 		.root = root, .region = (struct sp_revoked_region *)region->base};
-	r->fd = openat(
-		dir_fd, FILE_NAME, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (r->fd < 0)
-		return -errno;
-	err = load(r, dir_fd);
+	SP_TRY(open_file(r, dir_fd));
+	err = load(r, dir_fd, sessions_from_ns);
 	if (err >= 0 && fsync(dir_fd) < 0)
 		err = -errno;
 	if (err < 0)
@@ -207,4 +228,15 @@ int sp_revocations_add(struct sp_revocations *r, const struct sp_revocation *v)
 	SP_TRY(sp_revoked_add(r->region, key));
 	take_effect(r);
 	return 0;
+}
+
+int sp_revocations_end_session(struct sp_revocations *r, const uint8_t id[16], uint64_t wall_ns)
+{
+	struct sp_revocation v = {
+		.kind = SP_REVOKED_SESSION, .wall_ns = wall_ns, .uid = BY_ITS_AGENT};
+
+	memcpy(v.id, id, sizeof(v.id));
+	if (atomic_load(&r->region->used) >= r->region->capacity / 2)
+		return -ENOSPC;
+	return sp_revocations_add(r, &v);
 }

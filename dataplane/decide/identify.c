@@ -1,5 +1,7 @@
 #include "dataplane/decide/stages.h"
 
+#include "dataplane/worker_shared.h"
+
 #include <openssl/sha.h>
 #include "common/banned.h"
 
@@ -29,7 +31,7 @@ static void tell_control(struct sp_worker *w, uint32_t issuer)
 
 	memcpy(m.payload, &issuer, sizeof(issuer));
 	memcpy(m.payload + 8, &generation, sizeof(generation));
-	(void)!sp_channel_msg_put(&w->channel, false, &m); // full: control is behind and will refresh anyway
+	sp_worker_tell_control(w, &m); // lost: control is behind and will refresh anyway
 }
 
 /// The token's principal, from the connection, the worker's cache, or by verifying it.
@@ -127,8 +129,8 @@ static enum sp_reason open_session(struct sp_call *c)
 	struct sp_conn *conn = c->conn;
 	uint64_t wall_s = c->w->wall_ns / SP_NS_PER_SEC;
 
-	if (c->modern || text.n == 0)
-		return SP_REASON_NONE;
+	if (c->modern || text.n == 0 || c->method == SP_METHOD_INITIALIZE)
+		return SP_REASON_NONE; // a handshake begins a session of its own
 	if (!sp_bytes_eq(text, sp_bytes(conn->session_text, conn->session_len)) ||
 		wall_s >= conn->session.expires_s) {
 		conn->session_len = 0;

@@ -30,6 +30,7 @@ static bool stranger(const struct sp_call *c)
 static void put_who(struct sp_record_writer *r, const struct sp_call *c)
 {
 	const struct sp_principal *p = &c->principal;
+	uint8_t digest[32];
 
 	if (c->conn) {
 		sp_record_s(r, SP_F_PEER, sp_bytes_cstr(c->conn->peer_text));
@@ -50,8 +51,10 @@ static void put_who(struct sp_record_writer *r, const struct sp_call *c)
 		sp_record_s(r, SP_F_SCOPES, sp_bytes_cstr(p->scopes));
 	if (p->client_id[0])
 		sp_record_s(r, SP_F_CLIENT, sp_bytes_cstr(p->client_id));
-	if (c->has_session)
-		sp_record_b(r, SP_F_SESSION, sp_bytes(c->session.number, sizeof(c->session.number)));
+	if (c->has_session) { // the hash that revocations are by
+		SHA256(c->session.number, sizeof(c->session.number), digest);
+		sp_record_b(r, SP_F_SESSION, sp_bytes(digest, 16));
+	}
 }
 
 /// The agent's trace context, from the message or else the header: ties the record to its traces.

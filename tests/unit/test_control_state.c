@@ -163,7 +163,7 @@ static void a_revocation_takes_effect_and_outlives_everything(void **state)
 {
 	struct sp_revocations r;
 
-	assert_int_equal(sp_revocations_init(&r, &root, &revoked, dir_fd), 0);
+	assert_int_equal(sp_revocations_init(&r, &root, &revoked, dir_fd, 0), 0);
 	assert_false(holds(1));
 	assert_int_equal(revoke_token(&r, 1), 0);
 	assert_true(holds(1));
@@ -177,7 +177,7 @@ static void a_revocation_takes_effect_and_outlives_everything(void **state)
 				 sizeof(struct sp_revoked_region), &revoked, &revoked_fd),
 		0);
 	assert_int_equal(sp_revoked_format(&revoked, 64), 0);
-	assert_int_equal(sp_revocations_init(&r, &root, &revoked, dir_fd), 0);
+	assert_int_equal(sp_revocations_init(&r, &root, &revoked, dir_fd, 0), 0);
 	assert_true(holds(1) && holds(2) && !holds(3));
 	assert_int_equal(r.loaded, 2);
 	sp_revocations_done(&r);
@@ -190,7 +190,7 @@ static void a_half_written_last_revocation_is_dropped_and_the_next_is_whole(void
 	uint8_t *text;
 	size_t n, first;
 
-	assert_int_equal(sp_revocations_init(&r, &root, &revoked, dir_fd), 0);
+	assert_int_equal(sp_revocations_init(&r, &root, &revoked, dir_fd, 0), 0);
 	assert_int_equal(revoke_token(&r, 1), 0);
 	assert_int_equal(revoke_token(&r, 2), 0);
 	sp_revocations_done(&r);
@@ -199,16 +199,62 @@ static void a_half_written_last_revocation_is_dropped_and_the_next_is_whole(void
 	for (size_t cut = first; cut < n; cut++) {
 		again(state);
 		assert_int_equal(sp_state_write(dir_fd, "revoked", sp_bytes(text, cut)), 0);
-		assert_int_equal(sp_revocations_init(&r, &root, &revoked, dir_fd), 0);
+		assert_int_equal(sp_revocations_init(&r, &root, &revoked, dir_fd, 0), 0);
 		assert_true(holds(1) && !holds(2));
 		assert_int_equal(r.cut, cut - first);
 		assert_int_equal(revoke_token(&r, 3), 0);
 		sp_revocations_done(&r);
-		assert_int_equal(sp_revocations_init(&r, &root, &revoked, dir_fd), 0);
+		assert_int_equal(sp_revocations_init(&r, &root, &revoked, dir_fd, 0), 0);
 		assert_int_equal(r.loaded, 2);
 		sp_revocations_done(&r);
 	}
 	free(text);
+}
+
+static void sessions_agents_ended_leave_half_of_the_table_to_operators(void **state)
+{
+	struct sp_revocations r;
+	uint8_t id[16] = {0};
+	int n = 0, err = 0;
+
+	(void)state;
+	assert_int_equal(sp_revocations_init(&r, &root, &revoked, dir_fd, 0), 0);
+	for (; err == 0 && n < 64; n++) {
+		id[0] = (uint8_t)n;
+		err = sp_revocations_end_session(&r, id, 1000 + (uint64_t)n);
+	}
+	assert_int_equal(err, -ENOSPC);
+	assert_int_equal(n, 33);
+	assert_int_equal(revoke_token(&r, 9), 0);
+	sp_revocations_done(&r);
+}
+
+static void sessions_that_have_expired_since_are_forgotten_at_a_start(void **state)
+{
+	static const char file[] = "900 0 token 01000000000000000000000000000000\n"
+				   "1001 4294967295 session 0a000000000000000000000000000000\n"
+				   "1002 4294967295 session 0b000000000000000000000000000000\n"
+				   "1003 0 agent 0c00";
+	struct sp_revocations r;
+	uint8_t *text;
+	size_t n;
+
+	(void)state;
+	assert_int_equal(sp_state_write(dir_fd, "revoked", sp_bytes(file, sizeof(file) - 1)), 0);
+	assert_int_equal(sp_revocations_init(&r, &root, &revoked, dir_fd, 1002), 0);
+	assert_int_equal(r.expired, 1);
+	assert_int_equal(r.loaded, 2);
+	assert_true(holds(1));
+	assert_int_equal(revoke_token(&r, 2), 0);
+	sp_revocations_done(&r);
+	assert_int_equal(sp_state_read(dir_fd, "revoked", 4096, &text, &n), 0);
+	assert_null(strstr((char *)text, "1001 "));
+	assert_non_null(strstr((char *)text, "1002 "));
+	free(text);
+	assert_int_equal(sp_revocations_init(&r, &root, &revoked, dir_fd, 1002), 0);
+	assert_int_equal(r.loaded, 3);
+	assert_int_equal(r.expired, 0);
+	sp_revocations_done(&r);
 }
 
 static void a_revocation_file_damaged_before_its_end_stops_the_start(void **state)
@@ -220,7 +266,7 @@ static void a_revocation_file_damaged_before_its_end_stops_the_start(void **stat
 				 SP_LIT("1 0 token 0100000000000000000000000000000\n"
 					"1 0 token 01000000000000000000000000000000\n")),
 		0);
-	assert_int_equal(sp_revocations_init(&r, &root, &revoked, dir_fd), -EBADMSG);
+	assert_int_equal(sp_revocations_init(&r, &root, &revoked, dir_fd, 0), -EBADMSG);
 }
 
 static void a_full_table_refuses_and_writes_nothing(void **state)
@@ -229,7 +275,7 @@ static void a_full_table_refuses_and_writes_nothing(void **state)
 	uint8_t id = 1;
 
 	(void)state;
-	assert_int_equal(sp_revocations_init(&r, &root, &revoked, dir_fd), 0);
+	assert_int_equal(sp_revocations_init(&r, &root, &revoked, dir_fd, 0), 0);
 	while (revoke_token(&r, id) == 0)
 		id++;
 	assert_int_equal(id, 49); // three quarters of 64
@@ -379,6 +425,8 @@ int main(void)
 		CASE(a_damaged_key_file_is_refused_not_replaced),
 		CASE(a_revocation_takes_effect_and_outlives_everything),
 		CASE(a_half_written_last_revocation_is_dropped_and_the_next_is_whole),
+		CASE(sessions_agents_ended_leave_half_of_the_table_to_operators),
+		CASE(sessions_that_have_expired_since_are_forgotten_at_a_start),
 		CASE(a_revocation_file_damaged_before_its_end_stops_the_start),
 		CASE(a_full_table_refuses_and_writes_nothing),
 		CASE(a_revocation_line_is_read_strictly),
