@@ -3,6 +3,8 @@
 #include "dataplane/decide/stages.h"
 #include "common/banned.h"
 
+#define VERSION_MAX 64u ///< of one the agent asked for, quotes included, to be named back
+
 static void put_error(struct sp_out *o, struct sp_bytes id, const struct sp_reason_info *info)
 {
 	sp_out_lit(o, "{\"jsonrpc\":\"2.0\",");
@@ -20,18 +22,22 @@ static void put_error(struct sp_out *o, struct sp_bytes id, const struct sp_reas
 }
 
 /// Members of `data` some codes must carry (2026-07-28, Versioning).
-static void put_versions(struct sp_out *o, const struct sp_call *c)
+static void put_versions(struct sp_out *o, struct sp_call *c)
 {
-	struct sp_bytes asked = SP_NOBYTES;
+	uint32_t asked = SP_JSON_NONE;
 
-	sp_out_lit(o, ",\"supported\":[\"2026-07-28\"],\"requested\":\"");
-	if (c->doc.n && c->env.meta_version != SP_JSON_NONE)
-		asked = sp_json_span(&c->doc, c->env.meta_version); // still escaped
-	sp_out_bytes(o, sp_bytes(asked.p, sp_min(asked.n, (size_t)64)));
-	sp_out_lit(o, "\"");
+	sp_out_lit(o, ",\"supported\":[\"2026-07-28\"]");
+	if (sp_call_rescan(c) == 0) // its tokens may have been another's meanwhile
+		asked = c->env.meta_version != SP_JSON_NONE ?
+			c->env.meta_version :
+			sp_json_get(&c->doc, c->env.params, SP_LIT("protocolVersion"));
+	if (sp_json_type(&c->doc, asked) != SP_JSON_STRING || sp_json_raw(&c->doc, asked).n > VERSION_MAX)
+		return;
+	sp_out_lit(o, ",\"requested\":");
+	sp_out_bytes(o, sp_json_raw(&c->doc, asked));
 }
 
-static void put_call_error(struct sp_out *o, const struct sp_call *c)
+static void put_call_error(struct sp_out *o, struct sp_call *c)
 {
 	const struct sp_reason_info *info = sp_reason_info(c->wire_reason);
 

@@ -41,6 +41,7 @@ struct sp_south {
 	sp_south_fn on_answer;
 	bool relay;    ///< notifications on its stream go to the agent
 	bool modern;   ///< revision family spoken to this upstream
+	bool pooled;   ///< the session is the agent's own here, not the one of its session id
 	bool note;     ///< a notification: its answer is a status
 	bool is_sse, final, sent;
 	uint16_t status;
@@ -105,7 +106,7 @@ struct sp_call {
 	struct sp_south south;
 	bool tried_session;
 	sp_south_fn relayed;            ///< takes the answer of a relayed request
-	int (*ready)(struct sp_call *); ///< goes on once era and session of an upstream are settled
+	int (*ready)(struct sp_call *); ///< goes on once era and session of an upstream are settled, or reason is set
 	uint32_t pos;   ///< upstream of the route, where all are asked in turn
 	uint32_t caps;  ///< SP_CAP_*, gathered
 	uint32_t found; ///< upstreams that answered

@@ -4,7 +4,7 @@
 #include "dataplane/mcp/handshake.h"
 #include "common/banned.h"
 
-static int ask_next(struct sp_call *c);
+static int on_ready(struct sp_call *c);
 
 static void finish(struct sp_call *c)
 {
@@ -24,16 +24,31 @@ static void finish(struct sp_call *c)
 	sp_call_finish(c);
 }
 
+/// From the upstream at c->pos on; c->reason is why the last one was no use.
+static int ask_next(struct sp_call *c)
+{
+	int why = (int)c->reason;
+
+	for (; c->pos < sp_call_route(c)->upstreams.n; c->pos++) {
+		int r = sp_handshake_ready(c, sp_handshake_upstream(c, c->pos), on_ready);
+
+		if (r == SP_REASON_NONE)
+			return 0;
+		why = r;
+	}
+	if (c->found == 0)
+		return why;
+	c->reason = SP_REASON_NONE;
+	finish(c);
+	return 0;
+}
+
 static void next(struct sp_call *c)
 {
-	int r = SP_REASON_NONE;
+	int r;
 
-	if (++c->pos < sp_call_route(c)->upstreams.n)
-		r = ask_next(c);
-	else if (c->found)
-		finish(c);
-	else
-		r = c->reason ? (int)c->reason : SP_REASON_UPSTREAM_CONNECT;
+	c->pos++;
+	r = ask_next(c);
 	if (r)
 		sp_call_fail(c, (enum sp_reason)r);
 }
@@ -53,20 +68,15 @@ static void on_discovered(struct sp_call *c, const struct sp_json *j, const stru
 /// The upstream's era is settled; a legacy one has said its capabilities when its session was opened.
 static int on_ready(struct sp_call *c)
 {
-	if (c->south.modern)
+	if (c->reason == SP_REASON_NONE && c->south.modern)
 		return sp_handshake_ask_discover(c, c->south.upstream, on_discovered);
-	c->found++;
+	if (c->reason == SP_REASON_NONE)
+		c->found++;
 	next(c);
 	return SP_REASON_NONE;
 }
 
-static int ask_next(struct sp_call *c)
-{
-	return sp_handshake_ready(c, sp_handshake_upstream(c, c->pos), on_ready);
-}
-
 int sp_handshake_discover(struct sp_call *c)
 {
-	c->pos = 0;
 	return ask_next(c);
 }

@@ -38,7 +38,7 @@ static void serve_cancelled(struct sp_call *c)
 		return;
 	memcpy(c->id, raw.p, raw.n);
 	c->id_len = (uint32_t)raw.n;
-	sp_south_mint(c);
+	sp_south_mint_own(c);
 	sp_out_lit(&o, "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\"params\":{\"requestId\":");
 	sp_out_put(&o, c->south.id, c->south.id_len);
 	sp_out_lit(&o, "}}");

@@ -11,26 +11,35 @@
 
 static struct sp_exchange *const no_exchange = NULL;
 
-/// The id used south. For a session it is derived from the agent's id, so that any worker can name
-/// the call when the agent cancels it; else it is the call's own number.
+/// Unique over the workers: the upper bits of a number below 2^53 say which one it was.
+#define WORKER_SHIFT 46u
+
 void sp_south_mint(struct sp_call *c)
 {
 	struct sp_out o = sp_out_init(c->south.id, sizeof(c->south.id));
+	uint64_t n = ++c->w->south_counter & ((1ull << WORKER_SHIFT) - 1);
+
+	sp_out_u64(&o, (uint64_t)c->w->index << WORKER_SHIFT | n);
+	c->south.id_len = (uint32_t)o.len;
+}
+
+void sp_south_mint_own(struct sp_call *c)
+{
+	struct sp_out o = sp_out_init(c->south.id, sizeof(c->south.id));
 	uint8_t digest[32];
+	SHA256_CTX sha;
 
-	if (c->has_session) {
-		SHA256_CTX sha;
-
-		SHA256_Init(&sha);
-		SHA256_Update(&sha, c->session.number, sizeof(c->session.number));
-		SHA256_Update(&sha, c->id, c->id_len);
-		SHA256_Final(digest, &sha);
-		sp_out_lit(&o, "\"");
-		sp_out_hex(&o, sp_bytes(digest, 10));
-		sp_out_lit(&o, "\"");
-	} else {
-		sp_out_u64(&o, c->w->call_counter & 0xfffffffffffffull);
+	if (!c->has_session) {
+		sp_south_mint(c);
+		return;
 	}
+	SHA256_Init(&sha);
+	SHA256_Update(&sha, c->session.number, sizeof(c->session.number));
+	SHA256_Update(&sha, c->id, c->id_len);
+	SHA256_Final(digest, &sha);
+	sp_out_lit(&o, "\"");
+	sp_out_hex(&o, sp_bytes(digest, 10));
+	sp_out_lit(&o, "\"");
 	c->south.id_len = (uint32_t)o.len;
 }
 
@@ -179,15 +188,19 @@ static void on_final_timer(struct sp_timer *t)
 	deliver(c);
 }
 
-/// A server asks its client something the gateway does not carry: it is told so, and never waits.
-static void refuse_server_request(struct sp_call *c, const struct sp_json *j, const struct sp_envelope *e)
+/// A server asks its client something. A ping is answered; what the gateway does not carry is refused, so that
+/// the server never waits.
+static void answer_server(struct sp_call *c, const struct sp_json *j, const struct sp_envelope *e)
 {
 	struct sp_out o = sp_out_init(c->w->scratch, SP_SCRATCH_BYTES);
 	const struct sp_south_session *session = &c->south.session;
 
 	sp_out_lit(&o, "{\"jsonrpc\":\"2.0\",\"id\":");
 	sp_out_bytes(&o, sp_json_raw(j, e->id));
-	sp_out_lit(&o, ",\"error\":{\"code\":-32601,\"message\":\"not carried by this client\"}}");
+	if (e->method == SP_METHOD_PING)
+		sp_out_lit(&o, ",\"result\":{}}");
+	else
+		sp_out_lit(&o, ",\"error\":{\"code\":-32601,\"message\":\"not carried by this client\"}}");
 	sp_south_tell(c->w, c->snap, c->south.upstream, SP_HTTP_POST,
 		(enum sp_revision)session->revision, sp_bytes(session->id, session->len),
 		sp_bytes(o.p, o.len));
@@ -281,7 +294,7 @@ static int on_event(void *user, const struct sp_sse_event *ev)
 	case SP_RPC_REQUEST:
 		if (s->modern)
 			return -EBADMSG; // never on a modern stream
-		refuse_server_request(c, &j, &e);
+		answer_server(c, &j, &e);
 		break;
 	case SP_RPC_NOTIFICATION:
 		relay_notification(c, &j, &e);

@@ -5,6 +5,7 @@
 
 #include "dataplane/decide/stages.h"
 #include "dataplane/mcp/compose.h"
+#include "dataplane/worker_shared.h"
 
 #include <openssl/rand.h>
 #include <openssl/sha.h>
@@ -87,6 +88,20 @@ static int ask_initialize(struct sp_call *c, uint32_t upstream, enum sp_revision
 	return sp_south_start(c, &ask);
 }
 
+/// A server that answers the probe, or refuses it in modern words, is modern; any other refusal
+/// makes it legacy. No answer at all is no verdict.
+static bool sounds_modern(const struct sp_call *c, const struct sp_json *j, const struct sp_envelope *e)
+{
+	int64_t code = 0;
+
+	if (!j)
+		return false;
+	if (e->kind == SP_RPC_RESULT)
+		return true;
+	(void)!sp_json_i64(j, sp_json_get(j, e->error, SP_LIT("code")), &code);
+	return (code <= -32020 && code >= -32022) || (c->south.status == 404 && code == -32601);
+}
+
 /// What an upstream's answer to initialize says: 0, or the reason why it is no use.
 static enum sp_reason read_initialized(struct sp_call *c, const struct sp_json *j,
 	const struct sp_envelope *e, struct sp_south_session *ret)
@@ -98,7 +113,7 @@ static enum sp_reason read_initialized(struct sp_call *c, const struct sp_json *
 	if (!j)
 		return c->reason;
 	if (e->kind != SP_RPC_RESULT)
-		return SP_REASON_UPSTREAM_REFUSED;
+		return sounds_modern(c, j, e) ? SP_REASON_ERA_UNSERVED : SP_REASON_UPSTREAM_REFUSED;
 	if (sp_json_str(j, sp_json_get(j, e->result, SP_LIT("protocolVersion")), buf, sizeof(buf), &text) < 0)
 		return SP_REASON_UPSTREAM_INVALID;
 	if (sp_revision_parse(text, &revision) < 0 || sp_revision_modern(revision))
@@ -129,16 +144,13 @@ static int tell_initialized(struct sp_call *c, uint32_t upstream, const struct s
 
 // South: era and session of one upstream, for a modern agent
 
-static void go_on(struct sp_call *c)
+static void go_on(struct sp_call *c, enum sp_reason why)
 {
-	int r;
+	int r = SP_REASON_INTERNAL;
 
-	c->reason = SP_REASON_NONE;
-	if (c->body.n && (!c->conn || sp_call_rescan(c) < 0)) {
-		sp_call_fail(c, SP_REASON_INTERNAL);
-		return;
-	}
-	r = c->ready(c);
+	c->reason = why;
+	if (c->conn && sp_call_rescan(c) == 0)
+		r = c->ready(c);
 	if (r)
 		sp_call_fail(c, (enum sp_reason)r);
 }
@@ -147,12 +159,9 @@ static void on_pooled_ready(struct sp_call *c, const struct sp_json *j, const st
 {
 	(void)j;
 	(void)e;
-	if (c->reason) {
-		sp_call_fail(c, c->reason);
-		return;
-	}
-	sp_south_put(&c->w->eras, c->principal.id, &c->south.session, c->caps, c->w->now_ns);
-	go_on(c);
+	if (!c->reason)
+		sp_south_put(&c->w->eras, c->principal.id, &c->south.session, c->caps, c->w->now_ns);
+	go_on(c, c->reason);
 }
 
 static void on_pooled_initialize(struct sp_call *c, const struct sp_json *j, const struct sp_envelope *e)
@@ -162,7 +171,7 @@ static void on_pooled_initialize(struct sp_call *c, const struct sp_json *j, con
 	int err = r ? (int)r : tell_initialized(c, c->south.upstream, &session, on_pooled_ready);
 
 	if (err)
-		sp_call_fail(c, (enum sp_reason)err);
+		go_on(c, (enum sp_reason)err);
 }
 
 static int ready_legacy(struct sp_call *c, uint32_t upstream)
@@ -171,6 +180,7 @@ static int ready_legacy(struct sp_call *c, uint32_t upstream)
 	struct sp_south_entry *kept = sp_south_get(&c->w->eras, identity, c->principal.id, c->w->now_ns);
 
 	c->south.modern = false;
+	c->south.pooled = true;
 	c->south.upstream = upstream;
 	if (!kept)
 		return ask_initialize(c, upstream, SP_REV_2025_11_25, on_pooled_initialize);
@@ -209,20 +219,6 @@ int sp_handshake_ask_discover(struct sp_call *c, uint32_t upstream, sp_south_fn 
 	return sp_south_start(c, &ask);
 }
 
-/// A server that answers the probe, or refuses it in modern words, is modern; any other refusal
-/// makes it legacy. No answer at all is no verdict.
-static bool sounds_modern(const struct sp_call *c, const struct sp_json *j, const struct sp_envelope *e)
-{
-	int64_t code = 0;
-
-	if (!j)
-		return false;
-	if (e->kind == SP_RPC_RESULT)
-		return true;
-	(void)!sp_json_i64(j, sp_json_get(j, e->error, SP_LIT("code")), &code);
-	return (code <= -32020 && code >= -32022) || (c->south.status == 404 && code == -32601);
-}
-
 static void on_probe(struct sp_call *c, const struct sp_json *j, const struct sp_envelope *e)
 {
 	uint32_t upstream = c->south.upstream;
@@ -230,22 +226,19 @@ static void on_probe(struct sp_call *c, const struct sp_json *j, const struct sp
 	int r;
 
 	if (!j && c->reason != SP_REASON_UPSTREAM_INVALID) {
-		sp_call_fail(c, c->reason);
+		go_on(c, c->reason);
 		return;
 	}
-	c->reason = SP_REASON_NONE;
 	sp_era_put(&c->w->eras, sp_snap_upstream(c->snap, upstream)->identity, modern, c->w->now_ns);
 	if (modern) {
 		c->south.modern = true;
-		go_on(c);
+		go_on(c, SP_REASON_NONE);
 		return;
 	}
-	if (c->body.n && (!c->conn || sp_call_rescan(c) < 0))
-		r = SP_REASON_INTERNAL;
-	else
-		r = ready_legacy(c, upstream);
+	c->reason = SP_REASON_NONE;
+	r = c->conn && sp_call_rescan(c) == 0 ? ready_legacy(c, upstream) : (int)SP_REASON_INTERNAL;
 	if (r)
-		sp_call_fail(c, (enum sp_reason)r);
+		go_on(c, (enum sp_reason)r);
 }
 
 static int ready_for_modern(struct sp_call *c, uint32_t upstream)
@@ -272,17 +265,19 @@ static int ready_for_legacy(struct sp_call *c, uint32_t upstream)
 	for (uint32_t i = 0; i < c->session.south_n; i++) {
 		if (c->session.south[i].upstream == u->identity) {
 			c->south.session = c->session.south[i];
-			c->south.modern = false;
+			c->south.modern = c->south.pooled = false;
 			c->south.upstream = upstream;
 			return c->ready(c);
 		}
 	}
-	return SP_REASON_SESSION_UNKNOWN; // opened before this upstream was what it is now
+	// Not of the session: it was down then, or has changed since. It gets one as for modern agents.
+	return ready_legacy(c, upstream);
 }
 
 int sp_handshake_ready(struct sp_call *c, uint32_t upstream, int (*go)(struct sp_call *))
 {
 	c->ready = go;
+	c->reason = SP_REASON_NONE;
 	return c->modern ? ready_for_modern(c, upstream) : ready_for_legacy(c, upstream);
 }
 
@@ -354,24 +349,45 @@ static void finish_initialize(struct sp_call *c, const struct sp_json *j, uint32
 		sp_call_finish(c);
 }
 
+static int initialize_next(struct sp_call *c);
+
+/// An upstream that is of no use now is left out of the session; only when all are is the agent told why.
 static void on_initialize(struct sp_call *c, const struct sp_json *j, const struct sp_envelope *e)
 {
-	uint32_t all = sp_call_route(c)->upstreams.n;
 	struct sp_south_session session;
 	enum sp_reason r = read_initialized(c, j, e, &session);
-	int err = 0;
+	int err;
 
 	if (r == SP_REASON_NONE && c->session.south_n < SP_SESSION_UPSTREAMS_MAX)
 		c->session.south[c->session.south_n++] = session;
-	c->reason = SP_REASON_NONE;
-	if (++c->pos < all)
-		err = ask_initialize(c, sp_handshake_upstream(c, c->pos), c->revision, on_initialize);
-	else if (c->session.south_n == 0)
-		err = r ? (int)r : SP_REASON_UPSTREAM_CONNECT;
-	else
-		finish_initialize(c, all == 1 ? j : NULL, all == 1 ? e->result : 0);
+	c->reason = r;
+	if (r == SP_REASON_NONE && sp_call_route(c)->upstreams.n == 1) {
+		finish_initialize(c, j, e->result);
+		return;
+	}
+	c->pos++;
+	err = initialize_next(c);
 	if (err)
 		sp_call_fail(c, (enum sp_reason)err);
+}
+
+static int initialize_next(struct sp_call *c)
+{
+	for (; c->pos < sp_call_route(c)->upstreams.n; c->pos++) {
+		uint32_t up = sp_handshake_upstream(c, c->pos);
+		int r = SP_REASON_ERA_UNSERVED;
+
+		if (sp_snap_upstream(c->snap, up)->era != SP_ERA_MODERN)
+			r = ask_initialize(c, up, c->revision, on_initialize);
+		if (r == SP_REASON_NONE)
+			return 0;
+		c->reason = (enum sp_reason)r;
+	}
+	if (c->session.south_n == 0)
+		return (int)c->reason;
+	c->reason = SP_REASON_NONE;
+	finish_initialize(c, NULL, 0);
+	return 0;
 }
 
 int sp_handshake_initialize(struct sp_call *c)
@@ -388,9 +404,7 @@ int sp_handshake_initialize(struct sp_call *c)
 	else if (sp_revision_parse(text, &revision) < 0 || sp_revision_modern(revision))
 		revision = SP_REV_2025_11_25;
 	c->revision = revision;
-	if (sp_snap_upstream(c->snap, c->upstream)->era == SP_ERA_MODERN)
-		return SP_REASON_ERA_UNSERVED;
-	return ask_initialize(c, sp_handshake_upstream(c, 0), revision, on_initialize);
+	return initialize_next(c);
 }
 
 static void on_initialized(struct sp_call *c, const struct sp_json *j, const struct sp_envelope *e);
@@ -435,7 +449,7 @@ static void tell_control_ended(struct sp_worker *w, const struct sp_session *s)
 	struct sp_control_msg m = {.type = SP_MSG_SESSION_END, .epoch = w->epoch};
 
 	SHA256(s->number, sizeof(s->number), m.payload);
-	(void)!sp_channel_msg_put(&w->channel, false, &m); // full: the session still ends by its expiry
+	sp_worker_tell_control(w, &m); // lost: the session still ends by its expiry
 }
 
 void sp_handshake_delete(struct sp_call *c)

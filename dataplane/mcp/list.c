@@ -147,10 +147,20 @@ static int gather(struct sp_call *c, const struct sp_json *j, uint32_t result, s
 }
 
 /// An upstream that fails is left out of the list; only when all do is the agent told why.
+static void next(struct sp_call *c)
+{
+	int r;
+
+	c->pages = 0;
+	c->pos++;
+	r = ask_next(c);
+	if (r)
+		sp_call_fail(c, (enum sp_reason)r);
+}
+
 static void on_gathered(struct sp_call *c, const struct sp_json *j, const struct sp_envelope *e)
 {
 	struct sp_bytes cursor = SP_NOBYTES;
-	int r = SP_REASON_NONE;
 
 	if (j && e->kind == SP_RPC_RESULT) {
 		if (gather(c, j, e->result, &cursor) < 0) {
@@ -162,18 +172,8 @@ static void on_gathered(struct sp_call *c, const struct sp_json *j, const struct
 	} else if (j) {
 		c->reason = SP_REASON_UPSTREAM_INVALID;
 	}
-	if (cursor.n && ++c->pages < PAGES_MAX) {
-		r = ask_page(c, cursor);
-	} else if (++c->pos < sp_call_route(c)->upstreams.n) {
-		c->pages = 0;
-		r = ask_next(c);
-	} else if (c->found) {
-		finish(c);
-	} else {
-		r = c->reason ? (int)c->reason : SP_REASON_UPSTREAM_CONNECT;
-	}
-	if (r)
-		sp_call_fail(c, (enum sp_reason)r);
+	if (!cursor.n || ++c->pages == PAGES_MAX || ask_page(c, cursor))
+		next(c);
 }
 
 static int ask_page(struct sp_call *c, struct sp_bytes raw_cursor)
@@ -212,12 +212,29 @@ static int ask_page(struct sp_call *c, struct sp_bytes raw_cursor)
 
 static int on_ready(struct sp_call *c)
 {
-	return ask_page(c, SP_NOBYTES);
+	if (c->reason == SP_REASON_NONE)
+		return ask_page(c, SP_NOBYTES);
+	next(c);
+	return SP_REASON_NONE;
 }
 
+/// From the upstream at c->pos on; c->reason is why the last one was no use.
 static int ask_next(struct sp_call *c)
 {
-	return sp_handshake_ready(c, sp_handshake_upstream(c, c->pos), on_ready);
+	int why = (int)c->reason;
+
+	for (; c->pos < sp_call_route(c)->upstreams.n; c->pos++) {
+		int r = sp_handshake_ready(c, sp_handshake_upstream(c, c->pos), on_ready);
+
+		if (r == SP_REASON_NONE)
+			return 0;
+		why = r;
+	}
+	if (c->found == 0)
+		return why;
+	c->reason = SP_REASON_NONE;
+	finish(c);
+	return 0;
 }
 
 int sp_list_start(struct sp_call *c)

@@ -48,8 +48,11 @@ void sp_south_stop(struct sp_call *c);
 /// A message nobody waits for the answer of (cancellation, refusal of a server's request).
 void sp_south_tell(struct sp_worker *w, const struct sp_snap *s, uint32_t upstream, enum sp_http_verb verb,
 	enum sp_revision revision, struct sp_bytes session, struct sp_bytes body);
-/// Mint the id (raw, quoted) a call uses south; the same for the same session and agent id.
+/// Mint the raw id of the call's next request south: one that no other request of this worker has.
 void sp_south_mint(struct sp_call *c);
+/// The id for the agent's own request: within a session derived from the agent's id, so that any worker can
+/// name the call when the agent cancels it; else as above.
+void sp_south_mint_own(struct sp_call *c);
 
 // relay.c: requests that go to one upstream as they are
 SP_MUST_CHECK int sp_relay_start(struct sp_call *c);
@@ -60,8 +63,8 @@ SP_MUST_CHECK int sp_handshake_initialize(struct sp_call *c);
 SP_MUST_CHECK int sp_handshake_initialized(struct sp_call *c);
 SP_MUST_CHECK int sp_handshake_discover(struct sp_call *c);
 void sp_handshake_delete(struct sp_call *c);
-/// Make sure of the upstream's era and, for a legacy one and a modern agent, of a session there; then `go`.
-/// 0 (go was or will be called) or a reason.
+/// Make sure of the upstream's era and, for a legacy one, of a session there; then `go`, with c->reason set when
+/// neither is to be had: what it returns then is the call's end. 0 (go was or will be called) or a reason.
 SP_MUST_CHECK int sp_handshake_ready(struct sp_call *c, uint32_t upstream, int (*go)(struct sp_call *));
 // list.c: tools/list filtered by policy, over one or several upstreams
 SP_MUST_CHECK int sp_list_start(struct sp_call *c);

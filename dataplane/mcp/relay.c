@@ -36,7 +36,7 @@ static void on_relayed(struct sp_call *c, const struct sp_json *j, const struct 
 		c->relayed(c, j, e);
 		return;
 	}
-	if (!c->modern) { // the agent starts anew, as it would with the upstream itself
+	if (!c->south.pooled) { // the agent starts anew, as it would with the upstream itself
 		c->reason = SP_REASON_NONE;
 		sp_call_fail(c, SP_REASON_SESSION_UNKNOWN);
 		return;
@@ -104,7 +104,9 @@ static int go(struct sp_call *c)
 	uint8_t *big = NULL;
 	int r;
 
-	sp_south_mint(c);
+	if (c->reason)
+		return (int)c->reason;
+	sp_south_mint_own(c);
 	if (need <= SP_SCRATCH_BYTES)
 		return start(c, c->w->scratch, SP_SCRATCH_BYTES);
 	if (sp_call_grow(c->w, &big, &cap, 0, need) < 0)
