@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include "common/banned.h"
 
+#define PIPELINED_MAX 16384u
 #define CLOSE_LINGER_NS (5 * SP_NS_PER_SEC)
 
 static void on_data(struct sp_stream *s, void *user, const uint8_t *data, size_t n);
@@ -74,21 +75,6 @@ static bool peer_stalls(const struct sp_conn *c)
 		c->w->now_ns - sp_stream_progress_ns(c->stream) >= c->w->plan->write_ns;
 }
 
-static void on_deadline(struct sp_timer *t)
-{
-	struct sp_conn *c = sp_container_of(t, struct sp_conn, timer);
-
-	if (!peer_stalls(c)) {
-		sp_timer_arm(&c->w->wheel, &c->timer, c->w->now_ns + state_deadline_ns(c));
-		return;
-	}
-	sp_count(c->w, timeout_stat(c));
-	if (c->state == SP_CONN_IDLE || c->state == SP_CONN_READING)
-		sp_conn_close(c);
-	else
-		sp_conn_abort(c);
-}
-
 void sp_conn_close(struct sp_conn *c)
 {
 	if (c->broken || c->state == SP_CONN_FLUSHING)
@@ -126,16 +112,26 @@ static void buffer_release(struct sp_conn *c)
 	c->in_len = 0;
 }
 
-/// Room for the next bytes: a message over the small buffer moves to a large one, once. While a
-/// request is served its bytes stay where they are, so what is pipelined behind it must fit.
+/// Room for the next bytes: what is over the small buffer moves to a large one, once.
 static int buffer_room(struct sp_conn *c)
 {
+	const uint8_t *was;
+
 	SP_TRY(buffer_take(c));
 	if (c->in_len < c->in_cap)
 		return 0;
-	if (serving(c))
-		return -EMSGSIZE;
-	return sp_call_grow(c->w, &c->in, &c->in_cap, c->in_len, c->in_len + 1);
+	was = c->in;
+	SP_TRY(sp_call_grow(c->w, &c->in, &c->in_cap, c->in_len, c->in_len + 1));
+	if (c->call && c->call->body.n)
+		c->call->body.p = c->in + (c->call->body.p - was);
+	return 0;
+}
+
+/// A client that pipelines much behind a request that is being served is not read until that was answered.
+static void hold_pipeline(struct sp_conn *c)
+{
+	if (serving(c) && c->in_len - c->request_bytes > PIPELINED_MAX)
+		sp_stream_pause(c->stream);
 }
 
 static void refuse_http(struct sp_conn *c, struct sp_http_error e)
@@ -146,6 +142,23 @@ static void refuse_http(struct sp_conn *c, struct sp_http_error e)
 	c->keep_alive = false;
 	sp_conn_set_state(c, SP_CONN_BUSY);
 	sp_conn_answer(c, e.status, SP_NOBYTES, body, 3);
+}
+
+static void on_deadline(struct sp_timer *t)
+{
+	struct sp_conn *c = sp_container_of(t, struct sp_conn, timer);
+
+	if (!peer_stalls(c)) {
+		sp_timer_arm(&c->w->wheel, &c->timer, c->w->now_ns + state_deadline_ns(c));
+		return;
+	}
+	sp_count(c->w, timeout_stat(c));
+	if (c->state == SP_CONN_READING)
+		refuse_http(c, (struct sp_http_error){408, "the request did not come in time"});
+	else if (c->state == SP_CONN_IDLE)
+		sp_conn_close(c);
+	else
+		sp_conn_abort(c);
 }
 
 static void begin_request(struct sp_conn *c, size_t used)
@@ -298,6 +311,8 @@ static void on_data(struct sp_stream *s, void *user, const uint8_t *data, size_t
 		tls_data(c, data, n);
 	else
 		plain_data(c, data, n);
+	if (!c->broken)
+		hold_pipeline(c);
 }
 
 static void on_eof(struct sp_stream *s, void *user)
@@ -349,6 +364,7 @@ void sp_conn_answered(struct sp_conn *c)
 	else
 		buffer_release(c);
 	c->request_bytes = 0;
+	sp_stream_resume(c->stream);
 	sp_http1_next(c->http);
 	sp_conn_set_state(c, SP_CONN_IDLE);
 	sp_conn_parse(c);

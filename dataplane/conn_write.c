@@ -112,6 +112,7 @@ void sp_conn_answer(struct sp_conn *c, unsigned status, struct sp_bytes headers,
 {
 	uint8_t gather[WRITE_BYTES];
 	struct sp_out o = sp_out_init(gather, sizeof(gather));
+	const struct sp_http_head *request = sp_http1_head(c->http);
 	size_t total = 0;
 
 	c->parts_n = 0;
@@ -134,6 +135,8 @@ void sp_conn_answer(struct sp_conn *c, unsigned status, struct sp_bytes headers,
 	sp_out_bytes(&o, headers);
 	sp_out_lit(&o, "\r\n");
 	SP_BUG_IF(o.overflow);
+	if (request && request->verb == SP_HTTP_HEAD)
+		c->parts_n = 0; // the length is said, the body is not sent
 	write_parts(c, gather, o.len);
 	if (c->parts_n == 0 && !c->call)
 		sp_conn_answered(c);
