@@ -35,6 +35,14 @@ bool sp_authorize_tool(const struct sp_snap *s, const struct sp_snap_agent *agen
 	return true;
 }
 
+/// A route's list of methods is about what is passed upstream; what the gateway answers itself, and the notes
+/// that go with it, are not passed.
+static bool route_passes(const struct sp_snap_route *route, enum sp_method m)
+{
+	return m == SP_METHOD_OTHER || sp_method_flags(m) & (SP_M_LOCAL | SP_M_NOTE) ||
+		route->methods >> m & 1;
+}
+
 /// Default deny. A tool the agent may not call looks to it like one that does not exist.
 enum sp_step sp_stage_authorize(struct sp_call *c)
 {
@@ -42,7 +50,7 @@ enum sp_step sp_stage_authorize(struct sp_call *c)
 
 	if (c->agent == SP_SNAP_NONE)
 		return deny(c, SP_REASON_AGENT_UNKNOWN);
-	if (c->method != SP_METHOD_OTHER && !(route->methods >> c->method & 1))
+	if (!route_passes(route, c->method))
 		return deny(c, SP_REASON_METHOD_DENIED);
 	if (c->method != SP_METHOD_TOOLS_CALL)
 		return SP_STEP_CONTINUE;
