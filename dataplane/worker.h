@@ -70,7 +70,7 @@ struct sp_worker {
 	uint32_t wants_wake, auth_failures;
 	uint64_t auth_second;
 	uint8_t call_salt[8];
-	uint64_t call_counter;
+	uint64_t call_counter, south_counter;
 };
 
 #define SP_SCRATCH_BYTES (32u * 1024u)
