@@ -29,6 +29,11 @@ static sp_job_fn *const functions[SP_CMD__COUNT] = {
 	[SP_CMD_DRAIN] = sp_cmd_drain,
 };
 
+bool sp_control_serves(enum sp_ctl_command_id id)
+{
+	return id < SP_CMD__COUNT && functions[id] != NULL;
+}
+
 void sp_control_run(void *ctx, const struct sp_ctl_command *cmd, const struct sp_ctl_request *r,
 	const struct sp_caller *who, struct sp_reply *reply)
 {

@@ -62,6 +62,8 @@ SP_MUST_CHECK int sp_control_stage_in_force(struct sp_control *c, const struct s
 /// Commands (common/ctl_table.h).
 void sp_control_run(void *ctx, const struct sp_ctl_command *cmd, const struct sp_ctl_request *r,
 	const struct sp_caller *who, struct sp_reply *reply);
+/// There is a function for it.
+bool sp_control_serves(enum sp_ctl_command_id id);
 /// Names of things common to several commands.
 const char *sp_process_state_name(uint32_t state);
 const char *sp_audit_state_name(uint32_t state);

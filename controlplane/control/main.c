@@ -11,11 +11,13 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include "common/banned.h"
 
 #define TURN_MS 250
+#define LOCK_WAIT_NS (15 * SP_NS_PER_SEC)
 
 static void who(void *ctx, struct sp_caller *caller)
 {
@@ -60,14 +62,34 @@ static int attach_channels(struct sp_control *c)
 	return sp_acts_init(&c->acts, c->root, &shm, SP_FD_AUDIT_EVENT);
 }
 
+/// One owner at a time: that of a gateway whose supervisor died leaves within a turn of its loop.
+static int lock_state(int dir_fd)
+{
+	const struct timespec nap = {0, 10 * SP_NS_PER_MS};
+	uint64_t end = sp_clock_boot_ns() + LOCK_WAIT_NS;
+
+	while (flock(dir_fd, LOCK_EX | LOCK_NB) < 0) {
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return -errno;
+		if (sp_clock_boot_ns() >= end)
+			return -ETIMEDOUT;
+		nanosleep(&nap, NULL);
+	}
+	return 0;
+}
+
 static int open_state(struct sp_control *c)
 {
 	char path[SP_PATH_MAX + 16];
+	int err;
 
 	snprintf(path, sizeof(path), "%s/control", c->plan->state_dir);
 	c->dir_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (c->dir_fd < 0)
 		return sp_log_err("start", -errno, "%s", path);
+	err = lock_state(c->dir_fd);
+	if (err < 0)
+		return sp_log_err("start", err, "another control process uses %s", path);
 	return sp_policies_init(&c->policies, c->plan->state_dir, c->dir_fd);
 }
 

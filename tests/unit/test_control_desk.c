@@ -1,3 +1,4 @@
+#include "controlplane/control/control.h"
 #include "controlplane/control/desk.h"
 #include "controlplane/control/roles.h"
 
@@ -272,6 +273,13 @@ static void the_silent_make_room_for_new_peers(void **state)
 	sp_cv_out_done(&o);
 }
 
+static void every_command_of_control_has_its_function_and_no_other_has(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < SP_CMD__COUNT; i++)
+		assert_true(sp_control_serves(i) == (sp_ctl_command(i)->server == SP_CTL_CONTROL));
+}
+
 static gid_t group_of(const char *name)
 {
 	return strcmp(name, "ops") == 0 ? 500 : (gid_t)-1;
@@ -317,6 +325,7 @@ int main(void)
 		CASE(a_peer_that_breaks_the_framing_loses_only_its_own_connection),
 		CASE(a_stranger_cannot_make_control_hold_a_large_request),
 		CASE(the_silent_make_room_for_new_peers),
+		cmocka_unit_test(every_command_of_control_has_its_function_and_no_other_has),
 		cmocka_unit_test(roles_follow_user_number_and_group_and_the_highest_counts),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
