@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include "common/banned.h"
 
+#define CHANGES_MAX 20000u // lines of a diff: what an answer holds for certain
+
 /// Fill the stage with the files a request carries.
 static int stage_request(struct sp_job *j, struct sp_bytes sources)
 {
@@ -82,22 +84,39 @@ void sp_cmd_policy_check(struct sp_job *j)
 	sp_check_done(&check);
 }
 
-static void put_change(void *user, const struct sp_change *c)
+struct changes {
+	struct sp_cv_out *o;
+	uint64_t n;
+};
+
+static void put_change(void *user, const struct sp_change *change)
 {
-	struct sp_cv_out *o = user;
+	struct changes *c = user;
 	char text[512];
 
-	if (c->kind == SP_CHANGE_IDENTITY) // a check compiles without key sets
+	if (change->kind == SP_CHANGE_IDENTITY) // a check compiles without key sets
 		return;
-	sp_change_text(c, text, sizeof(text));
-	sp_cv_put_str(o, text);
+	if (c->n++ >= CHANGES_MAX)
+		return;
+	sp_change_text(change, text, sizeof(text));
+	sp_cv_put_str(c->o, text);
+}
+
+static void put_changes(const struct sp_snap *now, const struct sp_snap *next, struct sp_cv_out *o)
+{
+	struct changes c = {.o = o};
+
+	sp_cv_put_array(o);
+	sp_snap_diff(now, next, put_change, &c);
+	if (c.n > CHANGES_MAX)
+		sp_cv_put_fmt(o, "and %llu more", (unsigned long long)(c.n - CHANGES_MAX));
+	sp_cv_put_end(o);
 }
 
 void sp_cmd_policy_diff(struct sp_job *j)
 {
 	struct sp_check check;
 	struct sp_snap now, next;
-	struct sp_cv_out *o;
 	uint8_t *blob;
 	size_t n;
 	int err;
@@ -109,12 +128,11 @@ void sp_cmd_policy_diff(struct sp_job *j)
 	if (err < 0) {
 		sp_job_problems(j, &check, err);
 	} else {
-		o = sp_reply_data(j->reply, SP_CTL_OK);
-		sp_cv_put_array(o);
 		if (sp_snap_open(blob, n, &next) == 0 &&
 			sp_publisher_current(&j->c->publisher, &now) == 0)
-			sp_snap_diff(&now, &next, put_change, o);
-		sp_cv_put_end(o);
+			put_changes(&now, &next, sp_reply_data(j->reply, SP_CTL_OK));
+		else
+			sp_reply_error(j->reply, "there is nothing in force to compare with");
 		free(blob);
 	}
 	sp_check_done(&check);

@@ -94,6 +94,14 @@ void sp_job_problems(struct sp_job *j, const struct sp_check *check, int err)
 		sp_put_str(o, "mend", p->mend ? p->mend : "");
 		sp_cv_put_end(o);
 	}
+	if (check->dropped) {
+		sp_cv_put_map(o);
+		sp_put_str(o, "where", "");
+		sp_cv_put_str(o, "problem");
+		sp_cv_put_fmt(o, "and %u more", check->dropped);
+		sp_put_str(o, "mend", "");
+		sp_cv_put_end(o);
+	}
 	sp_cv_put_end(o);
 }
 
