@@ -504,7 +504,7 @@ static const struct sp_field audit_fields[] = {
 	{.name = "flush_interval",
 		.kind = SP_KIND_DURATION,
 		AT(sp_gw_audit, flush_ns),
-		.def = "1ms",
+		.def = "10ms",
 		PLAN(flush_ns),
 		.apply = SP_APPLY_RESTART,
 		.help = "longest wait to gather records for one write"},

@@ -243,29 +243,54 @@ static int seek(MDB_cursor *c, uint64_t seq, bool down, MDB_val *k, MDB_val *v)
 	return r == MDB_NOTFOUND ? mdb_cursor_get(c, k, v, MDB_LAST) : r;
 }
 
-int sp_index_walk(struct sp_index *x, uint64_t seq, bool down,
-	bool (*each)(void *ctx, const struct sp_block *b), void *ctx)
+/// The open block as it is in memory, when what is written of it is older.
+static bool walk_open(struct sp_index *x, sp_index_each each, void *ctx)
 {
-	MDB_cursor *c;
-	MDB_val k, v;
-	MDB_txn *t;
-	int r, err = 0;
+	struct sp_block b;
 
+	return sp_block_open(sp_block_build(x->builder, x->entry, x->n), &b) < 0 || each(ctx, &b);
+}
+
+/// *ret_more = the caller wants more.
+static int walk_written(struct sp_index *x, MDB_cursor *c, uint64_t seq, bool down, uint64_t but,
+	sp_index_each each, void *ctx, bool *ret_more)
+{
+	MDB_val k, v;
+	int r;
+
+	for (r = seek(c, seq, down, &k, &v); r == 0;
+		r = mdb_cursor_get(c, &k, &v, down ? MDB_PREV : MDB_NEXT)) {
+		struct sp_block b;
+
+		SP_TRY(open_block(x, &v, &b));
+		if (b.head.first_seq == but)
+			continue;
+		*ret_more = each(ctx, &b);
+		if (!*ret_more)
+			return 0;
+	}
+	return r == MDB_NOTFOUND ? 0 : err_of(r);
+}
+
+int sp_index_walk(struct sp_index *x, uint64_t seq, bool down, sp_index_each each, void *ctx)
+{
+	bool open = x->n > x->flushed, more = true;
+	MDB_cursor *c;
+	MDB_txn *t;
+	int r;
+
+	if (open && down && !walk_open(x, each, ctx))
+		return 0;
 	TRY_MDB(mdb_txn_begin(x->env, NULL, MDB_RDONLY, &t));
 	r = mdb_cursor_open(t, x->blocks, &c);
 	if (r) {
 		mdb_txn_abort(t);
 		return err_of(r);
 	}
-	for (r = seek(c, seq, down, &k, &v); r == 0;
-		r = mdb_cursor_get(c, &k, &v, down ? MDB_PREV : MDB_NEXT)) {
-		struct sp_block b;
-
-		err = open_block(x, &v, &b);
-		if (err < 0 || !each(ctx, &b))
-			break;
-	}
+	r = walk_written(x, c, seq, down, open ? x->entry[0].seq : 0, each, ctx, &more);
 	mdb_cursor_close(c);
 	mdb_txn_abort(t);
-	return err < 0 || r == 0 || r == MDB_NOTFOUND ? err : err_of(r);
+	if (open && !down && more && r == 0)
+		(void)walk_open(x, each, ctx);
+	return r;
 }

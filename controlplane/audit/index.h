@@ -19,7 +19,9 @@ SP_MUST_CHECK int sp_index_flush(struct sp_index *x);
 /// Records before `seq` are gone from the journal.
 SP_MUST_CHECK int sp_index_drop_before(struct sp_index *x, uint64_t seq);
 
-/// Walk over what is flushed, from the block that holds `seq` (the nearest in the direction when none
-/// does) upward or downward. `each` gets blocks until it returns false.
-SP_MUST_CHECK int sp_index_walk(struct sp_index *x, uint64_t seq, bool down,
-	bool (*each)(void *ctx, const struct sp_block *b), void *ctx);
+/// False ends the walk.
+typedef bool (*sp_index_each)(void *ctx, const struct sp_block *b);
+/// Walk from the block that holds `seq` (or the nearest in the direction) upward or downward; blocks
+/// that do not hold it may come first.
+SP_MUST_CHECK int sp_index_walk(
+	struct sp_index *x, uint64_t seq, bool down, sp_index_each each, void *ctx);

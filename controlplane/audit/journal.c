@@ -13,6 +13,29 @@
 /// Room that a segment must have left for a batch to be begun in it.
 #define ROOM_MIN (sizeof(struct sp_batch_head) + 2 * (sizeof(struct sp_frame_head) + SP_RECORD_MAX))
 
+/// Past the page cache where the file system can: copying zeros into it costs more than records do.
+static int write_zeros(struct sp_store_io *io, int fd, const uint8_t *zeros, uint64_t bytes)
+{
+	int flags = fcntl(fd, F_GETFL);
+	bool direct = flags >= 0 && fcntl(fd, F_SETFL, flags | O_DIRECT) == 0;
+	int err = 0;
+
+	for (uint64_t at = 0; at < bytes && !err;) {
+		uint64_t n = sp_min((uint64_t)ZERO_STEP, bytes - at);
+
+		err = io->write(io, fd, sp_bytes(zeros, n), at);
+		if (err == -EINVAL && direct) {
+			direct = false;
+			err = fcntl(fd, F_SETFL, flags) < 0 ? -errno : 0;
+		} else {
+			at += n;
+		}
+	}
+	if (direct && !err)
+		err = fcntl(fd, F_SETFL, flags) < 0 ? -errno : 0;
+	return err;
+}
+
 static int make_spare(struct sp_journal *j, uint64_t bytes)
 {
 	struct sp_store_io *io = j->c.io;
@@ -22,16 +45,16 @@ static int make_spare(struct sp_journal *j, uint64_t bytes)
 
 	SP_TRY(io->open(io, j->c.dir, SP_SEGMENT_SPARE, O_RDWR | O_CREAT | O_TRUNC, &fd));
 	SP_TRY(io->allocate(io, fd, bytes));
-	zeros = calloc(1, ZERO_STEP);
+	zeros = aligned_alloc(SP_SEGMENT_PAGE, ZERO_STEP);
 	if (!zeros)
 		return -ENOMEM;
-	err = 0;
-	for (uint64_t at = 0; at < bytes && !err; at += ZERO_STEP)
-		err = io->write(io, fd,
-			sp_bytes(zeros, sp_min((uint64_t)ZERO_STEP, bytes - at)), at);
+	memset(zeros, 0, ZERO_STEP);
+	err = write_zeros(io, fd, zeros, bytes);
 	free(zeros);
 	SP_TRY(err);
 	SP_TRY(io->sync(io, fd));
+	// Appends end within a page: with the pages at hand nothing need be read for them.
+	(void)!posix_fadvise(fd, 0, 0, POSIX_FADV_WILLNEED);
 	j->spare = sp_take_fd(&fd);
 	j->spare_bytes = bytes;
 	return 0;

@@ -105,6 +105,15 @@ static void add_workers(struct process *p)
 	}
 }
 
+static const char *why_not(int err)
+{
+	if (err == -ESTALE)
+		return ": it ends before records that workers were told are durable";
+	if (err == -EBADMSG)
+		return ": its last segment is not as it was written; '--verify' tells where";
+	return "";
+}
+
 static int start(struct process *p)
 {
 	struct sp_drain_config c;
@@ -122,8 +131,8 @@ static int start(struct process *p)
 	c = (struct sp_drain_config){p->root, p->plan, p->dir, p->io, &p->feed};
 	err = sp_drain_init(&p->drain, &c);
 	if (err < 0)
-		return sp_log_err("start", err, "the journal in %s/audit cannot be opened",
-			p->plan->state_dir);
+		return sp_log_err("start", err, "the journal in %s/audit cannot be taken up%s",
+			p->plan->state_dir, why_not(err));
 	err = sp_server_new(p->root, p->plan, p->dir, &p->feed, &p->drain.journal, &p->server);
 	if (err < 0)
 		return sp_log_err("start", err, "no query socket in %s", p->plan->run_dir);

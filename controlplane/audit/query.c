@@ -10,7 +10,6 @@ struct run {
 	struct sp_query_hit *hits;
 	uint32_t n;
 	bool down;
-	uint64_t looked; ///< furthest record looked at
 	int err;
 };
 
@@ -100,7 +99,6 @@ static bool try_record(struct run *r, const struct sp_block *b, uint16_t i)
 	struct sp_record rec;
 	struct sp_frame f;
 
-	r->looked = h.seq;
 	if (!bounded(r->q, h.seq))
 		return true;
 	sp_block_where(b, i, &h.segment, &h.off);
@@ -139,8 +137,8 @@ static bool try_block(void *ctx, const struct sp_block *b)
 	uint32_t n[SP_DIM__COUNT] = {b->head.n};
 	unsigned lists = 0;
 
-	if (q->before && b->head.first_seq >= q->before && !r->down)
-		return false;
+	if (q->before && b->head.first_seq >= q->before)
+		return r->down;
 	if (b->head.first_seq + b->head.n <= q->from)
 		return !r->down;
 	if (b->head.max_ns < q->since_ns || (q->until_ns && b->head.min_ns >= q->until_ns))

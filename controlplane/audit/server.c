@@ -82,10 +82,12 @@ static void drop_conn(struct sp_conn *c)
 	if (c->fd < 0)
 		return;
 	sp_close_fd(&c->fd);
-	sp_cv_out_done(&c->out);
+	free(c->out);
+	c->out = NULL;
+	c->out_n = c->out_cap = 0;
 	if (c->verifying)
 		sp_verify_done(&c->verify);
-	c->verifying = c->following = false;
+	c->verifying = c->following = c->failed = false;
 	c->in_n = c->sent = 0;
 }
 
@@ -110,7 +112,6 @@ static void accept_conn(struct sp_server *s)
 				continue;
 			c->fd = fd;
 			c->peer = peer;
-			sp_cv_out_init(&c->out);
 			return;
 		}
 	close(fd);
@@ -118,7 +119,7 @@ static void accept_conn(struct sp_server *s)
 
 static bool busy(const struct sp_conn *c)
 {
-	return c->following || c->verifying || sp_cv_out_bytes(&c->out).n;
+	return c->following || c->verifying || c->out_n;
 }
 
 /// Requests already read whole, one after another.
@@ -153,20 +154,16 @@ static bool receive(struct sp_conn *c)
 
 static bool send_out(struct sp_conn *c)
 {
-	struct sp_bytes b = sp_cv_out_bytes(&c->out);
 	ssize_t n;
 
-	if (b.n == 0)
+	if (c->out_n == 0)
 		return true;
-	n = send(c->fd, b.p + c->sent, b.n - c->sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+	n = send(c->fd, c->out + c->sent, c->out_n - c->sent, MSG_DONTWAIT | MSG_NOSIGNAL);
 	if (n < 0)
 		return errno == EAGAIN || errno == EINTR;
 	c->sent += (size_t)n;
-	if (c->sent == b.n) {
-		sp_cv_out_done(&c->out);
-		sp_cv_out_init(&c->out);
-		c->sent = 0;
-	}
+	if (c->sent == c->out_n)
+		c->out_n = c->sent = 0;
 	return true;
 }
 
@@ -179,11 +176,11 @@ static void serve(struct sp_server *s, struct sp_conn *c, short revents)
 	if (alive)
 		alive = run_requests(s, c);
 	if (alive && (c->following || c->verifying) &&
-		sp_cv_out_bytes(&c->out).n == 0)
+		c->out_n == 0)
 		sp_server_continue(s, c);
 	if (alive)
 		alive = send_out(c);
-	if (!alive || c->out.failed)
+	if (!alive || c->failed)
 		drop_conn(c);
 }
 
@@ -193,7 +190,7 @@ static int wait_ms(const struct sp_server *s, uint64_t now)
 	for (unsigned i = 0; i < SP_SERVER_CONNS; i++) {
 		const struct sp_conn *c = &s->conn[i];
 
-		if (c->fd >= 0 && c->verifying && sp_cv_out_bytes(&c->out).n == 0)
+		if (c->fd >= 0 && c->verifying && c->out_n == 0)
 			return 0;
 		if (c->fd >= 0 && c->following)
 			most = FOLLOW_NS;
@@ -236,7 +233,7 @@ static void poll_once(struct sp_server *s)
 
 		f[2 + i].fd = c->fd;
 		f[2 + i].events = (c->in_n < sizeof(c->in) ? POLLIN : 0) |
-			(c->fd >= 0 && sp_cv_out_bytes(&c->out).n ? POLLOUT : 0);
+			(c->fd >= 0 && c->out_n ? POLLOUT : 0);
 	}
 	(void)poll(f, SP_ARRAY_LEN(f), wait_ms(s, now));
 	now = sp_clock_boot_ns();

@@ -22,16 +22,52 @@ static const struct {
 #undef X
 };
 
+static bool make_room(struct sp_conn *c, size_t n)
+{
+	size_t cap = c->out_cap ? c->out_cap : 4096;
+	uint8_t *more;
+
+	while (cap - c->out_n < n)
+		cap *= 2;
+	if (cap == c->out_cap)
+		return true;
+	more = realloc(c->out, cap);
+	if (!more)
+		return false;
+	c->out = more;
+	c->out_cap = cap;
+	return true;
+}
+
+/// The frame just built goes behind those that wait to be sent.
+static void queue_frame(struct sp_conn *c, int built)
+{
+	struct sp_bytes b = sp_cv_out_bytes(&c->frame);
+
+	if (built < 0 || !make_room(c, b.n)) {
+		c->failed = true;
+	} else {
+		memcpy(c->out + c->out_n, b.p, b.n);
+		c->out_n += b.n;
+	}
+	sp_cv_out_done(&c->frame);
+}
+
 static void refuse(struct sp_conn *c, const char *why)
 {
-	if (sp_ctl_answer_error(&c->out, c->id, SP_CTL_REFUSED, why) < 0)
-		c->out.failed = true;
+	sp_cv_out_init(&c->frame);
+	queue_frame(c, sp_ctl_answer_error(&c->frame, c->id, SP_CTL_REFUSED, why));
+}
+
+static void begin_frame(struct sp_conn *c, bool more, uint64_t code)
+{
+	sp_cv_out_init(&c->frame);
+	sp_ctl_answer_begin(&c->frame, c->id, more, code);
 }
 
 static void end_frame(struct sp_conn *c)
 {
-	if (sp_ctl_frame_end(&c->out, SP_CTL_ANSWER_MAX) < 0)
-		c->out.failed = true;
+	queue_frame(c, sp_ctl_frame_end(&c->frame, SP_CTL_ANSWER_MAX));
 }
 
 static void put_hex(struct sp_cv_out *o, struct sp_bytes b)
@@ -69,10 +105,10 @@ static void put_field(struct sp_cv_out *o, const struct sp_record *r, unsigned i
 /// Worker and number are those of the frame, by audit's word; the rest is the writer's.
 static void put_record(struct sp_conn *c, const struct sp_frame *f, bool more)
 {
-	struct sp_cv_out *o = &c->out;
+	struct sp_cv_out *o = &c->frame;
 	struct sp_record r;
 
-	sp_ctl_answer_begin(o, c->id, more, SP_CTL_OK);
+	begin_frame(c, more, SP_CTL_OK);
 	sp_cv_put_map(o);
 	sp_cv_put_str(o, "seq");
 	sp_cv_put_u64(o, f->head.seq);
@@ -101,8 +137,8 @@ static void put_record(struct sp_conn *c, const struct sp_frame *f, bool more)
 /// Nothing matched: an answer there must be.
 static void put_nothing(struct sp_conn *c)
 {
-	sp_ctl_answer_begin(&c->out, c->id, false, SP_CTL_OK);
-	sp_cv_put_nil(&c->out);
+	begin_frame(c, false, SP_CTL_OK);
+	sp_cv_put_nil(&c->frame);
 	end_frame(c);
 }
 
@@ -216,6 +252,9 @@ static bool put_hits(struct sp_server *s, struct sp_conn *c, const struct sp_que
 	struct sp_frame f;
 	int err = sp_server_catch_up(s);
 
+	// A full disk keeps the index from being written, not from being asked.
+	if (sp_index_next(s->index) > atomic_load(&s->feed->durable_seq))
+		err = 0;
 	if (!err)
 		err = sp_query_run(s->index, s->dir, q, s->hits, ret_n, ret_next);
 	for (uint32_t i = 0; !err && i < *ret_n; i++) {
@@ -311,10 +350,10 @@ static void verify(struct sp_server *s, struct sp_conn *c, const struct sp_ctl_r
 static void put_verified(struct sp_conn *c)
 {
 	const struct sp_verify *v = &c->verify;
-	struct sp_cv_out *o = &c->out;
+	struct sp_cv_out *o = &c->frame;
 	uint8_t root[SP_SHA256];
 
-	sp_ctl_answer_begin(o, c->id, false, v->chain_ok ? SP_CTL_OK : SP_CTL_REFUSED);
+	begin_frame(c, false, v->chain_ok ? SP_CTL_OK : SP_CTL_REFUSED);
 	sp_cv_put_map(o);
 	sp_cv_put_str(o, "records");
 	sp_cv_put_u64(o, v->records);

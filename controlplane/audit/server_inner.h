@@ -15,8 +15,10 @@ struct sp_conn {
 	struct sp_unix_peer peer;
 	uint8_t in[SP_SERVER_REQUEST_MAX];
 	size_t in_n;
-	struct sp_cv_out out; ///< frames not yet sent
-	size_t sent;
+	struct sp_cv_out frame; ///< being built
+	uint8_t *out; ///< frames not yet sent; heap
+	size_t out_n, out_cap, sent;
+	bool failed; ///< to be dropped
 	uint64_t id; ///< of the request being answered
 	bool following;
 	struct sp_query follow;

@@ -147,7 +147,7 @@ static int reopen(struct fixture *f)
 
 static int add(struct fixture *f, uint64_t n)
 {
-	uint8_t buf[700];
+	uint8_t buf[700], text[300];
 	struct sp_record_writer w;
 	struct sp_frame fr;
 	int len;
@@ -155,8 +155,8 @@ static int add(struct fixture *f, uint64_t n)
 	sp_record_begin(&w, buf, sizeof(buf));
 	sp_record_u(&w, SP_F_TYPE, SP_RECORD_OUTCOME);
 	sp_record_u(&w, SP_F_TIME, n);
-	memset(buf + 300, (int)n, 300);
-	sp_record_b(&w, SP_F_ARGS_DIGEST, sp_bytes(buf + 300, 20 + n % 280));
+	memset(text, (int)n, sizeof(text));
+	sp_record_b(&w, SP_F_ARGS_DIGEST, sp_bytes(text, 20 + n % 280));
 	len = sp_record_end(&w);
 	return sp_journal_add(&f->j, (uint32_t)(n % 3), n, 1, sp_bytes(buf, (size_t)len), &fr);
 }
