@@ -1,5 +1,7 @@
 #include "controlplane/control/candidate.h"
 
+#include "controlplane/control/trust.h"
+
 #include "common/childfd.h"
 #include "common/clock.h"
 
@@ -7,17 +9,43 @@
 #include <stdio.h>
 #include "common/banned.h"
 
+/// Key sets are read when they are due (trust.c); here it is only seen to that the files are good.
+static int check_key_files(const struct sp_gateway *g, struct sp_check *check)
+{
+	int err = 0;
+
+	for (uint32_t i = 0; i < g->issuers.n && err != -ENOMEM; i++) {
+		const struct sp_gw_issuer *s = sp_gw_issuer(g, i);
+		struct sp_jwks *set = NULL;
+		char why[256];
+		int r = s->jwks_file.s ? sp_trust_read_file(s, &set, why, sizeof(why)) : 0;
+
+		sp_jwks_free(set);
+		if (r < 0 && r != -ENOMEM) {
+			sp_check_add(check, (struct sp_at){g->file, s->jwks_file.line, 0},
+				"a JSON Web Key Set (RFC 7517) with a key for one of the algorithms",
+				"jwks_file: %s", why);
+			r = -EBADMSG;
+		}
+		err = r < 0 ? r : err;
+	}
+	return err;
+}
+
 int sp_candidate_read(const char *config_path, struct sp_check *check, struct sp_candidate *ret)
 {
 	struct sp_candidate c = {0};
-	int err, tls;
+	int err, tls, keys;
 
 	SP_TRY(sp_load_gateway(config_path, check, &c.gateway));
 	err = sp_load_upstreams(c.gateway, sp_resolve_system, NULL, check, &c.upstreams);
 	if (err != -ENOMEM) { // all problems of the files named, at once
 		tls = sp_tls_files_read(c.gateway, check, &c.tls);
+		keys = check_key_files(c.gateway, check);
 		if (err == 0 || tls == -ENOMEM)
 			err = tls;
+		if (err == 0 || keys == -ENOMEM)
+			err = keys;
 	}
 	if (err < 0) {
 		sp_candidate_done(&c);

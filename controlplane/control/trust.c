@@ -26,7 +26,8 @@ void sp_trust_done(struct sp_trust *t)
 	*t = (struct sp_trust){.fetcher_fd = -1};
 }
 
-static int read_file(const struct sp_gw_issuer *i, struct sp_jwks **ret, char *why, size_t why_cap)
+int sp_trust_read_file(
+	const struct sp_gw_issuer *i, struct sp_jwks **ret, char *why, size_t why_cap)
 {
 	struct sp_jwks_error error = {.what = ""};
 	uint8_t *text;
@@ -59,7 +60,7 @@ static int fetch(void *ctx, uint32_t issuer, struct sp_jwks **ret, char *why, si
 	int err;
 
 	if (i->jwks_file.s)
-		return read_file(i, ret, why, why_cap);
+		return sp_trust_read_file(i, ret, why, why_cap);
 	err = sp_fetcher_start(t->fetcher, (t->round & 0xffff) << 16 | issuer, &in);
 	return err < 0 ? err : -EINPROGRESS;
 }

@@ -27,6 +27,9 @@ bool sp_trust_turn(struct sp_trust *t);
 void sp_trust_unknown_kid(struct sp_trust *t, uint32_t issuer);
 /// Boot time of the next turn that is needed.
 uint64_t sp_trust_next_ns(const struct sp_trust *t);
+/// The key set of an issuer's jwks_file. -errno with a text in `why`.
+SP_MUST_CHECK int sp_trust_read_file(
+	const struct sp_gw_issuer *i, struct sp_jwks **ret, char *why, size_t why_cap);
 /// One entry an issuer, for sp_compile(); heap, the sets are borrowed until the next turn. NULL
 /// without memory.
 struct sp_issuer_keys *sp_trust_keys(const struct sp_trust *t);
