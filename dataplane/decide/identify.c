@@ -94,9 +94,7 @@ static enum sp_reason bearer(struct sp_call *c, const struct sp_snap_route *rout
 
 	if (header.n == 0)
 		return SP_REASON_TOKEN_MISSING;
-	if (same_bearer(c, header)) {
-		if (c->w->wall_ns >= c->conn->principal.expires_ns)
-			return SP_REASON_TOKEN_EXPIRED;
+	if (same_bearer(c, header) && c->w->wall_ns < c->conn->principal.expires_ns) {
 		sp_count(c->w, SP_STAT_TOKEN_HITS);
 		c->principal = c->conn->principal;
 		return SP_REASON_NONE;
