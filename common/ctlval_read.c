@@ -65,6 +65,8 @@ static int signed_of(struct sp_bytes *m, unsigned width, struct sp_cv_value *ret
 {
 	uint64_t v;
 
+	if (width == 0 || width > 8)
+		return -EBADMSG;
 	SP_TRY(take_be(m, width, &v));
 	ret->i = (int64_t)(v << (64 - 8 * width)) >> (64 - 8 * width);
 	ret->u = (uint64_t)ret->i;

@@ -57,8 +57,8 @@ int sp_load_file(const char *path, size_t max, uint8_t **ret, size_t *ret_n)
 
 int sp_load_gateway(const char *path, struct sp_check *check, struct sp_gateway **ret)
 {
-	uint8_t *text;
-	size_t n;
+	uint8_t *text = NULL;
+	size_t n = 0;
 	int err = sp_load_file(path, CONFIG_MAX, &text, &n);
 
 	if (err == -ENOMEM)

@@ -97,7 +97,7 @@ static bool try_record(struct run *r, const struct sp_block *b, uint16_t i)
 {
 	struct sp_query_hit h = {.seq = b->head.first_seq + i};
 	struct sp_record rec;
-	struct sp_frame f;
+	struct sp_frame f = {0};
 
 	if (!bounded(r->q, h.seq))
 		return true;

@@ -202,7 +202,7 @@ int sp_segment_head_load(int dir, uint64_t number, struct sp_segment_head *ret)
 	free(p);
 	p = NULL;
 	SP_TRY(load(dir, number, (size_t)err, &p, &n));
-	err = sp_segment_head_read(sp_bytes(p, n), ret);
+	err = p ? sp_segment_head_read(sp_bytes(p, n), ret) : -EIO;
 	free(p);
 	return err;
 }

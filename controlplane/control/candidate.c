@@ -148,7 +148,7 @@ static void print_summary(const struct sp_candidate *c)
 static int check_all(const char *config_path, struct sp_check *check, struct sp_candidate *ret)
 {
 	struct sp_candidate c;
-	uint8_t *blob;
+	uint8_t *blob = NULL;
 	size_t n;
 	int err;
 

@@ -70,7 +70,7 @@ static int read_discovery(
 static int find_keys(const struct sp_fetch_issuer *in, struct sp_fetch_body *body,
 	struct sp_fetch_url *ret, bool *ret_private, char *why)
 {
-	struct sp_fetch_url issuer, document;
+	struct sp_fetch_url issuer = {0}, document;
 	int err;
 
 	if (in->jwks_uri) {

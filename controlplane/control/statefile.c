@@ -73,8 +73,8 @@ int sp_state_read(int dir_fd, const char *name, size_t max, uint8_t **ret, size_
 
 int sp_state_read_u64(int dir_fd, const char *name, uint64_t *ret)
 {
-	uint8_t *text;
-	size_t n;
+	uint8_t *text = NULL;
+	size_t n = 0;
 	uint64_t v;
 	int err = sp_state_read(dir_fd, name, 64, &text, &n);
 

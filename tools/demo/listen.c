@@ -70,7 +70,7 @@ int demo_listen_unix(const char *path)
 
 void demo_print_listener(int fd, const char *where, bool is_unix)
 {
-	struct sockaddr_storage a;
+	struct sockaddr_storage a = {0};
 	socklen_t n = sizeof(a);
 	char host[64], port[8];
 
