@@ -34,7 +34,6 @@ static const struct sp_plan_range ranges[] = {
 	RANGE(max_json_depth, 4, 1000, SP_PLAN_ANY),
 	RANGE(max_json_tokens, 64, 16 * MIB, SP_PLAN_ANY),
 	RANGE(buffer_blocks, 64, 4 * MIB, SP_PLAN_ANY),
-	RANGE(max_handshakes_per_turn, 1, 4096, SP_PLAN_ANY),
 	RANGE(token_cache_entries, 16, 16 * MIB, SP_PLAN_ANY),
 	RANGE(tls_ns, 100 * MS, 5 * MIN, SP_PLAN_ANY),
 	RANGE(head_ns, 100 * MS, 5 * MIN, SP_PLAN_ANY),

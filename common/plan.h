@@ -36,7 +36,6 @@ struct sp_plan {
 	uint32_t max_head_bytes, max_headers, max_body_bytes, max_answer_bytes;
 	uint32_t max_json_depth, max_json_tokens;
 	uint32_t buffer_blocks; ///< 16 KiB each
-	uint32_t max_handshakes_per_turn;
 	uint32_t token_cache_entries;
 
 	// deadlines

@@ -460,8 +460,6 @@ static const struct sp_field limits_fields[] = {
 	NUMBER(max_json_depth, max_json_depth, "64", "nesting of a message"),
 	NUMBER(max_json_tokens, max_json_tokens, "65536", "values in a message"),
 	NUMBER(buffer_blocks, buffer_blocks, "8192", "buffers of one worker, 16 KiB each"),
-	NUMBER(max_handshakes_per_turn, max_handshakes_per_turn, "32",
-		"TLS handshakes begun in one turn of the loop"),
 	NUMBER(token_cache_entries, token_cache_entries, "8192",
 		"verified tokens kept by a worker"),
 	BYTES("policy_slot", policy_slot_bytes, "16MiB", "room for one published snapshot"),

@@ -23,6 +23,12 @@ static const struct sp_stream_ops stream_ops = {
 	.on_closed = on_closed,
 };
 
+/// The request's head is complete: it is the body that is waited for.
+static bool head_read(const struct sp_conn *c)
+{
+	return sp_http1_head(c->http)->bytes != 0;
+}
+
 static uint64_t state_deadline_ns(const struct sp_conn *c)
 {
 	const struct sp_plan *p = c->w->plan;
@@ -33,7 +39,7 @@ static uint64_t state_deadline_ns(const struct sp_conn *c)
 	case SP_CONN_IDLE:
 		return p->idle_ns;
 	case SP_CONN_READING:
-		return c->http && sp_http1_head(c->http) ? p->body_ns : p->head_ns;
+		return head_read(c) ? p->body_ns : p->head_ns;
 	case SP_CONN_FLUSHING:
 		return CLOSE_LINGER_NS;
 	default:
@@ -55,7 +61,7 @@ static enum sp_stat timeout_stat(const struct sp_conn *c)
 	case SP_CONN_IDLE:
 		return SP_STAT_TIMEOUT_IDLE;
 	case SP_CONN_READING:
-		return sp_http1_head(c->http) ? SP_STAT_TIMEOUT_BODY : SP_STAT_TIMEOUT_HEAD;
+		return head_read(c) ? SP_STAT_TIMEOUT_BODY : SP_STAT_TIMEOUT_HEAD;
 	default:
 		return SP_STAT_TIMEOUT_WRITE;
 	}
@@ -69,6 +75,8 @@ static bool serving(const struct sp_conn *c)
 /// A busy connection times out only when its peer does not take what is queued for it.
 static bool peer_stalls(const struct sp_conn *c)
 {
+	if (c->state == SP_CONN_FLUSHING)
+		return c->w->now_ns - sp_stream_progress_ns(c->stream) >= CLOSE_LINGER_NS;
 	if (!serving(c))
 		return true;
 	return sp_stream_queued(c->stream) > 0 &&
@@ -179,7 +187,7 @@ static bool parse_one(struct sp_conn *c)
 
 	if (c->state == SP_CONN_IDLE)
 		sp_conn_set_state(c, SP_CONN_READING);
-	had_head = sp_http1_head(c->http) != NULL;
+	had_head = head_read(c);
 	switch (sp_http1_parse(c->http, c->in, c->in_len, &used)) {
 	case SP_HTTP1_HEAD:
 		return false;
@@ -234,6 +242,7 @@ static void peer_ended(struct sp_conn *c)
 {
 	c->peer_eof = true;
 	c->keep_alive = false;
+	c->parts_n = 0; // they lie in the call
 	if (c->call)
 		sp_mcp_gone(c);
 	sp_conn_close(c);

@@ -48,9 +48,9 @@ struct sp_conn {
 	uint32_t addr_slot; ///< of the per-address count
 	// what the last request on this connection proved, so that the next one need not again
 	struct sp_principal principal;
-	uint8_t bearer_sha256[32];
 	uint8_t bearer[1024]; ///< the exact header value, to compare; wiped at close
 	uint32_t bearer_len, bearer_route;
+	uint64_t bearer_generation; ///< route numbers, and what a route asks of a token, are a generation's own
 	struct sp_session session;
 	uint8_t session_text[SP_SESSION_TEXT_MAX];
 	uint32_t session_len;

@@ -35,7 +35,8 @@ struct sp_worker {
 	struct rte_rcu_qsbr *qsbr;
 	struct sp_shm policy, secrets;
 	const struct sp_revoked_region *revoked;
-	struct sp_limits_region *limits;
+	struct sp_limit_slot *limit_slots; ///< shared; bounds below are our own, others may write there
+	uint32_t limit_slots_n;
 	struct sp_channel channel;
 
 	struct sp_io *io;
@@ -44,10 +45,11 @@ struct sp_worker {
 	struct sp_tls_server *tls;
 	struct sp_token_cache *tokens;
 	struct sp_keyring *keyring;
+	uint64_t keys_epoch; ///< auth epoch of `keyring`
 	struct sp_session_keys session_keys;
 	struct sp_era_cache eras;
 
-	uint16_t *agent_calls; ///< in flight here, by limit slot
+	uint32_t *agent_calls; ///< in flight here, by limit slot
 	struct sp_bufpool small, large;
 	struct sp_conn_pool conns;
 	struct sp_call_pool calls;

@@ -17,6 +17,19 @@ static int attach(int fd, enum sp_region_kind kind, size_t root_size, bool writa
 	return 0;
 }
 
+static int attach_limits(struct sp_worker *w)
+{
+	const struct sp_limits_region *r;
+	struct sp_shm shm;
+
+	SP_TRY(sp_shm_attach(SP_FD_LIMITS, SP_REGION_LIMITS, sizeof(*r), true, &shm));
+	r = (const void *)shm.base;
+	w->limit_slots_n = r->capacity;
+	w->limit_slots =
+		sp_shm_at(&shm, r->slots_off, (uint64_t)w->limit_slots_n * sizeof(*w->limit_slots));
+	return w->limit_slots ? 0 : -EINVAL;
+}
+
 static int attach_regions(struct sp_worker *w)
 {
 	struct sp_shm channel, root;
@@ -30,7 +43,7 @@ static int attach_regions(struct sp_worker *w)
 		&w->secrets));
 	SP_TRY(attach(SP_FD_REVOKED, SP_REGION_REVOKED, sizeof(struct sp_revoked_region), false,
 		&w->revoked));
-	SP_TRY(attach(SP_FD_LIMITS, SP_REGION_LIMITS, sizeof(struct sp_limits_region), true, &w->limits));
+	SP_TRY(attach_limits(w));
 	SP_TRY(sp_shm_attach(SP_FD_CHANNEL, SP_REGION_CHANNEL, sizeof(struct sp_channel_region), true,
 		&channel));
 	SP_TRY(sp_channel_attach_worker(&channel, &w->channel));
@@ -87,7 +100,7 @@ static int make_pools(struct sp_worker *w)
 	w->tok_north = malloc(p->max_json_tokens * sizeof(*w->tok_north));
 	w->tok_south = malloc(p->max_json_tokens * sizeof(*w->tok_south));
 	w->scratch = malloc(SP_SCRATCH_BYTES);
-	w->agent_calls = calloc(w->limits->capacity, sizeof(*w->agent_calls));
+	w->agent_calls = calloc(w->limit_slots_n, sizeof(*w->agent_calls));
 	return w->agent_calls && w->tok_north && w->tok_south && w->scratch ? 0 : -ENOMEM;
 }
 

@@ -13,15 +13,24 @@ bool sp_worker_outdated(const struct sp_worker *w)
 }
 
 /// Keys follow the auth epoch, so a publish that leaves issuers alone keeps them and the token cache.
-static int take_keys(struct sp_worker *w, const struct sp_snap *s)
+/// Both are taken up or neither: a ring never stands beside a snapshot of another epoch.
+static int take_keys_and_upstreams(struct sp_worker *w, const struct sp_snap *s)
 {
-	struct sp_keyring *k;
+	struct sp_keyring *k = NULL;
+	int err;
 
-	if (w->keyring && w->has_policy && w->held[w->current].snap.h->auth_epoch == s->h->auth_epoch)
-		return 0;
-	SP_TRY(sp_keyring_new(s, &k));
-	sp_keyring_free(w->keyring);
-	w->keyring = k;
+	if (!w->keyring || w->keys_epoch != s->h->auth_epoch)
+		SP_TRY(sp_keyring_new(s, &k));
+	err = sp_upstreams_refresh(w->upstreams, s);
+	if (err < 0) {
+		sp_keyring_free(k);
+		return err;
+	}
+	if (k) {
+		sp_keyring_free(w->keyring);
+		w->keyring = k;
+		w->keys_epoch = s->h->auth_epoch;
+	}
 	return 0;
 }
 
@@ -40,7 +49,7 @@ static void take_policy(struct sp_worker *w, uint64_t head)
 	at = sp_shm_at(&w->policy, r->slots_off + slot * r->slot_bytes, bytes);
 	if (!at || bytes > r->slot_bytes || sp_snap_open(at, bytes, &s) < 0)
 		return;
-	if (take_keys(w, &s) < 0 || sp_upstreams_refresh(w->upstreams, &s) < 0)
+	if (take_keys_and_upstreams(w, &s) < 0)
 		return;
 	SP_BUG_IF(w->held[slot].calls != 0); // control reused a slot that calls still pin
 	w->held[slot] = (struct sp_held_snap){.snap = s, .generation = head >> 8};
@@ -60,11 +69,15 @@ static void take_secrets(struct sp_worker *w, uint64_t head)
 	if (head == 0 || half > 1)
 		return;
 	at = sp_shm_at(&w->secrets, r->half_off[half], r->half_bytes);
-	if (!at || sp_tls_server_new(at, &server) < 0)
+	if (!at)
 		return;
-	sp_tls_server_free(w->tls);
-	w->tls = server;
 	sp_session_keys_set(&w->session_keys, at);
+	if (((const struct sp_secrets_half *)at)->certs_n) { // none: plain listeners only
+		if (sp_tls_server_new(at, &server) < 0)
+			return;
+		sp_tls_server_free(w->tls);
+		w->tls = server;
+	}
 	atomic_store_explicit(&w->slot->seen_secrets, head >> 8, memory_order_release);
 }
 

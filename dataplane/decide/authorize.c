@@ -79,7 +79,6 @@ static uint64_t estimate_tokens(uint64_t bytes)
 enum sp_step sp_stage_limits(struct sp_call *c)
 {
 	const struct sp_snap_agent *a = sp_snap_agent(c->snap, c->agent);
-	struct sp_limit_slot *slots = (void *)((uint8_t *)c->w->limits + c->w->limits->slots_off);
 	struct sp_limit_ask ask = {a->per_minute, a->per_hour, a->daily_tokens, 0};
 
 	if (!counts(c->method))
@@ -89,12 +88,12 @@ enum sp_step sp_stage_limits(struct sp_call *c)
 	c->tokens = ask.tokens = estimate_tokens(c->args_bytes);
 	if (a->per_request_tokens && c->tokens > a->per_request_tokens)
 		return deny(c, SP_REASON_BUDGET_REQUEST);
-	if (a->limit_slot >= c->w->limits->capacity ||
+	if (a->limit_slot >= c->w->limit_slots_n ||
 		c->w->agent_calls[a->limit_slot] >= c->w->plan->max_calls_per_agent) {
 		sp_count(c->w, SP_STAT_SHED_CALL);
 		return deny(c, SP_REASON_OVERLOAD);
 	}
-	switch (sp_limits_take(&slots[a->limit_slot], &ask, c->w->now_ns, &c->retry_ms)) {
+	switch (sp_limits_take(&c->w->limit_slots[a->limit_slot], &ask, c->w->now_ns, &c->retry_ms)) {
 	case SP_LIMIT_OK:
 		c->limit_slot = a->limit_slot;
 		c->w->agent_calls[c->limit_slot]++;

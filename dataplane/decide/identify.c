@@ -69,6 +69,7 @@ static bool same_bearer(const struct sp_call *c, struct sp_bytes header)
 	const struct sp_conn *conn = c->conn;
 
 	return conn->bearer_len && conn->bearer_route == c->route &&
+		conn->bearer_generation == c->snap->h->generation &&
 		conn->principal.auth_epoch == c->snap->h->auth_epoch &&
 		sp_bytes_eq(sp_bytes(conn->bearer, conn->bearer_len), header);
 }
@@ -82,6 +83,7 @@ static void remember_bearer(struct sp_call *c, struct sp_bytes header)
 	memcpy(conn->bearer, header.p, header.n);
 	conn->bearer_len = (uint32_t)header.n;
 	conn->bearer_route = c->route;
+	conn->bearer_generation = c->snap->h->generation;
 	conn->principal = c->principal;
 }
 

@@ -24,8 +24,7 @@ const unsigned sp_stages_n = SP_ARRAY_LEN(sp_stages);
 #define STAGE_RECORD 10u
 const unsigned sp_stage_forward_index = 11;
 
-/// A refusal is recorded like any decision, then answered; it is never forwarded.
-static void refuse(struct sp_call *c)
+void sp_stages_refuse(struct sp_call *c)
 {
 	if (c->wire_reason == SP_REASON_NONE)
 		c->wire_reason = c->reason;
@@ -48,7 +47,7 @@ void sp_stages_run(struct sp_call *c)
 			break;
 		case SP_STEP_DENY:
 		case SP_STEP_REVIEW:
-			refuse(c);
+			sp_stages_refuse(c);
 			return;
 		case SP_STEP_WAIT:
 		case SP_STEP_DONE:
@@ -61,6 +60,11 @@ void sp_stages_resume(struct sp_call *c)
 {
 	if (c->stage == STAGE_RECORD && c->reason != SP_REASON_NONE) {
 		sp_answer_refusal(c);
+		return;
+	}
+	if (c->cancelled && c->stage == sp_stage_forward_index) {
+		c->cancelled = false;
+		sp_call_fail(c, SP_REASON_CANCELLED);
 		return;
 	}
 	c->stage++;
@@ -85,6 +89,16 @@ void sp_call_finish(struct sp_call *c)
 	sp_south_stop(c);
 	c->upstream_us = c->forwarded ? (c->w->now_ns - c->south.started_ns) / SP_NS_PER_US : 0;
 	sp_stages_resume(c);
+}
+
+/// Not answered here: the answer may let its connection parse the next message, and that may cancel
+/// again. The list of waiting calls has no depth.
+void sp_call_cancel(struct sp_call *c)
+{
+	sp_south_stop(c);
+	c->cancelled = true;
+	c->wait_seq = 0;
+	sp_call_wait(c);
 }
 
 void sp_call_fail(struct sp_call *c, enum sp_reason why)

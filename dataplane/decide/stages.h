@@ -21,6 +21,8 @@ extern const unsigned sp_stage_forward_index; ///< up to here a call can be give
 
 /// Run from the call's current stage. The call may be gone afterwards.
 void sp_stages_run(struct sp_call *c);
+/// A refusal (call->reason) is recorded like any decision, then answered; it is never forwarded.
+void sp_stages_refuse(struct sp_call *c);
 /// The stage that waited is over: go on with the next.
 void sp_stages_resume(struct sp_call *c);
 

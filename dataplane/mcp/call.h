@@ -45,6 +45,7 @@ struct sp_south {
 	bool note;     ///< a notification: its answer is a status
 	bool is_sse, final, sent;
 	uint16_t status;
+	uint32_t asked; ///< requests the server made on this stream
 	struct sp_bytes message; ///< the final one, in buf
 	struct sp_timer timer;   ///< a final event whose stream does not end
 	uint64_t started_ns;
@@ -122,7 +123,7 @@ struct sp_call {
 	struct sp_bytes part[12];
 	uint32_t parts_n;
 	struct sp_bytes headers; ///< extra header lines of the answer
-	bool streaming, ended;
+	bool streaming, ended, cancelled;
 	struct sp_timer keepalive;
 
 	struct sp_call *next, **link; ///< free list, or the list of calls that wait for audit

@@ -73,7 +73,10 @@ static unsigned modern_members(const struct sp_call *c, const struct sp_json *j,
 		edit[n++] = sp_splice_tok(j, scope, SP_LIT("\"private\""));
 	if (sp_json_get(j, result, SP_LIT("resultType")) != SP_JSON_NONE)
 		return n;
-	if (is_list(c->method) && scope == SP_JSON_NONE)
+	if (is_list(c->method) && scope == SP_JSON_NONE &&
+		sp_json_get(j, result, SP_LIT("ttlMs")) != SP_JSON_NONE)
+		with = SP_LIT("\"resultType\":\"complete\",\"cacheScope\":\"private\",");
+	else if (is_list(c->method) && scope == SP_JSON_NONE)
 		with = empty ? SP_LIT("\"resultType\":\"complete\",\"ttlMs\":0,\"cacheScope\":\"private\"") :
 			       SP_LIT("\"resultType\":\"complete\",\"ttlMs\":0,\"cacheScope\":\"private\",");
 	else

@@ -51,8 +51,9 @@ static void serve_cancelled(struct sp_call *c)
 				sp_bytes(s->id, s->len), sp_bytes(o.p, o.len));
 	}
 	target = sp_call_find(c, raw);
-	if (target && target->forwarded && target->method != SP_METHOD_INITIALIZE)
-		sp_call_fail(target, SP_REASON_CANCELLED);
+	if (target && target->forwarded && target->stage == sp_stage_forward_index && !target->link &&
+		target->method != SP_METHOD_INITIALIZE)
+		sp_call_cancel(target);
 }
 
 static enum sp_step serve_notification(struct sp_call *c)

@@ -9,6 +9,8 @@
 /// However often progress extends the deadline, a call ends after this many times the upstream's own.
 #define DEADLINE_STRETCH 20u
 
+#define SERVER_REQUESTS_MAX 16u ///< of an upstream within one call
+
 static struct sp_exchange *const no_exchange = NULL;
 
 /// Unique over the workers: the upper bits of a number below 2^53 say which one it was.
@@ -52,7 +54,7 @@ void sp_south_stop(struct sp_call *c)
 	s->x = no_exchange;
 	sp_timer_stop(&c->w->wheel, &s->timer);
 	if (c->ended)
-		sp_call_release(c->w, &s->buf, &s->cap, s->len);
+		sp_call_release(c->w, &s->buf, &s->cap, s->is_sse ? s->cap : s->len);
 }
 
 static void fail(struct sp_call *c, enum sp_reason why)
@@ -131,6 +133,8 @@ static void on_head(void *user, const struct sp_http_head *h, const uint8_t *buf
 	}
 	if (s->is_sse && sp_call_grow(c->w, &s->buf, &s->cap, 0, c->w->large.bytes) == 0)
 		sp_sse_init(&s->sse, s->buf, s->cap);
+	else if (s->is_sse) // no large buffer: on_body says so
+		sp_call_release(c->w, &s->buf, &s->cap, 0);
 }
 
 /// An error may lack the id, or carry null, when the upstream could not read ours; a result may not.
@@ -294,6 +298,8 @@ static int on_event(void *user, const struct sp_sse_event *ev)
 	case SP_RPC_REQUEST:
 		if (s->modern)
 			return -EBADMSG; // never on a modern stream
+		if (++s->asked > SERVER_REQUESTS_MAX)
+			return -EBADMSG;
 		answer_server(c, &j, &e);
 		break;
 	case SP_RPC_NOTIFICATION:
@@ -380,6 +386,7 @@ int sp_south_start(struct sp_call *c, const struct sp_south_ask *ask)
 	s->modern = ask->modern;
 	s->note = sp_method_flags(ask->method) & SP_M_NOTE || ask->verb == SP_HTTP_DELETE;
 	s->is_sse = s->final = s->sent = false;
+	s->asked = 0;
 	s->status = 0;
 	s->len = 0;
 	s->timer.fn = on_final_timer;

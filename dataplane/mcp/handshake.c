@@ -225,7 +225,7 @@ static void on_probe(struct sp_call *c, const struct sp_json *j, const struct sp
 	bool modern = sounds_modern(c, j, e);
 	int r;
 
-	if (!j && c->reason != SP_REASON_UPSTREAM_INVALID) {
+	if (!j && (c->reason != SP_REASON_UPSTREAM_INVALID || c->south.status >= 500)) {
 		go_on(c, c->reason);
 		return;
 	}

@@ -73,3 +73,5 @@ SP_MUST_CHECK int sp_list_start(struct sp_call *c);
 // or when it failed (call->reason).
 void sp_call_finish(struct sp_call *c);
 void sp_call_fail(struct sp_call *c, enum sp_reason why);
+/// Given up by its agent while its upstream works: told so within this turn.
+void sp_call_cancel(struct sp_call *c);

@@ -1,6 +1,7 @@
 #include "dataplane/mcp/mcp.h"
 
 #include "dataplane/decide/stages.h"
+#include "dataplane/worker_shared.h"
 #include "common/banned.h"
 
 static bool listed(const struct sp_snap *s, struct sp_snap_table t, struct sp_bytes value)
@@ -86,8 +87,7 @@ static void serve_delete(struct sp_conn *c, uint32_t route)
 		step = SP_STEP_DENY;
 	}
 	if (step != SP_STEP_CONTINUE) {
-		call->wire_reason = call->reason;
-		sp_answer_refusal(call);
+		sp_stages_refuse(call);
 		return;
 	}
 	sp_handshake_delete(call);
@@ -96,12 +96,14 @@ static void serve_delete(struct sp_conn *c, uint32_t route)
 void sp_mcp_request(struct sp_conn *c)
 {
 	const struct sp_http_head *head = sp_http1_head(c->http);
-	const struct sp_snap *s = sp_worker_snap(c->w);
 	struct sp_bytes path = sp_http_get(c->in, head->path);
 	const struct sp_snap_route *route;
+	const struct sp_snap *s;
 	enum sp_reason r;
 	uint32_t number;
 
+	sp_worker_online(c->w); // a reader before the snapshot is looked at
+	s = sp_worker_snap(c->w);
 	if (sp_wellknown_serve(c, path))
 		return;
 	if (!s) {
@@ -141,13 +143,16 @@ void sp_mcp_gone(struct sp_conn *c)
 		return;
 	}
 	// Refused, and only waits to be told.
-	if (call->reason != SP_REASON_NONE) {
+	if (call->reason != SP_REASON_NONE && !call->forwarded) {
 		sp_call_end(call);
 		return;
 	}
 	// A legacy agent may come back for its answer's effect: a broken stream is no cancellation there.
-	if (call->forwarded && !call->modern)
+	if (call->forwarded && !call->modern) {
+		if (call->south.x)
+			sp_exchange_resume(call->south.x); // it may have been held for a slow reader
 		return;
+	}
 	sp_call_unwait(call);
 	call->stage = sp_stage_forward_index;
 	sp_call_fail(call, SP_REASON_CANCELLED);

@@ -1,6 +1,7 @@
 #include "dataplane/mcp/session.h"
 
 #include "common/base64.h"
+#include "dataplane/http/http1.h"
 
 #include <openssl/evp.h>
 #include <openssl/rand.h>
@@ -22,6 +23,7 @@ void sp_session_keys_set(struct sp_session_keys *k, const struct sp_secrets_half
 {
 	memcpy(k->key, half->session_key, sizeof(k->key));
 	memcpy(k->key_id, half->session_key_id, sizeof(k->key_id));
+	k->set = true;
 }
 
 void sp_session_keys_done(struct sp_session_keys *k)
@@ -104,6 +106,8 @@ static int take_session(struct sp_bytes plain, struct sp_session *ret)
 		if (s.south[i].len > SP_SOUTH_SESSION_MAX)
 			return -EBADMSG;
 		take_bytes(&t, s.south[i].id, s.south[i].len);
+		if (s.south[i].len && !sp_http_value_ok(sp_bytes(s.south[i].id, s.south[i].len)))
+			return -EBADMSG; // it is written into a header
 	}
 	if (t.bad || t.left.n)
 		return -EBADMSG;
@@ -119,6 +123,8 @@ int sp_session_seal(struct sp_session_keys *k, const struct sp_session *s, uint8
 	uint8_t *ct = sealed + 1 + NONCE_BYTES;
 	int n = 0;
 
+	if (!k->set)
+		return -EIO;
 	put_session(&o, s);
 	if (o.overflow)
 		return -ENOSPC;
@@ -155,7 +161,7 @@ int sp_session_open(struct sp_session_keys *k, struct sp_bytes text, uint64_t wa
 	size_t n, body;
 	int len = 0;
 
-	if (text.n > SP_SESSION_TEXT_MAX ||
+	if (!k->set || text.n > SP_SESSION_TEXT_MAX ||
 		sp_base64url_decode(text, sealed, sizeof(sealed), &n) < 0 ||
 		n < 1 + NONCE_BYTES + TAG_BYTES)
 		return -EBADMSG;

@@ -28,6 +28,7 @@ struct sp_session {
 
 struct sp_session_keys {
 	uint8_t key[2][32], key_id[2];
+	bool set;  ///< keys were published: until then nothing is sealed or opened
 	void *ctx; ///< EVP_CIPHER_CTX, reused
 };
 SP_MUST_CHECK int sp_session_keys_init(struct sp_session_keys *k);

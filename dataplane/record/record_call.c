@@ -16,15 +16,17 @@
 /// Refused strangers recorded in a second; more are only counted, so that they can not flood the trail.
 #define AUTH_FAILURES_PER_S 200u
 
-static bool recordable(const struct sp_call *c)
-{
-	return c->kind != SP_RPC_NOTIFICATION && c->kind != SP_RPC_RESULT && c->kind != SP_RPC_ERROR &&
-		c->method != SP_METHOD_PING;
-}
-
 static bool stranger(const struct sp_call *c)
 {
 	return c->principal.agent[0] == '\0';
+}
+
+static bool recordable(const struct sp_call *c)
+{
+	if (c->reason != SP_REASON_NONE && stranger(c))
+		return true; // whatever it was they sent
+	return c->kind != SP_RPC_NOTIFICATION && c->kind != SP_RPC_RESULT && c->kind != SP_RPC_ERROR &&
+		c->method != SP_METHOD_PING;
 }
 
 static void put_who(struct sp_record_writer *r, const struct sp_call *c)
