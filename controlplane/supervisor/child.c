@@ -173,6 +173,15 @@ static void clear_worker(uint32_t index, const struct sp_regions *r)
 	sp_rcu_unregister(sp_rcu_at(&r->root.shm), index);
 }
 
+/// Nothing becomes durable now. A store that was in order will be taken up again soon, so rings may still be
+/// filled; one that was refused stays refused until an audit process has opened it.
+static void store_without_audit(struct sp_root *root)
+{
+	uint32_t ready = SP_STORE_READY;
+
+	atomic_compare_exchange_strong(&root->audit.state, &ready, SP_STORE_STARTING);
+}
+
 void sp_child_died(
 	struct sp_child *c, const struct sp_plan *plan, const struct sp_regions *r, uint64_t now_ns)
 {
@@ -184,8 +193,8 @@ void sp_child_died(
 		clear_worker(c->index, r);
 	else if (c->role == SP_ROLE_CONTROL)
 		atomic_store(&root->control.state, SP_STATE_GONE);
-	else // nothing becomes durable now: whoever needs that must not go on
-		atomic_store(&root->audit.state, SP_STORE_STARTING);
+	else
+		store_without_audit(root);
 	atomic_store(pid, 0);
 	atomic_fetch_add(epoch, 1);
 	if (c->backoff_ns == 0 || now_ns - c->started_ns >= SP_CHILD_STABLE_NS)

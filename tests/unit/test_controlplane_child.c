@@ -215,6 +215,24 @@ static void a_worker_is_stuck_only_when_it_neither_beats_nor_sleeps(void **state
 	assert_false(sp_child_stuck(&c, root, 174 * s));
 }
 
+static void a_store_that_was_refused_stays_refused_when_audit_is_gone(void **state)
+{
+	static const uint32_t before[] = {
+		SP_STORE_STARTING, SP_STORE_READY, SP_STORE_LATCHED, SP_STORE_FULL};
+	static const uint32_t after[] = {
+		SP_STORE_STARTING, SP_STORE_STARTING, SP_STORE_LATCHED, SP_STORE_FULL};
+	struct sp_plan p = small_plan();
+	struct sp_child c = {.role = SP_ROLE_AUDIT, .pid = 1};
+	struct sp_root *root = sp_regions_root(&regions);
+
+	(void)state;
+	for (size_t i = 0; i < SP_ARRAY_LEN(before); i++) {
+		atomic_store(&root->audit.state, before[i]);
+		sp_child_died(&c, &p, &regions, SP_NS_PER_SEC);
+		assert_int_equal(atomic_load(&root->audit.state), after[i]);
+	}
+}
+
 static void each_worker_has_a_listener_of_its_own_on_one_port(void **state)
 {
 	struct sp_plan p = small_plan();
@@ -263,6 +281,7 @@ int main(void)
 		CASE(back_off_doubles_to_its_limit_and_starts_anew_after_a_long_run),
 		CASE(a_dead_worker_holds_no_snapshot_and_its_next_life_has_the_next_epoch),
 		CASE(a_worker_is_stuck_only_when_it_neither_beats_nor_sleeps),
+		CASE(a_store_that_was_refused_stays_refused_when_audit_is_gone),
 		CASE(each_worker_has_a_listener_of_its_own_on_one_port),
 		CASE(a_listener_that_cannot_be_opened_is_named),
 	};
