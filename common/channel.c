@@ -157,6 +157,19 @@ int sp_channel_attach_worker(const struct sp_shm *shm, struct sp_channel *ret)
 	return 0;
 }
 
+bool sp_channel_has_room(struct sp_channel *c, uint32_t records, size_t bytes, size_t max)
+{
+	// one may have to begin anew at the arena's start, and each is rounded up
+	uint64_t need = bytes + max + (uint64_t)records * SP_ARENA_ALIGN;
+
+	if (rte_ring_free_count(c->audit) < records)
+		return false;
+	if (need < c->arena_bytes - (c->head - c->tail))
+		return true;
+	c->tail = atomic_load_explicit(&c->r->arena_tail, memory_order_acquire);
+	return need < c->arena_bytes - (c->head - c->tail);
+}
+
 uint8_t *sp_channel_reserve(struct sp_channel *c, size_t max)
 {
 	uint64_t need = sp_arena_round(max);

@@ -41,6 +41,8 @@ SP_MUST_CHECK int sp_channel_attach_worker(const struct sp_shm *shm, struct sp_c
 /// Room for one record of at most `max` bytes, or NULL when ring or arena is full. No system call.
 /// `max` is at most half the arena, else it may be refused for ever.
 uint8_t *sp_channel_reserve(struct sp_channel *c, size_t max);
+/// Would `records` more find room, with `bytes` in all and `max` the longest? What has to be promised.
+bool sp_channel_has_room(struct sp_channel *c, uint32_t records, size_t bytes, size_t max);
 /// Publish the first `len` bytes of the reservation; returns the record's sequence number.
 uint64_t sp_channel_commit(struct sp_channel *c, size_t len);
 /// True when all of this worker's records up to `seq` are durable.

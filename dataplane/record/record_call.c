@@ -7,7 +7,7 @@
 #include "common/banned.h"
 
 /// What an outcome record can take at most: used to keep room for those of the calls in flight.
-#define OUTCOME_BYTES 512u
+#define OUTCOME_BYTES 768u
 /// How long an allowed call is held back while the ring is full, before it is refused.
 #define ROOM_WAIT_NS (500 * SP_NS_PER_MS)
 /// How long a decision at level strict waits to be durable, before its call is refused.
@@ -116,14 +116,24 @@ static void put_common(struct sp_record_writer *r, const struct sp_call *c, enum
 	sp_record_b(r, SP_F_CALL, sp_bytes(c->call_id, sizeof(c->call_id)));
 }
 
-/// 0 and the record's number in *ret_seq, or -ENOSPC when ring or arena has no room for `max` bytes.
-static int put_decision(struct sp_call *c, size_t max, uint64_t *ret_seq)
+/// An outcome is never without room: every decision leaves what those of the open calls can take.
+static bool room_for_outcomes(struct sp_worker *w)
+{
+	return sp_channel_has_room(&w->channel, w->calls.open + 1,
+		SP_RECORD_MAX + (size_t)OUTCOME_BYTES * w->calls.open, SP_RECORD_MAX);
+}
+
+/// 0 and the record's number in *ret_seq, or -ENOSPC when ring or arena has no room.
+static int put_decision(struct sp_call *c, uint64_t *ret_seq)
 {
 	struct sp_worker *w = c->w;
-	uint8_t *room = sp_channel_reserve(&w->channel, max);
 	struct sp_record_writer r;
+	uint8_t *room;
 	int len;
 
+	if (!room_for_outcomes(w))
+		return -ENOSPC;
+	room = sp_channel_reserve(&w->channel, SP_RECORD_MAX);
 	if (!room)
 		return -ENOSPC;
 	sp_record_begin(&r, room, SP_RECORD_MAX);
@@ -209,7 +219,6 @@ static int read_again(struct sp_call *c)
 
 enum sp_step sp_stage_record_decision(struct sp_call *c)
 {
-	size_t room = SP_RECORD_MAX;
 	uint64_t seq = 0;
 
 	c->recorded = true;
@@ -219,11 +228,9 @@ enum sp_step sp_stage_record_decision(struct sp_call *c)
 		c->reason = c->wire_reason = SP_REASON_INTERNAL;
 		return SP_STEP_DENY;
 	}
-	if (!c->reason)
-		room += (size_t)OUTCOME_BYTES * c->w->calls.open; // theirs is promised already
 	if (!c->reason && store_refuses(c))
 		return unrecorded(c);
-	if (put_decision(c, room, &seq) < 0)
+	if (put_decision(c, &seq) < 0)
 		return held_back(c) ? SP_STEP_WAIT : unrecorded(c);
 	if (!c->reason)
 		sp_count(c->w, SP_STAT_ALLOWED);
@@ -238,13 +245,13 @@ enum sp_step sp_stage_record_decision(struct sp_call *c)
 static int put_outcome(struct sp_call *c, uint64_t *ret_seq)
 {
 	struct sp_worker *w = c->w;
-	uint8_t *room = sp_channel_reserve(&w->channel, SP_RECORD_MAX);
+	uint8_t *room = sp_channel_reserve(&w->channel, OUTCOME_BYTES);
 	struct sp_record_writer r;
 	int len;
 
 	if (!room)
 		return -ENOSPC;
-	sp_record_begin(&r, room, SP_RECORD_MAX);
+	sp_record_begin(&r, room, OUTCOME_BYTES);
 	put_common(&r, c, SP_RECORD_OUTCOME);
 	sp_record_s(&r, SP_F_AGENT, sp_bytes_cstr(c->principal.agent));
 	sp_record_s(&r, SP_F_METHOD, sp_bytes_cstr(sp_method_name(c->method)));

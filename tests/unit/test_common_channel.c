@@ -119,6 +119,37 @@ static void a_full_ring_or_arena_refuses_and_recovers(void **state)
 	sp_shm_detach(&shm);
 }
 
+static void room_that_was_promised_is_there(void **state)
+{
+	struct sp_shm shm;
+	struct sp_channel w, a;
+	struct sp_channel_record r[ENTRIES];
+	unsigned promised = 0, refused = 0;
+
+	(void)state;
+	make(&shm, ENTRIES, ARENA);
+	assert_int_equal(sp_channel_attach_worker(&shm, &w), 0);
+	assert_int_equal(sp_channel_attach_audit(&shm, &a), 0);
+	for (unsigned round = 0; round < 20000; round++) {
+		uint32_t records = round * 7 % 70 + 1, len = round * 131 % 800 + 1;
+
+		if (sp_channel_has_room(&w, records, (size_t)records * len, len)) {
+			promised++;
+			for (uint32_t i = 0; i < records; i++) {
+				assert_non_null(sp_channel_reserve(&w, len));
+				sp_channel_commit(&w, len);
+			}
+		} else {
+			refused++;
+		}
+		sp_channel_release(&a, sp_channel_peek(&a, 0, r, round * 13 % ENTRIES));
+	}
+	assert_true(promised > 1000 && refused > 1000);
+	assert_false(sp_channel_has_room(&w, ENTRIES, ENTRIES, 1));
+	assert_false(sp_channel_has_room(&w, 1, ARENA, 1));
+	sp_shm_detach(&shm);
+}
+
 static void peek_skips_what_was_taken_and_release_frees_the_oldest(void **state)
 {
 	struct sp_shm shm;
@@ -384,6 +415,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(records_arrive_whole_in_order_and_wrap),
 		cmocka_unit_test(a_full_ring_or_arena_refuses_and_recovers),
+		cmocka_unit_test(room_that_was_promised_is_there),
 		cmocka_unit_test(peek_skips_what_was_taken_and_release_frees_the_oldest),
 		cmocka_unit_test(messages_pass_both_ways_until_full),
 		cmocka_unit_test(kills_at_random_instants_lose_nothing),
