@@ -1,5 +1,6 @@
 #include "controlplane/audit/index.h"
 
+#include <fcntl.h>
 #include <lmdb.h>
 #include <sys/stat.h>
 #include "common/banned.h"
@@ -35,14 +36,14 @@ static int open_block(struct sp_index *x, const MDB_val *v, struct sp_block *ret
 	return sp_block_open(b, ret);
 }
 
-/// LMDB's own codes are below its base; the rest are errno values.
+/// LMDB's own codes are below its base; the rest are errno values. -EUCLEAN: its files are not what it wrote.
 static int err_of(int r)
 {
 	if (r == 0)
 		return 0;
 	if (r > 0)
 		return -r;
-	return r == MDB_MAP_FULL ? -ENOSPC : r == MDB_NOTFOUND ? -ENOENT : -EIO;
+	return r == MDB_MAP_FULL ? -ENOSPC : r == MDB_NOTFOUND ? -ENOENT : -EUCLEAN;
 }
 #define TRY_MDB(expr) SP_TRY(err_of(expr))
 
@@ -124,7 +125,7 @@ static int open_env(struct sp_index *x, const char *path)
 	return err_of(mdb_env_open(x->env, path, MDB_NORDAHEAD, 0600));
 }
 
-int sp_index_open(const char *path, const uint8_t store_id[16], uint64_t first_seq,
+static int open_once(const char *path, const uint8_t store_id[16], uint64_t first_seq,
 	uint64_t last_seq, struct sp_index **ret)
 {
 	struct sp_index *x = calloc(1, sizeof(*x));
@@ -143,6 +144,30 @@ int sp_index_open(const char *path, const uint8_t store_id[16], uint64_t first_s
 	}
 	*ret = x;
 	return 0;
+}
+
+int sp_index_remove(const char *path)
+{
+	static const char *const names[] = {"data.mdb", "lock.mdb"};
+	SP_AUTO_FD dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+
+	if (dir < 0)
+		return -errno;
+	for (size_t i = 0; i < SP_ARRAY_LEN(names); i++)
+		if (unlinkat(dir, names[i], 0) < 0 && errno != ENOENT)
+			return -errno;
+	return 0;
+}
+
+int sp_index_open(const char *path, const uint8_t store_id[16], uint64_t first_seq,
+	uint64_t last_seq, struct sp_index **ret)
+{
+	int err = open_once(path, store_id, first_seq, last_seq, ret);
+
+	if (err != -EUCLEAN)
+		return err;
+	SP_TRY(sp_index_remove(path));
+	return open_once(path, store_id, first_seq, last_seq, ret);
 }
 
 void sp_index_close(struct sp_index *x)

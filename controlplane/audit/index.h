@@ -7,9 +7,12 @@
 struct sp_index;
 
 /// Open or create in folder `path`. An index of another store, of another form, or one that runs ahead
-/// of the journal (`last_seq`) is emptied. -errno.
+/// of the journal (`last_seq`) is emptied, and one whose files are spoilt made anew. -errno;
+/// here and below -EUCLEAN says that the files are not what LMDB wrote.
 SP_MUST_CHECK int sp_index_open(const char *path, const uint8_t store_id[16], uint64_t first_seq,
 	uint64_t last_seq, struct sp_index **ret);
+/// Remove the files of an index that is not open: what a failure with -EUCLEAN calls for.
+SP_MUST_CHECK int sp_index_remove(const char *path);
 void sp_index_close(struct sp_index *x);
 /// The record it wants next; adding any other is a bug.
 uint64_t sp_index_next(const struct sp_index *x);

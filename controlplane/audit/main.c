@@ -319,6 +319,7 @@ int main(int argc, char **argv)
 		return verify_folder(argv[2]);
 	sp_log_init("sallyport-audit", SP_LOG_INFO);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); // a file that may not grow is an error of the store like others
 	signal(SIGINT, SIG_IGN);
 	sigaction(SIGTERM, &term, NULL);
 	err = attach(&p);

@@ -21,22 +21,6 @@ static int open_socket(struct sp_server *s)
 	return sp_unix_listen(path, 0660, 16, &s->listener);
 }
 
-static int open_index(struct sp_server *s)
-{
-	char path[SP_PATH_MAX + 16];
-	struct sp_segment_list l;
-	struct sp_segment_head h = {.first_seq = 1};
-	int err;
-
-	SP_TRY(sp_segment_list(s->dir, &l));
-	err = l.n ? sp_segment_head_load(s->dir, l.number[0], &h) : -ENOENT;
-	sp_segment_list_done(&l);
-	SP_TRY(err);
-	snprintf(path, sizeof(path), "%s/audit/index", s->plan->state_dir);
-	return sp_index_open(
-		path, s->journal->store_id, h.first_seq, s->journal->chain.seq, &s->index);
-}
-
 static void server_free(struct sp_server *s)
 {
 	sp_close_fd(&s->listener);
@@ -66,8 +50,6 @@ int sp_server_new(struct sp_root *root, const struct sp_plan *plan, int dir, str
 	s->taken = calloc(SP_FEED_ENTRIES, sizeof(*s->taken));
 	s->hits = calloc(SP_QUERY_LIMIT_MAX, sizeof(*s->hits));
 	if (s->taken && s->hits)
-		err = open_index(s);
-	if (!err)
 		err = open_socket(s);
 	if (err < 0) {
 		server_free(s);

@@ -253,7 +253,7 @@ static bool put_hits(struct sp_server *s, struct sp_conn *c, const struct sp_que
 	int err = sp_server_catch_up(s);
 
 	// A full disk keeps the index from being written, not from being asked.
-	if (sp_index_next(s->index) > atomic_load(&s->feed->durable_seq))
+	if (s->index && sp_index_next(s->index) > atomic_load(&s->feed->durable_seq))
 		err = 0;
 	if (!err)
 		err = sp_query_run(s->index, s->dir, q, s->hits, ret_n, ret_next);

@@ -91,7 +91,41 @@ static int index_from_journal(struct sp_server *s, uint64_t until)
 	return 0;
 }
 
-int sp_server_catch_up(struct sp_server *s)
+static void index_path(const struct sp_server *s, char ret[SP_PATH_MAX + 16])
+{
+	snprintf(ret, SP_PATH_MAX + 16, "%s/audit/index", s->plan->state_dir);
+}
+
+/// When it is first wanted: records are taken without an index, which may be lost at any time.
+static int open_index(struct sp_server *s)
+{
+	char path[SP_PATH_MAX + 16];
+	struct sp_segment_list l;
+	struct sp_segment_head h = {.first_seq = 1};
+	int err;
+
+	SP_TRY(sp_segment_list(s->dir, &l));
+	err = l.n ? sp_segment_head_load(s->dir, l.number[0], &h) : -ENOENT;
+	sp_segment_list_done(&l);
+	SP_TRY(err);
+	index_path(s, path);
+	return sp_index_open(path, s->journal->store_id, h.first_seq,
+		atomic_load(&s->feed->durable_seq), &s->index);
+}
+
+static void discard_index(struct sp_server *s)
+{
+	char path[SP_PATH_MAX + 16];
+	int err;
+
+	sp_index_close(s->index);
+	s->index = NULL;
+	index_path(s, path);
+	err = sp_index_remove(path);
+	sp_log_err("index", err, "its files are spoilt: it is made anew from the journal");
+}
+
+static int catch_up(struct sp_server *s)
 {
 	uint64_t durable;
 	uint32_t n = sp_feed_take(s->feed, s->taken, &durable);
@@ -107,6 +141,19 @@ int sp_server_catch_up(struct sp_server *s)
 	}
 	SP_TRY(index_from_journal(s, durable));
 	return sp_index_flush(s->index);
+}
+
+int sp_server_catch_up(struct sp_server *s)
+{
+	int err = s->index ? 0 : open_index(s);
+
+	if (!err)
+		err = catch_up(s);
+	if (err == -EUCLEAN && s->index)
+		discard_index(s);
+	if (!s->index)
+		s->dirty_ns = sp_clock_boot_ns(); // tried again soon
+	return err;
 }
 
 static void tell_removed(struct sp_server *s, uint64_t number, uint64_t first_kept)
@@ -156,7 +203,7 @@ static bool retain_one(struct sp_server *s)
 
 void sp_server_retain(struct sp_server *s, uint64_t now_ns)
 {
-	if (s->plan->retention_days == 0 ||
+	if (!s->index || s->plan->retention_days == 0 ||
 		(s->retention_ns && now_ns - s->retention_ns < RETAIN_NS))
 		return;
 	s->retention_ns = now_ns;

@@ -33,7 +33,7 @@ struct sp_server {
 	int dir;
 	struct sp_feed *feed;
 	struct sp_journal *journal;
-	struct sp_index *index;
+	struct sp_index *index; ///< NULL = not open, see sp_server_catch_up()
 	int listener;
 	pthread_t thread;
 	bool started;
@@ -44,7 +44,7 @@ struct sp_server {
 	struct sp_conn conn[SP_SERVER_CONNS];
 };
 
-/// Bring the index up to what is durable. 0 or -errno; the index stays usable.
+/// Open the index if it is not, and bring it up to what is durable. 0; or -errno, and what is open is usable.
 SP_MUST_CHECK int sp_server_catch_up(struct sp_server *s);
 /// Remove segments past their retention, now and then.
 void sp_server_retain(struct sp_server *s, uint64_t now_ns);

@@ -9,6 +9,7 @@
 struct uring_io {
 	struct sp_store_io io;
 	struct io_uring ring;
+	bool broken; ///< the ring may hold what was never submitted or never answered: it is not used again
 };
 
 static int plain_open(struct sp_store_io *io, int dir, const char *name, int flags, int *ret)
@@ -90,25 +91,27 @@ static int plain_free_bytes(struct sp_store_io *io, int dir, uint64_t *ret)
 struct sp_store_io sp_store_io_plain = PLAIN(plain_append);
 
 /// Results of the linked pair by their user data; a cut link shows as -ECANCELED of the second.
-static int harvest(struct io_uring *ring, size_t want)
+static int harvest(struct uring_io *u, size_t want)
 {
 	int err = 0;
 
 	for (int i = 0; i < 2; i++) {
 		struct io_uring_cqe *cqe;
-		int r = io_uring_wait_cqe(ring, &cqe);
+		int r = io_uring_wait_cqe(&u->ring, &cqe);
 
 		if (r == -EINTR) {
 			i--;
 			continue;
 		}
-		if (r < 0)
+		if (r < 0) {
+			u->broken = true;
 			return r;
+		}
 		if (cqe->res < 0 && (err == 0 || err == -ECANCELED))
 			err = cqe->res;
 		else if (cqe->user_data == 1 && cqe->res >= 0 && (size_t)cqe->res != want)
 			err = -EIO;
-		io_uring_cqe_seen(ring, cqe);
+		io_uring_cqe_seen(&u->ring, cqe);
 	}
 	return err;
 }
@@ -116,12 +119,14 @@ static int harvest(struct io_uring *ring, size_t want)
 static int uring_append(struct sp_store_io *io, int fd, struct sp_bytes b, uint64_t off)
 {
 	struct uring_io *u = sp_container_of(io, struct uring_io, io);
-	struct io_uring_sqe *write = io_uring_get_sqe(&u->ring), *sync;
+	struct io_uring_sqe *write, *sync;
 	int r;
 
-	sync = write ? io_uring_get_sqe(&u->ring) : NULL;
-	if (!sync)
-		return -EBUSY;
+	if (u->broken)
+		return plain_append(io, fd, b, off);
+	write = io_uring_get_sqe(&u->ring);
+	sync = io_uring_get_sqe(&u->ring);
+	SP_BUG_IF(!write || !sync); // both of the last append were taken
 	io_uring_prep_write(write, fd, b.p, (unsigned)b.n, off);
 	write->user_data = 1;
 	write->flags |= IOSQE_IO_LINK;
@@ -130,9 +135,10 @@ static int uring_append(struct sp_store_io *io, int fd, struct sp_bytes b, uint6
 	do
 		r = io_uring_submit_and_wait(&u->ring, 2);
 	while (r == -EINTR);
-	if (r < 0)
-		return r;
-	return harvest(&u->ring, b.n);
+	if (r == 2)
+		return harvest(u, b.n);
+	u->broken = true;
+	return r < 0 ? r : -EIO;
 }
 
 int sp_store_io_new(struct sp_store_io **ret)
