@@ -41,7 +41,7 @@ def install():
         r = subprocess.run(INSTALL, cwd=FOLDER, stdin=subprocess.DEVNULL, capture_output=True, text=True,
                            timeout=600, check=False)
         if r.returncode:
-            return f"npm install failed: {(r.stderr or r.stdout).strip()[-300:]}"
+            return f"npm install failed: {' '.join((r.stderr or r.stdout).split())[:200]}"
         with open(stamp, "w", encoding="utf-8") as f:
             f.write(wanted)
         return None
