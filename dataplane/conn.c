@@ -144,7 +144,11 @@ static void hold_pipeline(struct sp_conn *c)
 
 static void refuse_http(struct sp_conn *c, struct sp_http_error e)
 {
-	struct sp_bytes body[] = {SP_LIT("{\"error\":\""), sp_bytes_cstr(e.what), SP_LIT("\"}\n")};
+	struct sp_bytes body[] = {
+		SP_LIT("{\"jsonrpc\":\"2.0\",\"error\":{\"code\":-32600,\"message\":\""),
+		sp_bytes_cstr(e.what),
+		SP_LIT("\",\"data\":{\"reason\":\"http_invalid\"}}}"),
+	};
 
 	sp_count(c->w, SP_STAT_HTTP_REFUSED);
 	c->keep_alive = false;
