@@ -156,7 +156,8 @@ int sp_block_open(struct sp_bytes b, struct sp_block *ret)
 	v.group = (const struct sp_block_group *)(v.run + v.head.runs);
 	v.list = (const uint16_t *)(v.group + v.head.groups);
 	for (uint32_t i = 0; i < v.head.groups; i++)
-		if (v.group[i].count == 0 || v.group[i].list > v.head.lists - v.group[i].count)
+		if (v.group[i].count == 0 || v.group[i].count > v.head.lists ||
+			v.group[i].list > v.head.lists - v.group[i].count)
 			return -EBADMSG;
 	*ret = v;
 	return 0;

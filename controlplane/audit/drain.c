@@ -114,10 +114,9 @@ static void tell_everyone(struct sp_drain *d, uint32_t records, uint64_t bytes)
 	atomic_fetch_add_explicit(&s->records, records, memory_order_relaxed);
 	atomic_fetch_add_explicit(&s->commits, 1, memory_order_relaxed);
 	atomic_fetch_add_explicit(&s->bytes, bytes, memory_order_relaxed);
-	// before the workers: who is told that a record is durable can ask for it
-	atomic_store(&d->c.feed->durable_seq, d->journal.chain.seq);
-	tell_workers(d);
+	// The index first: who was told that a record is durable also finds it.
 	sp_feed_put(d->c.feed, d->fed, d->feds, d->journal.chain.seq);
+	tell_workers(d);
 	if (d->acts_added) {
 		d->acts -= d->acts_added;
 		memmove(d->act, d->act + d->acts_added, d->acts * sizeof(d->act[0]));

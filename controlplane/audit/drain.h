@@ -67,7 +67,9 @@ bool sp_drain_commit(struct sp_drain *d);
 void sp_drain_own(struct sp_drain *d, unsigned type, const char *object, const char *detail);
 /// Write in-doubt records for lives that are over and drained (`all`: for every open call).
 void sp_drain_settle(struct sp_drain *d, bool all);
-/// Once a second: free space, oddities, attempts to leave the latched state.
+/// Hand the tree of what is durable to whom signs it.
+void sp_drain_tell_tree(struct sp_drain *d);
+/// Once a second: the tree, free space, oddities, attempts to leave the latched state.
 void sp_drain_second(struct sp_drain *d, uint64_t now_ns);
 /// Every ring is empty and nothing is left to commit.
 bool sp_drain_idle(const struct sp_drain *d);

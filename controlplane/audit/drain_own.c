@@ -188,8 +188,17 @@ static void watch_space(struct sp_drain *d)
 				      : "recording again");
 }
 
+void sp_drain_tell_tree(struct sp_drain *d)
+{
+	uint8_t root[SP_SHA256];
+
+	sp_merkle_root(&d->journal.tree, root);
+	sp_feed_tree(d->c.feed, d->journal.tree.size, root);
+}
+
 void sp_drain_second(struct sp_drain *d, uint64_t now_ns)
 {
+	sp_drain_tell_tree(d);
 	if (sp_drain_latched(d))
 		try_reopen(d, now_ns);
 	if (sp_drain_latched(d))

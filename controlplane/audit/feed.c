@@ -124,23 +124,49 @@ uint32_t sp_feed_acts(struct sp_feed *f, struct sp_feed_act *ret, uint32_t max)
 	return n;
 }
 
+void sp_feed_tree(struct sp_feed *f, uint64_t size, const uint8_t root[SP_SHA256])
+{
+	bool news;
+
+	pthread_mutex_lock(&f->lock);
+	news = f->tree_size != size;
+	f->tree_size = size;
+	memcpy(f->tree_root, root, SP_SHA256);
+	pthread_mutex_unlock(&f->lock);
+	if (news)
+		wake(f->event);
+}
+
+uint64_t sp_feed_take_tree(struct sp_feed *f, uint8_t root[SP_SHA256])
+{
+	uint64_t size;
+
+	pthread_mutex_lock(&f->lock);
+	size = f->tree_size;
+	memcpy(root, f->tree_root, SP_SHA256);
+	pthread_mutex_unlock(&f->lock);
+	return size;
+}
+
 void sp_feed_leave(struct sp_feed *f)
 {
 	atomic_store(&f->leaving, true);
 	wake(f->event);
 }
 
-uint32_t sp_feed_take(struct sp_feed *f, struct sp_feed_entry *e, uint64_t *ret_durable)
+uint32_t sp_feed_take(struct sp_feed *f, struct sp_feed_entry **e, uint64_t *ret_durable)
 {
+	struct sp_feed_entry *come;
 	uint32_t n;
 
 	pthread_mutex_lock(&f->lock);
 	n = f->entries;
-	if (n)
-		memcpy(e, f->entry, n * sizeof(*e));
+	come = f->entry;
+	f->entry = *e;
 	f->entries = 0;
 	*ret_durable = atomic_load(&f->durable_seq);
 	pthread_mutex_unlock(&f->lock);
+	*e = come;
 	return n;
 }
 

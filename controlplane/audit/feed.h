@@ -45,6 +45,8 @@ struct sp_feed {
 	uint32_t entries;
 	struct sp_feed_act act[SP_FEED_ACTS];
 	uint32_t acts;
+	uint64_t tree_size; ///< newest tree to sign; 0 = none
+	uint8_t tree_root[SP_SHA256];
 	_Atomic bool leaving;
 	_Atomic uint64_t durable_seq; ///< last record the server may read from the files
 };
@@ -56,11 +58,15 @@ void sp_feed_done(struct sp_feed *f);
 void sp_feed_put(struct sp_feed *f, const struct sp_feed_entry *e, uint32_t n, uint64_t durable_seq);
 /// The writer: take acts waiting to be written, at most `max`.
 uint32_t sp_feed_acts(struct sp_feed *f, struct sp_feed_act *ret, uint32_t max);
+/// The writer: this is the tree of what is durable.
+void sp_feed_tree(struct sp_feed *f, uint64_t size, const uint8_t root[SP_SHA256]);
+/// The server: the newest tree; its size.
+uint64_t sp_feed_take_tree(struct sp_feed *f, uint8_t root[SP_SHA256]);
 /// The writer is going: the server finishes.
 void sp_feed_leave(struct sp_feed *f);
 
-/// The server: swap out what has come; `e` has room for SP_FEED_ENTRIES. *ret_durable is the last
-/// record that was durable then: entries may be missing.
-uint32_t sp_feed_take(struct sp_feed *f, struct sp_feed_entry *e, uint64_t *ret_durable);
+/// The server: exchange *e, an array of SP_FEED_ENTRIES, for the one with what has come. *ret_durable
+/// is the last record that was durable then: entries may be missing.
+uint32_t sp_feed_take(struct sp_feed *f, struct sp_feed_entry **e, uint64_t *ret_durable);
 /// The server: hand over an act. -EBUSY when too many wait, -EMSGSIZE.
 SP_MUST_CHECK int sp_feed_act(struct sp_feed *f, struct sp_bytes record);

@@ -1,5 +1,6 @@
 /// sallyport-audit: started by the supervisor with the descriptors of common/childfd.h.
-/// `sallyport-audit --verify DIR` proves a store's journal instead and prints JSON.
+/// `sallyport-audit --verify DIR [KEY]` proves a store's journal instead and prints JSON; KEY is a copy
+/// of the verifier key kept elsewhere, to prove that the store's newest checkpoint is of that store.
 #include "common/childfd.h"
 #include "common/clock.h"
 #include "common/log.h"
@@ -280,6 +281,7 @@ static int leave(struct process *p)
 	failed = d->journal.failed;
 	if (failed)
 		sp_log_err("stop", failed, "records that workers still hold are lost");
+	sp_drain_tell_tree(d);
 	sp_server_stop(p->server);
 	sp_drain_done(d);
 	sp_feed_done(&p->feed);
@@ -287,7 +289,24 @@ static int leave(struct process *p)
 	return failed ? 1 : 0;
 }
 
-static int verify_folder(const char *path)
+/// With a key file given there must be a checkpoint by it; else the store's own counts when it is there.
+static int expect_checkpoint(struct sp_verify *v, int dir, const char *key_file)
+{
+	struct sp_checkpoint c;
+	int err = sp_checkpoint_load(dir, key_file ? AT_FDCWD : dir,
+		key_file ? key_file : SP_CHECKPOINT_PUB, &c);
+
+	if (err == -ENOENT && !key_file)
+		return 0;
+	if (err < 0)
+		fprintf(stderr, "checkpoint: %s\n",
+			err == -EKEYREJECTED ? "not signed by this key" : strerror(-err));
+	else
+		sp_verify_expect(v, &c);
+	return err;
+}
+
+static int verify_folder(const char *path, const char *key_file)
 {
 	static uint8_t text[1024];
 	struct sp_out out = sp_out_init(text, sizeof(text));
@@ -299,6 +318,8 @@ static int verify_folder(const char *path)
 		fprintf(stderr, "%s: %s\n", path, strerror(-err));
 		return 2;
 	}
+	if (expect_checkpoint(&v, dir, key_file) < 0)
+		return 1;
 	while ((err = sp_verify_step(&v)) > 0)
 		;
 	if (err < 0)
@@ -315,8 +336,8 @@ int main(int argc, char **argv)
 	struct sigaction term = {.sa_handler = on_term};
 	int err;
 
-	if (argc == 3 && strcmp(argv[1], "--verify") == 0)
-		return verify_folder(argv[2]);
+	if ((argc == 3 || argc == 4) && strcmp(argv[1], "--verify") == 0)
+		return verify_folder(argv[2], argc == 4 ? argv[3] : NULL);
 	sp_log_init("sallyport-audit", SP_LOG_INFO);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN); // a file that may not grow is an error of the store like others

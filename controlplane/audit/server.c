@@ -26,6 +26,7 @@ static void server_free(struct sp_server *s)
 	sp_close_fd(&s->listener);
 	if (s->index)
 		sp_index_close(s->index);
+	sp_signer_free(s->signer);
 	free(s->taken);
 	free(s->hits);
 	free(s);
@@ -203,6 +204,28 @@ static void keep_index(struct sp_server *s, uint64_t now, bool at_once)
 	}
 }
 
+static void sign_tree(struct sp_server *s, uint64_t now)
+{
+	uint8_t root[SP_SHA256];
+	uint64_t size = sp_feed_take_tree(s->feed, root);
+
+	int err = 0;
+
+	if (size == 0 || size == s->signed_size)
+		return;
+	// Records are taken without checkpoints, too: a full disk may keep them from being written.
+	if (!s->signer)
+		err = sp_signer_new(s->dir, s->journal->store_id, &s->signer);
+	if (!err)
+		err = sp_signer_publish(s->signer, s->dir, size, root);
+	if (!err) {
+		s->signed_size = size;
+	} else if (now - s->log_ns > 10 * SP_NS_PER_SEC) {
+		s->log_ns = now;
+		sp_log_err("checkpoint", err, "the newest one cannot be written");
+	}
+}
+
 static void poll_once(struct sp_server *s)
 {
 	struct pollfd f[2 + SP_SERVER_CONNS] = {{.fd = s->feed->event, .events = POLLIN},
@@ -226,6 +249,7 @@ static void poll_once(struct sp_server *s)
 		s->dirty_ns = s->dirty_ns ? s->dirty_ns : now;
 	}
 	keep_index(s, now, at_once);
+	sign_tree(s, now);
 	if (f[1].revents & POLLIN)
 		accept_conn(s);
 	for (unsigned i = 0; i < SP_SERVER_CONNS; i++)
@@ -244,6 +268,7 @@ static void *run(void *arg)
 	while (!atomic_load(&s->feed->leaving))
 		poll_once(s);
 	keep_index(s, sp_clock_boot_ns(), true);
+	sign_tree(s, sp_clock_boot_ns());
 	return NULL;
 }
 

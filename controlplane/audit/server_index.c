@@ -128,7 +128,7 @@ static void discard_index(struct sp_server *s)
 static int catch_up(struct sp_server *s)
 {
 	uint64_t durable;
-	uint32_t n = sp_feed_take(s->feed, s->taken, &durable);
+	uint32_t n = sp_feed_take(s->feed, &s->taken, &durable);
 
 	s->dirty_ns = 0;
 	for (uint32_t i = 0; i < n; i++) {

@@ -3,6 +3,7 @@
 
 #include "common/ctlmsg.h"
 #include "common/unixsock.h"
+#include "controlplane/audit/checkpoint.h"
 #include "controlplane/audit/query.h"
 #include "controlplane/audit/server.h"
 #include "controlplane/audit/verify.h"
@@ -39,6 +40,8 @@ struct sp_server {
 	bool started;
 	struct sp_feed_entry *taken; ///< SP_FEED_ENTRIES
 	uint64_t dirty_ns;           ///< when something came that is not yet in the index; 0 = nothing
+	struct sp_signer *signer;
+	uint64_t signed_size;
 	uint64_t retention_ns, log_ns;
 	struct sp_query_hit *hits; ///< SP_QUERY_LIMIT_MAX
 	struct sp_conn conn[SP_SERVER_CONNS];

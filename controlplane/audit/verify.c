@@ -89,6 +89,18 @@ static bool pins(const struct sp_frame *f, const struct sp_segment_head *h)
 		sp_bytes_eq(r.b[SP_F_DETAIL], sp_bytes(hex, sizeof(hex)));
 }
 
+/// False when this is where the checkpoint was taken, and of another tree.
+static bool meets(struct sp_verify *v, uint64_t seq)
+{
+	uint8_t root[SP_SHA256];
+
+	if (v->expect.size == 0 || v->expect.size != seq)
+		return true;
+	sp_merkle_root(&v->tree, root);
+	v->met = memcmp(root, v->expect.root, sizeof(root)) == 0;
+	return v->met;
+}
+
 static const char *check_frames(
 	struct sp_verify *v, struct sp_bytes data, const struct sp_segment_head *h)
 {
@@ -104,6 +116,8 @@ static const char *check_frames(
 			return "the first record does not name this segment's head";
 		}
 		sp_merkle_add(&v->tree, f.head.hash);
+		if (!meets(v, f.head.seq))
+			return "the records up to here are not those of the signed checkpoint";
 		if (f.head.seq >= v->from) {
 			v->first_seq = v->first_seq ? v->first_seq : f.head.seq;
 			v->last_seq = f.head.seq;
@@ -117,7 +131,9 @@ static const char *check_frames(
 		return NULL;
 	if (s.batch_end || (!last && s.off != data.n))
 		return "bytes follow the segment's last record";
-	return last && v->to ? "records are missing at the end" : NULL;
+	if (last && (v->to || v->expect.size > s.chain.seq))
+		return "records are missing at the end";
+	return NULL;
 }
 
 int sp_verify_step(struct sp_verify *v)
@@ -163,7 +179,12 @@ void sp_verify_json(const struct sp_verify *v, struct sp_out *out)
 		sp_out_hex(out, sp_bytes(v->chain.hash, SP_SHA256));
 		sp_out_lit(out, "\",\"tree_root\":\"");
 		sp_out_hex(out, sp_bytes(root, sizeof(root)));
-		sp_out_lit(out, "\"}");
+		sp_out_lit(out, "\",\"checkpoint\":");
+		if (v->met)
+			sp_out_u64(out, v->expect.size);
+		else
+			sp_out_lit(out, "null");
+		sp_out_lit(out, "}");
 		return;
 	}
 	snprintf(text, sizeof(text), "%" PRIu64 ",\"segment\":%" PRIu64 ",\"why\":\"",
