@@ -197,6 +197,8 @@ int sp_segment_head_load(int dir, uint64_t number, struct sp_segment_head *ret)
 	int err;
 
 	SP_TRY(load(dir, number, sizeof(h), &p, &n));
+	if (!p)
+		return -EIO;
 	memcpy(&h, p, sizeof(h));
 	err = sp_segment_head_bytes(h.open_n & 0xffffff);
 	free(p);

@@ -96,7 +96,7 @@ static int fetch_keys(const struct sp_fetch_issuer *in, struct sp_fetch_body *bo
 	struct sp_jwks **ret, char *why)
 {
 	struct sp_jwks_error error;
-	struct sp_fetch_url url;
+	struct sp_fetch_url url = {0};
 	bool allow_private = false;
 	int err;
 

@@ -220,10 +220,20 @@ def static_tidy(ctx):
     return one(ok)
 
 
+def scan_findings(folder):
+    """`file:line: what` of every report, from the comments at the head of its page."""
+    for page in sorted(glob.glob(os.path.join(folder, "*", "report-*.html"))):
+        with open(page, encoding="utf-8", errors="replace") as f:
+            said = dict(re.findall(r"<!-- (BUG\w+) (.*?) -->", f.read()))
+        path = os.path.relpath(os.path.normpath(said.get("BUGFILE", "?")), ROOT)
+        yield f"{path}:{said.get('BUGLINE')}: {said.get('BUGDESC')}"
+
+
 def static_scan(ctx):
     """scan-build's analyzer over what ships, from the compilation database: nothing is compiled for it."""
     report = os.path.join(BUILD, "scan-report")
     program = shutil.which("analyze-build") or "analyze-build-14"
+    shutil.rmtree(report, ignore_errors=True)
     with tempfile.NamedTemporaryFile("w", suffix=".json") as cdb:
         ours = set(sources(("tests", "bench", "tools/demo")))
         with open(os.path.join(BUILD, "clang", "compile_commands.json"), encoding="utf-8") as f:
@@ -232,7 +242,7 @@ def static_scan(ctx):
         cdb.flush()
         status, out = run([program, "--cdb", cdb.name, "--status-bugs", "-o", report, "--use-analyzer", "clang"])
     if status:
-        show("scan-build", out)
+        show("scan-build", out + "".join(f"\n{line}" for line in scan_findings(report)))
     return one(status == 0)
 
 
