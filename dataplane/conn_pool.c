@@ -29,6 +29,12 @@ int sp_conn_pool_init(struct sp_worker *w, uint32_t count)
 
 void sp_conn_pool_done(struct sp_worker *w)
 {
+	for (uint32_t i = 0; i < w->conns.count; i++) { // those that a drain's deadline cut off
+		struct sp_conn *c = sp_conn_nth(w, i);
+
+		if (c->state != SP_CONN_FREE)
+			c->tls = sp_tls_free(c->tls);
+	}
 	free(w->conns.mem);
 	free(w->conns.addrs);
 	w->conns = (struct sp_conn_pool){0};

@@ -151,12 +151,12 @@ struct sp_worker *sp_worker_free(struct sp_worker *w)
 		return NULL;
 	w->io = sp_io_free(w->io); // first: what upstreams still have in flight lies in it
 	w->upstreams = sp_upstreams_free(w->upstreams);
+	sp_conn_pool_done(w);
 	w->tls = sp_tls_server_free(w->tls);
 	w->tokens = sp_token_cache_free(w->tokens);
 	w->keyring = sp_keyring_free(w->keyring);
 	sp_session_keys_done(&w->session_keys);
 	sp_era_cache_done(&w->eras);
-	sp_conn_pool_done(w);
 	sp_call_pool_done(&w->calls);
 	sp_bufpool_done(&w->small);
 	sp_bufpool_done(&w->large);
