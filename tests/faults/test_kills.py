@@ -1,5 +1,6 @@
 """Single processes killed: the service goes on, what they left is taken up, and nothing is lost or done twice."""
 import os
+import signal
 import time
 
 from client import Closed, Modern
@@ -115,3 +116,20 @@ def test_when_the_supervisor_dies_calls_end_and_a_successor_takes_the_store(make
     assert not [r for r in records if r["type"] == "in_doubt"]
     assert sum(r.get("object") == "store opened" for r in records) == 2
     assert g.ctl("audit", "verify")["chain_ok"]
+
+
+def test_calls_longer_than_the_drain_are_cut_and_in_doubt(make):
+    for how in ("SIGKILL", "SIGTERM"):
+        g = start(make, config={"timeouts": {"drain": "1s"}},
+                  policies={"reporter": {**whitelist("support", "enhanced"), "allowed_actions": ["slow_report"]}})
+        with Modern(g, "reporter") as m:
+            slow = Later(lambda: m.call("slow_report", {"steps": 100, "delay_ms": 100}, ref="slow"))
+            eventually("the upstream to have the call", lambda: os.path.getsize(g.witness) > 0)
+            g.proc.send_signal(getattr(signal, how))
+            g.proc.wait(20)
+            g.start()
+            serving(g)
+            eventually("the call to end", lambda: not slow.thread.is_alive())
+        doubt = g.audit("--type", "in_doubt", settle=0.5)
+        assert len(doubt) == 1 and doubt[0]["tool"] == "slow_report", (how, doubt)
+        assert not [r for r in g.audit("--type", "outcome") if r.get("tool") == "slow_report"]

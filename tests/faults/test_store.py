@@ -1,5 +1,4 @@
 """The audit store fails: nothing goes on that should be on record, and all goes on by itself once it can."""
-import json
 import os
 import resource
 import shutil
@@ -8,31 +7,12 @@ import subprocess
 import time
 
 from client import Modern
-from gateway import Failed, wait_for
+from gateway import wait_for
 from runner import eventually, skip
-from scene import compare, kill, load, serving, start
+from scene import audit_state, compare, fill, kill, load, segments, serving, start, verify
 from views import Views, witnessed
 
 CUSTOMER = ("read_customer_data", {"customer_id": "C-1001"})
-
-
-def state_of_audit(g):
-    status = json.loads(g.ctl_text("status", "--json")[1].splitlines()[0])
-    return next(p["state"] for p in status["processes"] if p["process"] == "audit")
-
-
-def verify(g):
-    """(exit status, result) of the offline proof."""
-    program = os.path.join(g.build, "controlplane", "audit", "sallyport-audit")
-    r = subprocess.run([program, "--verify", os.path.join(g.settings["state_dir"], "audit")],
-                       capture_output=True, text=True, timeout=60, check=False)
-    return r.returncode, json.loads(r.stdout)
-
-
-def segments(g):
-    folder = os.path.join(g.settings["state_dir"], "audit")
-    return sorted(os.path.join(folder, f) for f in os.listdir(folder)
-                  if f not in ("lock", "index") and os.path.getsize(os.path.join(folder, f)) and "spare" not in f)
 
 
 def test_without_audit_enhanced_calls_go_on_until_the_ring_is_full_and_then_are_refused(make):
@@ -91,17 +71,6 @@ def mount_tmpfs(folder, size):
         skip("a file system of its own needs root and mount")
 
 
-def fill(path, leave_bytes):
-    """One file takes all space but so much."""
-    v = os.statvfs(os.path.dirname(path))
-    n = v.f_bavail * v.f_frsize - leave_bytes
-    with open(path, "wb") as f:
-        try:
-            os.posix_fallocate(f.fileno(), 0, max(n, 4096))
-        except OSError as e:
-            raise Failed(f"the file system can not be filled: {e}") from e
-
-
 def test_a_full_disk_refuses_calls_and_is_left_without_help(make, tmp):
     disk = os.path.join(tmp, "disk")
     mount_tmpfs(disk, "100m")
@@ -113,7 +82,7 @@ def test_a_full_disk_refuses_calls_and_is_left_without_help(make, tmp):
             time.sleep(1.0)
             ballast = os.path.join(disk, "ballast")
             fill(ballast, leave)
-            eventually("audit to say that the store is full", lambda: state_of_audit(g) in states, 5)
+            eventually("audit to say that the store is full", lambda: audit_state(g) in states, 5)
             assert g.ctl_text("status")[0] != 0, "a gateway that can not record calls itself serving"
             metrics = g.ctl_text("metrics")[1]
             assert "audit_ready 0" in metrics, metrics[:500]
@@ -211,7 +180,7 @@ def test_a_tampered_journal_is_refused_and_the_first_bad_record_named(make):
         a = m.call(*CUSTOMER, ref="tampered")
         assert a.status == 503 and a.reason == "audit_unavailable", a
     assert not [s for s in witnessed([g.witness]) if s[1] == "tampered"]
-    assert state_of_audit(g) in ("latched", "gone"), state_of_audit(g)
+    assert audit_state(g) in ("latched", "gone"), audit_state(g)
     g.abandon()
 
 
@@ -236,12 +205,12 @@ def test_a_failed_write_latches_and_recovers(make):
     time.sleep(0.7)
     _, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
     resource.prlimit(pid, resource.RLIMIT_FSIZE, (4096, hard))  # every write to a file is an error now
-    eventually("the store to latch", lambda: state_of_audit(g) == "latched", 5)
+    eventually("the store to latch", lambda: audit_state(g) == "latched", 5)
     with Modern(g, "support-enhanced") as m:
         a = m.call(*CUSTOMER, ref="latched")
         assert a.status == 503 and a.reason == "audit_unavailable", a
     time.sleep(1.2)
-    assert state_of_audit(g) == "latched", "the store came back without being able to write"
+    assert audit_state(g) == "latched", "the store came back without being able to write"
     resource.prlimit(pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, hard))
     serving(g, 5)
     assert run.wait()["unanswered"] == 0

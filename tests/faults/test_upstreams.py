@@ -1,0 +1,72 @@
+"""One of several upstreams hangs: its calls end in time and on record, and nobody else waits for them."""
+import os
+import signal
+import statistics
+import time
+
+from client import Modern
+from gateway import Demo
+from runner import eventually
+from scene import Later
+from views import whitelist
+
+DEADLINE_S = 1.0
+AGENT = "support"
+
+
+def four(make):
+    """A gateway before four upstreams, each at a path of its own, and the upstreams."""
+    g = make(start=False, policies={AGENT: whitelist("support", "enhanced")})
+    demos = [Demo(g.build, g.dir) for _ in range(4)]
+    g.settings["upstreams"] = [
+        {"name": f"u{i}", "url": d.url, "era": "modern", "response_timeout": f"{DEADLINE_S * 1000:.0f}ms",
+         "breaker": {"failures": 5, "open": "1s"}} for i, d in enumerate(demos)]
+    g.settings["routes"] = [{"path": f"/u{i}", "resource": f"https://{g.host}/u{i}", "upstreams": [f"u{i}"],
+                             "hosts": [g.host, f"127.0.0.1:{g.port}"]} for i in range(4)]
+    g.write_config()
+    g.start()
+    return g, demos
+
+
+def calls(g, path, n, gap=0.0):
+    """[(seconds, answer)] of so many calls one after another."""
+    found = []
+    with Modern(g, token=g.token(AGENT, aud=f"https://{g.host}{path}"), path=path) as m:
+        for i in range(n):
+            since = time.monotonic()
+            a = m.call("read_customer_data", {"customer_id": "C-1001"}, ref=f"{path}-{i}")
+            found.append((time.monotonic() - since, a))
+            time.sleep(gap)
+    return found
+
+
+def test_a_hanging_upstream_costs_its_own_calls_their_deadline_and_others_nothing(make):
+    g, demos = four(make)
+    try:
+        before = [s for path in ("/u1", "/u2", "/u3") for s, _ in calls(g, path, 100)]
+        assert calls(g, "/u0", 1)[0][1].result
+        os.kill(demos[0].proc.pid, signal.SIGSTOP)
+        hung = [Later(lambda: calls(g, "/u0", 1)) for _ in range(4)]
+        during = [s for path in ("/u1", "/u2", "/u3") for s, a in calls(g, path, 60) if a.result]
+        assert len(during) == 180, "calls to other upstreams failed"
+        ended = [later.result()[0] for later in hung]
+        for seconds, a in ended:
+            assert a.reason == "upstream_timeout", a
+            assert DEADLINE_S - 0.05 < seconds < DEADLINE_S + 0.5, seconds
+        slow, fast = statistics.quantiles(during, n=100)[98], statistics.quantiles(before, n=100)[98]
+        assert slow < 3 * fast + 0.05, f"p99 of the others went from {fast * 1e3:.1f} to {slow * 1e3:.1f} ms"
+        more = calls(g, "/u0", 3)
+        assert more[-1][1].reason == "breaker_open" and more[-1][0] < 0.5, more
+        ends = [r for r in g.audit("--type", "outcome") if r.get("reason") == "upstream_timeout"]
+        assert len(ends) >= 4 and all(r["outcome"] == "failed" for r in ends), ends
+        assert all(abs(r["total_us"] / 1e6 - DEADLINE_S) < 0.1 for r in ends), [r["total_us"] for r in ends]
+    except BaseException:
+        for d in demos:
+            d.proc.kill()
+        raise
+    os.kill(demos[0].proc.pid, signal.SIGCONT)
+    eventually("a trial to close the breaker", lambda: calls(g, "/u0", 1)[0][1].result, 10)
+    assert all(a.result for _, a in calls(g, "/u0", 20))
+    g.stop_gateway()
+    for d in demos:
+        d.stop()
