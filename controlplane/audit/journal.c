@@ -43,7 +43,10 @@ static int make_spare(struct sp_journal *j, uint64_t bytes)
 	SP_AUTO_FD fd = -1;
 	int err;
 
-	SP_TRY(io->open(io, j->c.dir, SP_SEGMENT_SPARE, O_RDWR | O_CREAT | O_TRUNC, &fd));
+	// A new file each time: one of this name may be a segment that is just getting its own.
+	if (unlinkat(j->c.dir, SP_SEGMENT_SPARE, 0) < 0 && errno != ENOENT)
+		return -errno;
+	SP_TRY(io->open(io, j->c.dir, SP_SEGMENT_SPARE, O_RDWR | O_CREAT | O_EXCL, &fd));
 	SP_TRY(io->allocate(io, fd, bytes));
 	zeros = aligned_alloc(SP_SEGMENT_PAGE, ZERO_STEP);
 	if (!zeros)
@@ -72,23 +75,6 @@ int sp_journal_prepare(struct sp_journal *j)
 	return err;
 }
 
-static int take_spare(struct sp_journal *j, uint64_t bytes, int *ret)
-{
-	int err = 0;
-
-	pthread_mutex_lock(&j->spare_lock);
-	if (j->spare >= 0 && j->spare_bytes < bytes)
-		sp_close_fd(&j->spare);
-	if (j->spare < 0)
-		err = make_spare(j, bytes);
-	if (!err) {
-		*ret = j->spare;
-		j->spare = -1;
-	}
-	pthread_mutex_unlock(&j->spare_lock);
-	return err;
-}
-
 static void head_of_next(const struct sp_journal *j, struct sp_segment_head *h)
 {
 	*h = (struct sp_segment_head){
@@ -105,6 +91,7 @@ static void head_of_next(const struct sp_journal *j, struct sp_segment_head *h)
 }
 
 /// Write the head into the spare and give it its name: from then on it is the last segment.
+/// Under the spare's lock: until it has that name, nobody may make another one.
 static int name_spare(struct sp_journal *j, int fd, struct sp_bytes head, uint64_t number)
 {
 	struct sp_store_io *io = j->c.io;
@@ -115,6 +102,26 @@ static int name_spare(struct sp_journal *j, int fd, struct sp_bytes head, uint64
 	SP_TRY(io->sync(io, fd));
 	SP_TRY(io->rename(io, j->c.dir, SP_SEGMENT_SPARE, name));
 	return io->sync(io, j->c.dir);
+}
+
+static int use_spare(struct sp_journal *j, uint64_t bytes, struct sp_bytes head, int *ret)
+{
+	SP_AUTO_FD fd = -1;
+	int err = 0;
+
+	pthread_mutex_lock(&j->spare_lock);
+	if (j->spare >= 0 && j->spare_bytes < bytes)
+		sp_close_fd(&j->spare);
+	if (j->spare < 0)
+		err = make_spare(j, bytes);
+	if (!err) {
+		fd = sp_take_fd(&j->spare);
+		err = name_spare(j, fd, head, j->number + 1);
+	}
+	pthread_mutex_unlock(&j->spare_lock);
+	if (!err)
+		*ret = sp_take_fd(&fd);
+	return err;
 }
 
 static int start_segment(struct sp_journal *j)
@@ -130,9 +137,7 @@ static int start_segment(struct sp_journal *j)
 		return -ENOMEM;
 	head_of_next(j, &h);
 	sp_segment_head_write(head, &h, j->c.open);
-	err = take_spare(j, bytes, &fd);
-	if (!err)
-		err = name_spare(j, fd, sp_bytes(head, head_bytes), h.number);
+	err = use_spare(j, bytes, sp_bytes(head, head_bytes), &fd);
 	memcpy(&h, head, sizeof(h));
 	free(head);
 	SP_TRY(err);

@@ -22,6 +22,11 @@ def test_audit_and_workers_killed_at_random_instants_lose_and_repeat_nothing(bui
     assert got["calls_without_end"] == 0 and got["calls_ended_twice"] == 0, got
 
 
+def test_as_many_records_as_go_through_are_recorded_whole(build, tmp):
+    got = fault(build, tmp, "figures", "--seconds", "4", "--rate", "0")
+    assert got["ok"], got
+
+
 def test_a_steady_load_is_recorded_whole(build, tmp):
     got = fault(build, tmp, "figures", "--seconds", "2", "--rate", "4000")
     assert got["ok"], got

@@ -364,9 +364,11 @@ void sp_rig_count(struct sp_rig *r, struct sp_rig_tally *ret)
 		count_segment(&k, dir, l.number[i]);
 	sp_segment_list_done(&l);
 	ret->open = k.open.used;
+	ret->verify_ns = sp_clock_boot_ns();
 	must(sp_verify_init(&v, dir, 0, 0) == 0, "verify");
 	while (sp_verify_step(&v) > 0)
 		;
+	ret->verify_ns = sp_clock_boot_ns() - ret->verify_ns;
 	ret->chain_ok = v.chain_ok && v.records == ret->records;
 	sp_verify_done(&v);
 	sp_open_calls_done(&k.open);

@@ -49,6 +49,7 @@ struct sp_rig_tally {
 	uint64_t records, own, lifecycle, in_doubt, admin;
 	uint64_t last[SP_WORKERS_MAX + 1];   ///< highest worker number
 	uint64_t lost, repeated;         ///< gaps and repeats in workers' numbers
+	uint64_t verify_ns;              ///< what proving all of it took
 	uint64_t open, closed_twice;     ///< allowed calls without an end, with more than one
 };
 /// Workers' numbers are those of the present life (boot id) alone; the chain is of all.

@@ -588,6 +588,41 @@ static void a_failing_rotation_loses_nothing_acknowledged(void **state)
 	assert_in_range(latched, 8, 28);
 }
 
+static _Atomic bool enough;
+
+static void *prepare(void *arg)
+{
+	struct fixture *f = arg;
+
+	while (!atomic_load(&enough))
+		if (sp_journal_prepare(&f->j) < 0)
+			return f;
+	return NULL;
+}
+
+/// The next segment's file is made by another thread, at any moment of a rotation.
+static void segments_made_ahead_by_another_thread_are_never_mixed_up(void **state)
+{
+	struct fixture *f = *state;
+	pthread_t t;
+	void *failed;
+
+	f->io = sp_store_io_plain;
+	assert_int_equal(reopen(f), 0);
+	atomic_store(&enough, false);
+	assert_int_equal(pthread_create(&t, NULL, prepare, f), 0);
+	for (int i = 0; i < 150; i++) {
+		f->j.end = f->j.off;
+		write_batches(f, 3);
+	}
+	atomic_store(&enough, true);
+	pthread_join(t, &failed);
+	assert_null(failed);
+	assert_true(proved(f).chain_ok);
+	assert_int_equal(proved(f).last_seq, f->j.chain.seq);
+	assert_int_equal(f->j.number, 151);
+}
+
 #define TEST(t) cmocka_unit_test_setup_teardown(t, set_up, tear_down)
 
 int main(void)
@@ -603,6 +638,7 @@ int main(void)
 		TEST(removed_exchanged_and_shortened_segments_are_found),
 		TEST(workers_and_open_calls_survive_a_restart_and_a_new_life_counts_anew),
 		TEST(a_failing_write_or_sync_loses_nothing_acknowledged),
+		TEST(segments_made_ahead_by_another_thread_are_never_mixed_up),
 		TEST(a_failing_rotation_loses_nothing_acknowledged),
 	};
 

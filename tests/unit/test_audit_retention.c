@@ -1,0 +1,160 @@
+#include "common/record.h"
+#include "controlplane/audit/server_inner.h"
+
+#include <fcntl.h>
+#include <ftw.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+#include <cmocka.h>
+#include "common/banned.h"
+
+/// What the code under test takes for the time.
+static time_t later;
+
+int clock_gettime(clockid_t id, struct timespec *t)
+{
+	int r = (int)syscall(SYS_clock_gettime, id, t);
+
+	if (id == CLOCK_REALTIME)
+		t->tv_sec += later;
+	return r;
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st, (void)type, (void)ftw;
+	return remove(path);
+}
+
+static struct sp_server s;
+static struct sp_plan plan;
+static struct sp_root root;
+static struct sp_feed feed;
+static struct sp_journal journal;
+static struct sp_open_calls open_calls;
+
+static void take_durable(void *ctx, const struct sp_frame *f, uint64_t segment, uint32_t index)
+{
+	(void)ctx, (void)segment, (void)index;
+	atomic_store(&feed.durable_seq, f->head.seq);
+}
+
+static int set_up(void **state)
+{
+	struct sp_journal_config c = {.io = &sp_store_io_plain, .segment_bytes = SP_JOURNAL_SEGMENT_MIN,
+		.open = &open_calls, .on_durable = take_durable};
+	char path[SP_PATH_MAX + 16];
+
+	(void)state;
+	snprintf(plan.state_dir, sizeof(plan.state_dir), "%s/sp-retention-XXXXXX",
+		access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+	if (!mkdtemp(plan.state_dir))
+		return -1;
+	snprintf(path, sizeof(path), "%s/audit", plan.state_dir);
+	if (mkdir(path, 0700) < 0)
+		return -1;
+	c.dir = open(path, O_RDONLY | O_DIRECTORY);
+	s = (struct sp_server){.root = &root, .plan = &plan, .dir = c.dir, .feed = &feed,
+		.journal = &journal, .listener = -1};
+	s.taken = calloc(SP_FEED_ENTRIES, sizeof(*s.taken));
+	s.hits = calloc(SP_QUERY_LIMIT_MAX, sizeof(*s.hits));
+	if (sp_open_calls_init(&open_calls, 16) < 0 || sp_feed_init(&feed, -1) < 0)
+		return -1;
+	return sp_journal_open(&journal, &c);
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	sp_journal_close(&journal);
+	if (s.index)
+		sp_index_close(s.index);
+	sp_feed_done(&feed);
+	sp_open_calls_done(&open_calls);
+	free(s.taken);
+	free(s.hits);
+	close(s.dir);
+	return nftw(plan.state_dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+static void write_records(unsigned n)
+{
+	uint8_t buf[300], text[200] = {1};
+	struct sp_record_writer w;
+	struct sp_frame f;
+	int len;
+
+	for (unsigned i = 0; i < n; i++) {
+		sp_record_begin(&w, buf, sizeof(buf));
+		sp_record_u(&w, SP_F_TYPE, SP_RECORD_OUTCOME);
+		sp_record_b(&w, SP_F_ARGS_DIGEST, sp_bytes(text, sizeof(text)));
+		len = sp_record_end(&w);
+		assert_int_equal(sp_journal_add(&journal, 0, 0, 0, sp_bytes(buf, (size_t)len), &f), 0);
+		assert_int_equal(sp_journal_commit(&journal), 0);
+	}
+}
+
+static void segments_go_when_the_next_one_is_older_than_records_are_kept(void **state)
+{
+	struct sp_query q = {.limit = 1, .from = 1};
+	struct sp_query_hit hit;
+	struct sp_feed_act act[4];
+	struct sp_segment_list l;
+	struct sp_verify v;
+	uint64_t next, old;
+	uint32_t n;
+
+	(void)state;
+	write_records(3000);
+	old = journal.number;
+	assert_true(old >= 3);
+	later = 2 * 86400;
+	while (journal.number == old)
+		write_records(10);
+	assert_int_equal(sp_server_catch_up(&s), 0);
+	// Kept for ever, then for a week: nothing goes.
+	sp_server_retain(&s, 1);
+	plan.retention_days = 7;
+	sp_server_retain(&s, 1);
+	assert_int_equal(sp_segment_list(s.dir, &l), 0);
+	assert_int_equal(l.n, journal.number);
+	sp_segment_list_done(&l);
+	plan.retention_days = 1;
+	sp_server_retain(&s, 2); // looked at a moment ago
+	assert_int_equal(sp_segment_list(s.dir, &l), 0);
+	assert_int_equal(l.n, journal.number);
+	sp_segment_list_done(&l);
+	sp_server_retain(&s, 4000ull * 1000000000ull);
+	assert_int_equal(sp_segment_list(s.dir, &l), 0);
+	assert_int_equal(l.n, 2);
+	assert_int_equal(l.number[0], old);
+	sp_segment_list_done(&l);
+	// What is left proves from its own head, and is what queries find.
+	assert_int_equal(sp_verify_init(&v, s.dir, 0, 0), 0);
+	while (sp_verify_step(&v) > 0)
+		;
+	assert_true(v.chain_ok);
+	assert_true(v.first_seq > 1);
+	assert_int_equal(v.last_seq, journal.chain.seq);
+	assert_int_equal(sp_query_run(s.index, s.dir, &q, &hit, &n, &next), 0);
+	assert_int_equal(n, 1);
+	assert_int_equal(hit.seq, v.first_seq);
+	sp_verify_done(&v);
+	// And it is on record.
+	assert_int_equal(sp_feed_acts(&feed, act, 4), old - 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(
+			segments_go_when_the_next_one_is_older_than_records_are_kept, set_up, tear_down),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
