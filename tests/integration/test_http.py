@@ -17,7 +17,7 @@ def shared(build):
     return Lab(build, {"up": Upstream(conf={"era": "both"})},
                {"/up": {"origins": ["https://app.example", "http://localhost:3000"]}, "/legacy":
                 {"upstreams": ["up"], "eras": ["legacy"]}, "/modern": {"upstreams": ["up"], "eras": ["modern"]}},
-               policies={AGENT: policy("echo", "big_answer", "slow")},
+               policies={AGENT: policy("echo", "big_answer", "slow"), "counted": policy("echo")},
                config={"timeouts": TIMES, "limits": {"max_head": "4KiB", "max_headers": 24, "max_body": "16KiB"}})
 
 
@@ -176,7 +176,7 @@ def smuggling(gateway):
 def test_no_request_is_smuggled_past_the_judgement(gateway):
     """Whatever the first looks like: it is refused, and nothing behind it runs or is even looked at."""
     server = gateway.servers["up"]
-    n, audited = 0, len(gateway.audit("--agent", AGENT, "--type", "decision"))
+    n, audited = 0, len(gateway.audit("--agent", AGENT, "--type", "decision", settle=1))
     for what, data in smuggling(gateway):
         n += 1
         server.requests.clear()
@@ -193,14 +193,14 @@ def test_the_upstream_sees_exactly_what_was_audited(gateway):
     """Bodies that look like requests, pipelined behind each other, are one request each."""
     server = gateway.servers["up"]
     server.requests.clear()
-    before = len(gateway.audit("--tool", "echo", "--type", "decision"))
     inner = post(gateway, body_of(who="inner")).decode("latin-1")
-    data = b"".join(post(gateway, body_of(i=i, text=inner)) for i in range(5))
+    data = b"".join(post(gateway, body_of(i=i, text=inner), Authorization=f"Bearer {gateway.token('counted')}")
+                    for i in range(5))
     with gateway.connect() as http:
         http.send(data)
         answers = [http.answer() for _ in range(5)]
     assert all(a.result["structuredContent"]["text"] == inner for a in answers)
-    audited = gateway.audit("--tool", "echo", "--type", "decision")[before:]
+    audited = gateway.audit("--agent", "counted", "--type", "decision", settle=1)
     assert len(server.calls("echo")) == len(audited) == 5 and all(r["decision"] == "allow" for r in audited)
 
 

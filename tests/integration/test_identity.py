@@ -333,9 +333,9 @@ def test_a_revoked_agent_is_stopped_at_once_everywhere(gateway):
 
 
 def test_a_revoked_token_is_refused_at_once_everywhere(gateway):
-    bearer, sibling = token(gateway), token(gateway)
+    bearer, sibling = (token(gateway, sub="rotated") for _ in range(2))
     clients = on_every_worker(gateway, bearer)
-    record = gateway.audit("--agent", AGENT, "--type", "decision")[-1]
+    record = eventually("its record", lambda: gateway.audit("--agent", "rotated", "--type", "decision"), 5)[-1]
     gateway.ctl("revoke", "token", record["token_hash"])
     for m in clients:
         a = m.call("echo")
@@ -346,9 +346,10 @@ def test_a_revoked_token_is_refused_at_once_everywhere(gateway):
 
 
 def test_a_revoked_session_is_gone_at_once_everywhere(gateway):
-    first = agent(gateway, client=Legacy)
+    first = agent(gateway, token(gateway, sub="bound"), client=Legacy)
     assert first.open().result and first.call("echo").result
-    record = gateway.audit("--agent", AGENT, "--type", "decision")[-1]
+    record = eventually("its record", lambda: [r for r in gateway.audit("--agent", "bound", "--type", "decision")
+                                               if "session" in r], 5)[-1]
     others = [agent(gateway, first.token, client=Legacy) for _ in range(8)]
     for m in others:
         m.session, m.initialized = first.session, first.initialized

@@ -283,8 +283,14 @@ class Gateway:
         return r.returncode, r.stdout, r.stderr
 
     def audit(self, *query, settle=0.2, page=10000):
-        """All records that match, oldest first, as dictionaries; `settle` lets what was done become durable."""
-        time.sleep(settle)
+        """All records that match, oldest first, as dictionaries. Waits until what was done is durable: `settle`
+        seconds, and until the trail has not grown for so long; 0 looks at once."""
+        grown = self.audit_sequence() if settle else None
+        while settle:
+            time.sleep(settle)
+            before, grown = grown, self.audit_sequence()
+            if grown == before:
+                break
         found, at = [], 1
         while True:
             answers = self.ctl("audit", "query", "--from", str(at), "--limit", str(page), *query)
@@ -294,6 +300,11 @@ class Gateway:
             if len(records) < page:
                 return found
             at = records[-1]["seq"] + 1
+
+    def audit_sequence(self):
+        """Number of the newest record."""
+        status = self.ctl_text("status", "--json")[1]
+        return json.loads(status)["audit"]["sequence"] if status.strip() else None
 
     def token(self, agent, **claims):
         """An access token of the demo issuer: claims sub, aud, scope, ttl, iss, client_id, jti override."""
