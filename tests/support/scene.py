@@ -66,7 +66,7 @@ def segments(g):
     """Paths of the journal's segments, oldest first."""
     folder = os.path.join(g.settings["state_dir"], "audit")
     return sorted(os.path.join(folder, f) for f in os.listdir(folder)
-                  if f not in ("lock", "index") and os.path.getsize(os.path.join(folder, f)) and "spare" not in f)
+                  if f.startswith("journal-"))
 
 
 def fill(path, leave_bytes):
