@@ -138,6 +138,7 @@ static const int calls_files[] = {
 	SCMP_SYS(getrlimit),
 };
 static const int calls_threads[] = {
+	SCMP_SYS(setpriority),
 	SCMP_SYS(sched_getparam),
 	SCMP_SYS(sched_getscheduler),
 	SCMP_SYS(prctl),

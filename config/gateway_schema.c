@@ -77,7 +77,7 @@ static const struct sp_field workers_fields[] = {
 	{.name = "spin",
 		.kind = SP_KIND_DURATION,
 		AT(sp_gw_workers, spin_ns),
-		.def = "50us",
+		.def = "0us",
 		PLAN(spin_ns),
 		.apply = SP_APPLY_RESTART,
 		.help = "how long an adaptive worker spins before it sleeps"},

@@ -4,11 +4,13 @@
 #include "common/log.h"
 #include <poll.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include "common/banned.h"
 
 #define INDEX_NS (250 * SP_NS_PER_MS)
+#define INDEX_NICE 15
 #define FOLLOW_NS (20 * SP_NS_PER_MS)
 
 static int open_socket(struct sp_server *s)
@@ -264,6 +266,8 @@ static void *run(void *arg)
 {
 	struct sp_server *s = arg;
 
+	// The index may be late, a worker may not: where both share a core, this thread gives way.
+	(void)setpriority(PRIO_PROCESS, 0, INDEX_NICE);
 	s->dirty_ns = 1; // what the last life left out of the index
 	while (!atomic_load(&s->feed->leaving))
 		poll_once(s);
