@@ -273,20 +273,24 @@ def test_a_route_serves_the_eras_it_is_configured_for(gateway):
 
 
 def elapsed(gateway, data, then=b"", every=0.0):
-    """Seconds until the connection is closed, and what came; `then` is sent in single bytes."""
+    """Seconds until the connection is closed, and what came; `then` is sent in single bytes.
+
+    One thread writes and reads, for a TLS connection's state is no two threads' to share.
+    """
     with gateway.connect(timeout=8) as http:
         http.send(data)
         started = time.monotonic()
-
-        def trickle():
+        http.sock.settimeout(every)
+        for byte in then:
             try:
-                for byte in then:
-                    http.send(bytes([byte]))
-                    time.sleep(every)
-            except OSError:
+                http.send(bytes([byte]))
+                http.more()
+                break
+            except TimeoutError:
                 pass
-        if then:
-            threading.Thread(target=trickle, daemon=True).start()
+            except (Closed, OSError):
+                break
+        http.sock.settimeout(8)
         got = rest(http)
         return time.monotonic() - started, got
 
