@@ -63,6 +63,43 @@
 	X(RATE_HOUR, 303, 200, 429, "rate_hour", "calls per hour exceeded")                        \
 	X(BUDGET_REQUEST, 304, 200, 403, "budget_request", "tokens per request exceeded")          \
 	X(BUDGET_DAY, 305, 200, 429, "budget_day", "token budget of the day exceeded")             \
+	X(RULE_DENIED, 306, 200, 403, "rule_denied", "a rule of the policy forbids this call")     \
+	X(ROLE_DENIED, 307, 200, 403, "role_denied", "the agent's roles do not allow this tool")   \
+	X(ENVIRONMENT_DENIED, 308, 200, 403, "environment_denied",                                 \
+		"the tool is not allowed in this environment")                                     \
+	X(HUMAN_REQUIRED, 309, 200, 403, "human_required", "only a person may start this call")    \
+	X(DETAILS_DENIED, 310, 200, 403, "authorization_details",                                  \
+		"the authorization details do not cover this call")                                \
+	X(PURPOSE_DENIED, 311, 200, 403, "purpose_denied",                                         \
+		"the declared purpose does not cover this call")                                   \
+	X(PURPOSE_MISSING, 312, 200, 403, "purpose_missing", "this call needs a declared purpose") \
+	X(RATE_SECOND, 313, 200, 429, "rate_second", "calls per second exceeded")                  \
+	X(RATE_DAY, 314, 200, 429, "rate_day", "calls per day exceeded")                           \
+	X(CALLS_SESSION, 315, 200, 429, "calls_session", "calls per session exceeded")             \
+	X(BUDGET_WINDOW, 316, 200, 429, "budget_window",                                           \
+		"the token budget of the window is exceeded")                                      \
+	X(BUDGET_MONEY, 317, 200, 429, "budget_money",                                             \
+		"the money budget of the window is exceeded")                                      \
+	X(LIMIT_UNAVAILABLE, 318, 200, 503, "limit_unavailable",                                   \
+		"a limit cannot be counted; raise limits.windows")                                 \
+	X(SQL_DENIED, 320, 200, 403, "sql_denied", "the SQL statement is not allowed")             \
+	X(ENDPOINT_DENIED, 321, 200, 403, "endpoint_denied", "the endpoint is not allowed")        \
+	X(PATH_DENIED, 322, 200, 403, "path_denied", "the path is not allowed")                    \
+	X(ARGUMENT_SIZE, 323, 200, 403, "argument_size",                                           \
+		"the arguments are too large for this tool")                                       \
+	X(ARGUMENT_MISSING, 324, 200, 403, "argument_missing",                                     \
+		"an argument that must be judged is missing or no string")                         \
+	X(SEQUENCE_DENIED, 325, 200, 403, "sequence_denied",                                       \
+		"the order of calls does not allow this call now")                                 \
+	X(CONDITION_FAILED, 326, 200, 403, "condition_failed",                                     \
+		"a condition of the policy could not be evaluated")                                \
+	X(RISK_BLOCKED, 330, 200, 403, "risk_blocked", "the call's risk is too high")              \
+	X(REVIEW_RISK, 331, 200, 403, "risk_review", "the call's risk needs a person's review")    \
+	X(REVIEW_RULE, 332, 200, 403, "rule_review", "a rule asks for a person's review")          \
+	X(REVIEW_APPROVAL, 333, 200, 403, "approval_required",                                     \
+		"the tool needs a person's approval")                                              \
+	X(REVIEW_SEQUENCE, 334, 200, 403, "sequence_review",                                       \
+		"the order of calls needs a person's review")                                      \
 	/* the gateway and its upstreams */                                                        \
 	X(AUDIT_UNAVAILABLE, 400, 503, 503, "audit_unavailable", "the call cannot be recorded")    \
 	X(OVERLOAD, 401, 503, 503, "overload", "the gateway is at its limit")                      \
@@ -88,8 +125,8 @@ enum sp_reason {
 struct sp_reason_info {
 	uint16_t number;
 	uint16_t http_status; ///< what a modern client is answered with
-	int32_t rpc_code;     ///< JSON-RPC error code
-	const char *name;     ///< stable, lower_snake, goes to `data.reason` and the audit trail
+	int32_t rpc_code; ///< JSON-RPC error code
+	const char *name; ///< stable, lower_snake, goes to `data.reason` and the audit trail
 	const char *text;
 };
 

@@ -3,13 +3,134 @@
 /// tests.
 #pragma once
 
-#include "common/level.h"
+#include "common/policy_words.h"
 #include "config/arena.h"
 #include "config/check.h"
 
 #define SP_POLICY_NAME_MAX 128u
 #define SP_POLICY_AGENTS_MAX 1000000u
 #define SP_POLICY_ACTIONS_MAX 100000u
+#define SP_POLICY_ROLES_MAX 64u
+#define SP_POLICY_RULES_MAX 100000u
+#define SP_POLICY_LISTS_MAX 10000u ///< tools, limits, sequences, purposes, groups: each
+
+struct sp_policy_strs {
+	const char **v;
+	uint32_t n;
+};
+/// Name and value of an agent's attribute.
+struct sp_policy_pair {
+	const char *name, *value;
+};
+/// CEL, all of which must hold.
+struct sp_policy_condition {
+	const char *text;
+	struct sp_at at; ///< of the text's first character
+};
+struct sp_policy_conditions {
+	struct sp_policy_condition *v;
+	uint32_t n;
+};
+
+struct sp_policy_rule {
+	const char *name; ///< unique; "<group>/<n>" when none was given
+	struct sp_at at;
+	enum sp_effect effect;
+	const char *reason; ///< NULL or what the operator wrote
+	uint32_t group; ///< in sp_policy.group, or UINT32_MAX
+	struct sp_policy_strs agents, roles, environments; ///< any of each; an empty list = all
+	struct sp_policy_strs tools; ///< exact names, or globs with '*'
+	struct sp_policy_strs purposes; ///< the declared purpose is one of these; empty = any or none
+	struct sp_policy_conditions when;
+};
+/// What a policy definition says about all calls its rules allow: its limits name it, and how they are audited.
+struct sp_policy_group {
+	const char *name, *description;
+	struct sp_at at;
+	bool has_audit_level;
+	enum sp_audit_level audit_level;
+	const char *store; ///< named audit store, NULL = the main one
+};
+
+/// A limit binds calls that match all it names; each agent (and tool, when by_tool) has a window of its own.
+struct sp_policy_limit {
+	const char *name; ///< unique; stable over publishes, for windows are kept by it
+	struct sp_at at;
+	enum sp_limit_kind kind;
+	enum sp_limit_per per;
+	uint64_t max; ///< calls, tokens, or millionths of the currency unit
+	uint32_t group; ///< only calls allowed by a rule of this group; UINT32_MAX = any
+	struct sp_policy_strs agents, roles, tools; ///< empty = all; tools may be globs
+	bool by_agent, by_tool; ///< windows apart; by_agent false = one for all agents together
+};
+
+/// Constraints of a tool that bind every agent, besides the rules; several documents about one tool are all
+/// in force (joined by the loader: the narrower wins, contradictions are problems).
+struct sp_policy_tool {
+	const char *name; ///< exact, or a glob with '*'
+	struct sp_at at;
+	bool has_allowed_for; ///< grants to these roles, and denies everybody else
+	struct sp_policy_strs allowed_for, allowed_environments, required_scopes;
+	bool has_environments;
+	uint64_t max_calls; ///< a session; 0 = not limited
+	bool require_approval, require_human_initiated;
+	enum sp_action_class cls;
+	enum sp_sensitivity sensitivity;
+	bool egress; ///< sends data out: sequences and taint look at it
+	bool taints; ///< its results are not to be trusted: taints the session
+	uint64_t cost_micros; ///< of one call, for money limits
+	uint64_t max_argument_bytes; ///< 0 = not limited
+	int64_t base_risk; ///< 0-100, -1 = by class
+	bool high_risk;
+	struct { ///< SQL style
+		bool on;
+		uint32_t dialect; ///< enum sp_sql_dialect; 0 = not named: judged as ansi
+		struct sp_policy_strs parameters; ///< empty = "sql", "query", "statement"
+		uint32_t allow, forbid; ///< enum sp_sql_style bits; allow 0 = every style not forbidden
+		struct sp_policy_strs allow_tables, deny_tables, allow_functions;
+		bool returning;
+	} sql;
+	struct { ///< endpoints
+		bool on;
+		struct sp_policy_strs parameters; ///< empty = "url", "uri", "endpoint", "path"
+		struct sp_policy_strs allow, forbid; ///< globs of common/url.h; allow empty = any not forbidden
+		bool private_hosts; ///< literal private addresses may be asked
+	} endpoint;
+	struct { ///< file paths
+		struct sp_policy_strs parameters, roots;
+	} path;
+};
+
+/// A declared purpose (`_meta` "sallyport/purpose", or the token's claim `purpose`) and the tools it covers.
+struct sp_policy_purpose {
+	const char *name;
+	struct sp_at at;
+	struct sp_policy_strs tools, agents, roles;
+};
+
+/// An order rule over a session, or over a time window of an agent.
+struct sp_policy_sequence {
+	const char *name;
+	struct sp_at at;
+	enum sp_sequence_kind kind;
+	enum sp_effect effect; ///< DENY or REVIEW
+	const char *reason;
+	struct sp_policy_strs first, between, then; ///< tools or globs; `between`: REQUIRE_BEFORE counts only when it
+	                                            ///< follows a call of these (verify between query and delete)
+	uint64_t window_ns; ///< 0 = the session; else the agent's calls of so long
+	struct sp_policy_strs agents, roles;
+};
+
+struct sp_policy_risk {
+	bool on; ///< something in the policy speaks of risk; else scores are only recorded
+	struct sp_at at;
+	enum sp_risk_mode mode;
+	uint32_t review_at[3], review_writes_at[3], block_at[3]; ///< by mode; 101 = never
+	int32_t weight[SP_TERM__COUNT]; ///< most that a term can add
+	int32_t class_base[SP_CLASS_ADMIN + 1];
+	uint32_t work_from_minute, work_until_minute; ///< of the day, UTC; equal = always
+	uint32_t work_days; ///< bit 0 = Monday
+};
 
 struct sp_policy_agent {
 	const char *name;
@@ -20,12 +141,28 @@ struct sp_policy_agent {
 	uint64_t per_request_tokens, daily_tokens;
 	uint32_t *actions; ///< numbers of sp_policy.action, ascending once sealed
 	uint32_t actions_n;
+	bool has_allow_list; ///< `actions` are its boundary and its grants; else rules alone decide
+	bool implied; ///< not declared: named by a rule's condition or list only
+	struct sp_policy_strs roles;
+	const char *environment, *owner, *description; ///< NULL = not said
+	struct sp_policy_pair *attributes;
+	uint32_t attributes_n;
 };
 struct sp_policy {
 	struct sp_arena arena;
 	struct sp_policy_agent *agent; ///< ascending by name once sealed
 	const char **action; ///< ascending once sealed
 	uint32_t agents_n, agents_cap, actions_n, actions_cap;
+	struct sp_policy_rule *rule; ///< in the order of files and of text
+	struct sp_policy_group *group;
+	struct sp_policy_limit *limit;
+	struct sp_policy_tool *tool;
+	struct sp_policy_purpose *purpose;
+	struct sp_policy_sequence *sequence;
+	const char **role; ///< every role named anywhere, at most SP_POLICY_ROLES_MAX
+	uint32_t rules_n, rules_cap, groups_n, groups_cap, limits_n, limits_cap, tools_n, tools_cap;
+	uint32_t purposes_n, purposes_cap, sequences_n, sequences_cap, roles_n;
+	struct sp_policy_risk risk;
 	uint32_t *agent_index, *action_index; ///< open addressing while it is built
 	uint32_t agent_mask, action_mask;
 	uint8_t sha256[32]; ///< of the source files; set by who read them

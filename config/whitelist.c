@@ -201,6 +201,7 @@ static void read_agent(struct reader *r, const struct sp_node *map)
 	a = name_ok(r, name, "tool_id") ? add_agent(r, name) : NULL;
 	if (!a)
 		return;
+	a->has_allow_list = true;
 	read_actions(r, map, a);
 	check_repeats(r, map, a);
 	part = read_part(r, map, "rate_limits", rates);

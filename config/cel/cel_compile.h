@@ -3,6 +3,7 @@
 #pragma once
 
 #include "common/cel/cel.h"
+#include "config/arena.h"
 #include "config/check.h"
 
 /// Static types of variables. DYN is checked at run time.

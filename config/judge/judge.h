@@ -1,0 +1,108 @@
+/// What a policy snapshot says of a call: the one place that decides. Pure over its inputs, no allocation,
+/// no lock, no system call, deterministic: the same call, snapshot and history give the same verdict, score and
+/// explanation. Used by the worker's stages, by `policy explain`, `test`, `simulate` and shadow judging alike.
+/// Counting (limits, history) is not done here: the caller passes history in and takes limits named here.
+#pragma once
+
+#include "common/cel/cel.h"
+#include "common/reason.h"
+#include "config/snapshot_policy.h"
+
+/// What has happened before, read by the caller (common/history.h) at the moment of judging.
+struct sp_judge_history {
+	uint32_t agent_denied, agent_failed; ///< in the last ten minutes
+	uint32_t agent_calls_minute;  ///< in the running minute
+	uint32_t agent_usual_minute;  ///< its usual calls a minute, 0 = not known yet
+	uint64_t tool_calls;  ///< of this tool by this agent, ever
+	bool session_new;     ///< first call of its session
+	bool session_tainted;
+	/// Per sequence of sp_snap_action_facts.sequences (or wild), by sequence number: what the session, or the
+	/// agent's window, has seen. Bits of enum sp_seq_seen.
+	const uint8_t *sequence;
+	uint32_t sequence_n;
+};
+enum sp_seq_seen {
+	SP_SEQ_SAW_FIRST = 1,   ///< `first` succeeded and was not used up by a `then`
+	SP_SEQ_SAW_BETWEEN = 2, ///< a call of `between` came after that state began
+};
+
+struct sp_judge_call {
+	const struct sp_snap *snap;
+	uint32_t agent;       ///< number in the snapshot
+	struct sp_bytes tool; ///< as the agent sees it
+	uint32_t prefix;      ///< of `tool` bytes that name the upstream
+	const struct sp_json *args_doc; ///< NULL = no arguments, or filtering a list
+	uint32_t args;        ///< object token in args_doc, or SP_JSON_NONE
+	uint32_t meta;        ///< params._meta in args_doc, or SP_JSON_NONE
+	const struct sp_json *claims; ///< the token's payload, verified; NULL = not kept or no token
+	struct sp_bytes scopes;  ///< of the token, space-separated
+	struct sp_bytes issuer, client_id, session; ///< session: printable hash or empty
+	struct sp_bytes peer;    ///< address without port
+	struct sp_bytes route, upstream, revision, method;
+	uint64_t wall_ns;
+	bool listing; ///< tools/list: only what does not depend on arguments, history or money
+	const struct sp_judge_history *history; ///< NULL = nothing known
+	struct sp_cel_arena *arena; ///< scratch, reset by each function below
+	struct sp_judge_trace *trace; ///< NULL in the worker: nothing is explained
+};
+
+/// The stages' questions, in their order. Each fills what it finds out in `v` and returns
+/// SP_REASON_NONE to go on, or the reason to refuse; REVIEW reasons are marked by v->review.
+struct sp_judge_verdict {
+	enum sp_reason reason;
+	enum sp_reason wire_reason; ///< what the agent is told when that differs (hidden tools), else NONE
+	bool review;       ///< a person must look: reason is one of REVIEW_*
+	uint32_t action;   ///< or SP_SNAP_NONE
+	uint32_t rule;     ///< that allowed, reviewed or denied; SP_SNAP_NONE = allow-list, tool policy or none
+	uint32_t tool;     ///< constraints in force, or SP_SNAP_NONE
+	uint32_t group;    ///< of the rule, or SP_SNAP_NONE
+	uint32_t sequence; ///< that refused, or SP_SNAP_NONE
+	uint32_t purpose;  ///< declared and known, or SP_SNAP_NONE
+	uint32_t cls;      ///< enum sp_action_class
+	uint32_t audit_level; ///< of the call
+	uint32_t score;    ///< 0-100
+	uint64_t cost_micros;
+	uint64_t max_calls_session; ///< 0 = not limited
+	char detail[96];   ///< visible ASCII for the audit record and the agent: table, parameter, rule name
+	int8_t term[SP_TERM__COUNT]; ///< what each added
+};
+void sp_judge_begin(struct sp_judge_verdict *v);
+enum sp_reason sp_judge_authorize(const struct sp_judge_call *c, struct sp_judge_verdict *v);
+enum sp_reason sp_judge_intent(const struct sp_judge_call *c, struct sp_judge_verdict *v);
+enum sp_reason sp_judge_arguments(const struct sp_judge_call *c, struct sp_judge_verdict *v); ///< SQL, endpoints, paths, sizes
+enum sp_reason sp_judge_sequences(const struct sp_judge_call *c, struct sp_judge_verdict *v);
+enum sp_reason sp_judge_score(const struct sp_judge_call *c, struct sp_judge_verdict *v);
+/// All of them but limits, in order; stops at the first refusal unless `trace` is there, which gets all.
+enum sp_reason sp_judge(const struct sp_judge_call *c, struct sp_judge_verdict *v);
+/// tools/list: may the agent see this tool? By rules and constraints that need no arguments: what a condition on
+/// arguments decides is shown.
+bool sp_judge_lists(const struct sp_judge_call *c);
+
+/// Limits that bind this call, after authorize: at most `cap`, returns how many. Owner-independent keys:
+/// sp_snap_limit.id mixed with agent, tool and session as the limit says.
+struct sp_judge_limit {
+	uint32_t limit; ///< in the snapshot; SP_SNAP_NONE = the tool's max_calls a session
+	uint32_t kind, per;
+	uint64_t key, max;
+};
+uint32_t sp_judge_limits(const struct sp_judge_call *c, const struct sp_judge_verdict *v,
+	struct sp_judge_limit *ret, uint32_t cap);
+#define SP_JUDGE_LIMITS_MAX 16u ///< more on one call are refused at publish
+
+/// What an explanation is told, in order; each with the rule, condition, limit or term it is about. `text` is a
+/// whole sentence part without a newline; values shown by sp_cel_show.
+enum sp_trace_kind { SP_TRACE_RULE = 1, SP_TRACE_CONDITION, SP_TRACE_TOOL, SP_TRACE_INTENT, SP_TRACE_LIMIT,
+	SP_TRACE_ARGUMENT, SP_TRACE_SEQUENCE, SP_TRACE_TERM, SP_TRACE_VERDICT };
+struct sp_trace_line {
+	enum sp_trace_kind kind;
+	uint32_t number; ///< rule, limit, sequence, term ...
+	bool holds;      ///< the condition held, the rule applied, the limit has room
+	int32_t points;  ///< a term's
+	struct sp_bytes name, source, text; ///< name of the rule ..., "file:line", what was found
+	uint32_t line;
+};
+struct sp_judge_trace {
+	void (*add)(struct sp_judge_trace *t, const struct sp_trace_line *line);
+};
+
+/// Variables of conditions: mcp.*, agent.*, jwt.*, request.*, source.* are listed in config/judge/judge_env.h.
