@@ -10,6 +10,7 @@
 #include "dataplane/http/sse.h"
 #include "dataplane/identity/jwt.h"
 #include "dataplane/mcp/envelope.h"
+#include "dataplane/mcp/severity.h"
 #include "dataplane/mcp/session.h"
 #include "dataplane/timer.h"
 
@@ -82,6 +83,7 @@ struct sp_call {
 	struct sp_session session; ///< of a legacy request
 	uint8_t id[SP_RAW_ID_MAX], progress[SP_RAW_ID_MAX]; ///< the agent's own bytes, quotes included
 	uint32_t id_len, progress_len;
+	enum sp_severity log_level; ///< the least severe log notification a modern request wants
 	uint8_t name[SP_NAME_MAX]; ///< tool, prompt or resource as the agent named it
 	uint32_t name_len;
 	uint32_t name_prefix; ///< bytes of `name` that name the upstream
@@ -105,7 +107,7 @@ struct sp_call {
 
 	// south
 	struct sp_south south;
-	bool tried_session;
+	bool tried_session, set_level;
 	sp_south_fn relayed;            ///< takes the answer of a relayed request
 	int (*ready)(struct sp_call *); ///< goes on once era and session of an upstream are settled, or reason is set
 	uint32_t pos;   ///< upstream of the route, where all are asked in turn

@@ -75,6 +75,7 @@ static inline uint32_t *meta_member(struct reading *r, struct sp_bytes key)
 	       : IS(key, "traceparent")                                ? &r->e.traceparent
 	       : IS(key, "io.modelcontextprotocol/protocolVersion")    ? &r->e.meta_version
 	       : IS(key, "io.modelcontextprotocol/clientCapabilities") ? &r->e.meta_capabilities
+	       : IS(key, "io.modelcontextprotocol/logLevel")           ? &r->e.log_level
 								       : NULL;
 }
 
@@ -168,6 +169,7 @@ static int read_meta(struct reading *r, const struct sp_json *j, bool known)
 	find(r, j, e->meta, meta_member);
 	if (!settle_id(j, &e->progress_token, known) ||
 		!settle(j, &e->traceparent, SP_JSON_STRING, known) ||
+		!settle(j, &e->log_level, SP_JSON_STRING, known) ||
 		!settle(j, &e->meta_version, SP_JSON_STRING, true) ||
 		!settle(j, &e->meta_capabilities, SP_JSON_OBJECT, true))
 		return SP_REASON_PARAMS_INVALID;

@@ -31,6 +31,7 @@ struct sp_envelope {
 	// modern
 	uint32_t meta_version;      ///< _meta["io.modelcontextprotocol/protocolVersion"], string or NONE
 	uint32_t meta_capabilities; ///< _meta["io.modelcontextprotocol/clientCapabilities"], object or NONE
+	uint32_t log_level;         ///< _meta["io.modelcontextprotocol/logLevel"], string or NONE
 	uint32_t traceparent;       ///< _meta.traceparent, string or NONE
 };
 

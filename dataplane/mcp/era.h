@@ -26,6 +26,7 @@ struct sp_south_entry {
 	uint8_t principal[32];
 	uint64_t used_ns;
 	uint32_t caps;
+	uint32_t log_level; ///< enum sp_severity set there so far
 	struct sp_south_session session;
 };
 struct sp_era_cache {

@@ -229,6 +229,12 @@ static void begin_stream(struct sp_call *c)
 	sp_conn_stream_begin(c->conn, c->headers);
 }
 
+/// A modern server knows what each request asked for; a legacy one only what was set for its session.
+static bool log_wanted(const struct sp_call *c, const struct sp_json *j, const struct sp_envelope *e)
+{
+	return !c->modern || c->south.modern || sp_severity_passes(c->log_level, j, e->params);
+}
+
 /// Progress and log notifications of this very call go to the agent at once, its own token restored.
 static void relay_notification(struct sp_call *c, const struct sp_json *j, const struct sp_envelope *e)
 {
@@ -252,6 +258,8 @@ static void relay_notification(struct sp_call *c, const struct sp_json *j, const
 		n = 3;
 	} else if (e->method != SP_METHOD_N_MESSAGE) {
 		goto stray;
+	} else if (!log_wanted(c, j, e)) {
+		return;
 	}
 	if (!c->streaming)
 		begin_stream(c);

@@ -50,6 +50,14 @@ static enum sp_reason judge_era(struct sp_call *c)
 	return (enum sp_reason)r;
 }
 
+static enum sp_reason keep_log_level(struct sp_call *c)
+{
+	if (!c->modern || c->env.log_level == SP_JSON_NONE)
+		return SP_REASON_NONE;
+	c->log_level = sp_severity_parse(&c->doc, c->env.log_level);
+	return c->log_level ? SP_REASON_NONE : SP_REASON_PARAMS_INVALID;
+}
+
 static enum sp_reason read_message(struct sp_call *c)
 {
 	const struct sp_plan *p = c->w->plan;
@@ -68,6 +76,8 @@ static enum sp_reason read_message(struct sp_call *c)
 	if (c->kind == SP_RPC_REQUEST || c->kind == SP_RPC_NOTIFICATION)
 		keep_raw(c, c->env.progress_token, c->progress, &c->progress_len);
 	r = judge_era(c);
+	if (!r)
+		r = keep_log_level(c);
 	return r ? r : keep_name(c);
 }
 

@@ -48,6 +48,7 @@ static void on_relayed(struct sp_call *c, const struct sp_json *j, const struct 
 		return;
 	}
 	c->tried_session = true;
+	c->set_level = false;
 	if (sp_handshake_ready(c, c->south.upstream, go))
 		sp_call_fail(c, SP_REASON_UPSTREAM_INVALID);
 }
@@ -98,6 +99,56 @@ static int start(struct sp_call *c, uint8_t *text, size_t cap)
 	return sp_south_start(c, &ask);
 }
 
+/// The session at a legacy server, when its log level must be lowered for what this request asks.
+static struct sp_south_entry *level_to_set(const struct sp_call *c)
+{
+	struct sp_south_entry *kept;
+
+	if (!c->log_level || c->set_level || c->south.modern || !c->south.pooled)
+		return NULL;
+	kept = sp_south_get(&c->w->eras, c->south.session.upstream, c->principal.id, c->w->now_ns);
+	if (!kept || !(kept->caps & SP_CAP_LOGGING))
+		return NULL;
+	return kept->log_level && kept->log_level <= c->log_level ? NULL : kept;
+}
+
+static void on_level_set(struct sp_call *c, const struct sp_json *j, const struct sp_envelope *e)
+{
+	struct sp_south_entry *kept = level_to_set(c);
+	int r = SP_REASON_INTERNAL;
+
+	if (kept && j && e->kind == SP_RPC_RESULT)
+		kept->log_level = c->log_level;
+	c->set_level = true; // a server that refuses still serves the call
+	c->reason = SP_REASON_NONE;
+	if (c->conn && sp_call_rescan(c) == 0)
+		r = go(c);
+	if (r)
+		sp_call_fail(c, (enum sp_reason)r);
+}
+
+static int set_level(struct sp_call *c)
+{
+	uint8_t text[160];
+	struct sp_out o = sp_out_init(text, sizeof(text));
+	struct sp_south_ask ask = {
+		.upstream = c->south.upstream,
+		.verb = SP_HTTP_POST,
+		.method = SP_METHOD_SET_LEVEL,
+		.idempotent = true,
+		.on_answer = on_level_set,
+	};
+
+	sp_south_mint(c);
+	sp_out_lit(&o, "{\"jsonrpc\":\"2.0\",\"id\":");
+	sp_out_put(&o, c->south.id, c->south.id_len);
+	sp_out_lit(&o, ",\"method\":\"logging/setLevel\",\"params\":{\"level\":\"");
+	sp_out_bytes(&o, sp_bytes_cstr(sp_severity_name(c->log_level)));
+	sp_out_lit(&o, "\"}}");
+	ask.body = sp_bytes(o.p, o.len);
+	return sp_south_start(c, &ask);
+}
+
 static int go(struct sp_call *c)
 {
 	size_t need = c->body.n + 128, cap = 0;
@@ -106,6 +157,8 @@ static int go(struct sp_call *c)
 
 	if (c->reason)
 		return (int)c->reason;
+	if (level_to_set(c))
+		return set_level(c);
 	sp_south_mint_own(c);
 	if (need <= SP_SCRATCH_BYTES)
 		return start(c, c->w->scratch, SP_SCRATCH_BYTES);

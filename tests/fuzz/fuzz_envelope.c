@@ -43,6 +43,7 @@ static void check_accepted(const struct sp_json *j, const struct sp_envelope *e)
 	check(j, e->cursor, SP_JSON_STRING);
 	check(j, e->meta_version, SP_JSON_STRING);
 	check(j, e->meta_capabilities, SP_JSON_OBJECT);
+	check(j, e->log_level, SP_JSON_STRING);
 	check(j, e->traceparent, SP_JSON_STRING);
 	check_id(j, e->progress_token, false);
 	check_id(j, e->request_id, false);

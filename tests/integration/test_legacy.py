@@ -27,10 +27,12 @@ def shared(build):
     servers["both"].tool("slow")(slow)
     servers["both"].tool("hold")(hold(servers["both"]))
     servers["old"].tool("asks")(asks(servers["old"]))
+    for name in ("old", "plain"):
+        servers[name].tool("talks")(talks)
     routes = {"/pair": {"upstreams": ["alpha", "beta", "gone"]},
               "/narrow": {"upstreams": ["old"], "methods": ["tools/*"]}}
     return Lab(build, servers, routes, workers=2,
-               policies={AGENT: policy("echo", "slow", "hold", "asks", "fails"), "other": policy("echo")})
+               policies={AGENT: policy("echo", "slow", "hold", "asks", "fails", "talks"), "other": policy("echo")})
 
 
 def slow(request, reply):
@@ -68,6 +70,15 @@ def asks(server):
             got.append(answer.json.get("error", {}).get("code", "no error"))
         reply.result({"content": [], "structuredContent": {"codes": got}})
     return fn
+
+
+def talks(request, reply):
+    """Says something at every level, whatever anybody asked for."""
+    reply.events()
+    for level in ("debug", "info", "warning", "emergency"):
+        reply.event({"method": "notifications/message", "params": {"level": level, "data": level}})
+    reply.progress(1)
+    reply.result({"content": []})
 
 
 def agent(gateway, path="/both", name=AGENT, **kwargs):
@@ -203,7 +214,7 @@ def test_initialize_within_a_session_makes_a_fresh_one(gateway):
 
 def test_lists_are_filtered_by_policy(gateway):
     with opened(gateway, "/old") as m, opened(gateway, "/old", "other") as other:
-        assert m.tools() == ["echo", "asks"] and other.tools() == ["echo"]
+        assert m.tools() == ["echo", "asks", "talks"] and other.tools() == ["echo"]
         assert "resultType" not in m.request("tools/list").result
         a = other.call("asks")
         assert a.error["code"] == -32602 and a.reason == "tool_unknown" and a.status == 200
@@ -401,7 +412,7 @@ def test_modern_agents_use_a_legacy_upstream_through_one_session_each(gateway):
         assert m.request("server/discover").result["capabilities"] == {
             "tools": {}, "prompts": {}, "resources": {}, "completions": {}}
         listed = m.request("tools/list").result
-        assert [t["name"] for t in listed["tools"]] == ["echo", "asks"]
+        assert [t["name"] for t in listed["tools"]] == ["echo", "asks", "talks"]
         assert listed["resultType"] == "complete" and listed["cacheScope"] == "private" and "ttlMs" in listed
         for i in range(5):
             a = m.call("echo", {"i": i})
@@ -416,6 +427,40 @@ def test_modern_agents_use_a_legacy_upstream_through_one_session_each(gateway):
     assert other.call("echo").result
     assert len({r.session for r in server.calls("echo")}) == 3, "a session serves one agent only"
     other.close()
+
+
+def test_modern_agents_get_of_a_legacy_upstreams_log_what_the_request_asked_for(gateway):
+    from client import META, Modern
+
+    def said(answer):
+        assert answer.result["content"] == [], answer
+        return [e["params"]["data"] for e in answer.events[:-1] if e["method"] == "notifications/message"]
+    gateway.clear()
+    wanted = (("debug", ["debug", "info", "warning", "emergency"]), ("info", ["info", "warning", "emergency"]),
+              ("error", ["emergency"]), ("emergency", ["emergency"]))
+    # one worker serves one connection: its session upstream is the same for all of these
+    with Modern(gateway, AGENT, path="/old") as m:
+        assert said(m.call("talks")) == [], "not asked for"
+        a = m.call("talks", progress="p")
+        assert [e["method"] for e in a.events[:-1]] == ["notifications/progress"], a.events
+        for level, words in reversed(wanted):
+            assert said(m.call("talks", meta={META + "logLevel": level})) == words, level
+        assert said(m.call("talks")) == [], "what another request asked for is not for this one"
+    levels = [r.params["level"] for r in gateway.servers["old"].requests if r.method == "logging/setLevel"]
+    assert levels == ["emergency", "error", "info", "debug"], levels
+    sets = [r for r in gateway.servers["old"].requests if r.method == "logging/setLevel"]
+    calls = gateway.servers["old"].calls("talks")
+    assert all(r.session == calls[-1].session for r in sets)
+    with Modern(gateway, AGENT, path="/plain") as m:  # a server that has no levels to set
+        assert said(m.call("talks")) == []
+        assert said(m.call("talks", meta={META + "logLevel": "warning"})) == ["warning", "emergency"]
+    assert not any(r.method == "logging/setLevel" for r in gateway.servers["plain"].requests)
+
+
+def test_legacy_agents_get_all_that_their_session_says(gateway):
+    with opened(gateway, "/old") as m:
+        a = m.call("talks")
+        assert [e["params"]["data"] for e in a.events[:-1]] == ["debug", "info", "warning", "emergency"], a.events
 
 
 def test_an_agent_without_the_revisions_words_is_refused(gateway):

@@ -215,6 +215,26 @@ def test_progress_of_other_calls_and_unknown_notes_go_nowhere(gateway):
     assert b"stray" not in a.body and b"77" not in a.body and a.result["content"] == []
 
 
+def test_log_messages_of_a_modern_upstream_pass_as_its_request_asked(gateway):
+    """A modern server knows what the request wants: what it says is passed, and it is told the level."""
+    @gateway.servers["chatty"].tool("chatty")
+    def chatty(request, reply):
+        reply.events()
+        if META + "logLevel" in request.params["_meta"]:
+            reply.note("as asked")
+        reply.result({"content": []})
+    gateway.clear()
+    with agent(gateway, "/chatty") as m:
+        a = m.call("chatty", meta={META + "logLevel": "debug"})
+        assert [e["params"]["data"] for e in a.events[:-1]] == ["as asked"], a.events
+        assert m.call("chatty").result["content"] == []
+        for bad in ("loud", "", 7, None):
+            a = m.call("chatty", meta={META + "logLevel": bad})
+            assert a.json["error"]["code"] == -32602, (bad, a)
+    assert len(gateway.servers["chatty"].calls("chatty")) == 2, "a level nobody knows is not forwarded"
+    assert not any(r.method == "logging/setLevel" for r in gateway.servers["chatty"].requests)
+
+
 def test_two_agents_may_use_one_id_at_once(gateway):
     answers = {}
 

@@ -251,12 +251,13 @@ class Mcp:
             message["params"] = params
         return self.post(message)
 
-    def call(self, tool, arguments=None, on_event=None, progress=None, ref=None, id=None):
+    def call(self, tool, arguments=None, on_event=None, progress=None, ref=None, id=None, meta=None):
         """tools/call; `progress` is a progress token, `ref` goes to the demo server's ledger."""
         arguments = dict(arguments or {})
         if ref is not None:
             arguments["call_ref"] = ref
-        meta = {"progressToken": progress} if progress is not None else None
+        if progress is not None:
+            meta = {**(meta or {}), "progressToken": progress}
         return self.request("tools/call", {"name": tool, "arguments": arguments}, on_event, id, meta)
 
     def tools(self):

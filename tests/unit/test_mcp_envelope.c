@@ -33,6 +33,7 @@ static void a_modern_call_shows_all_its_members(void **state)
 			"\"name\":\"stock\\u005flookup\",\"arguments\":{\"sku\":\"A7\"},\"_meta\":{"
 			"\"io.modelcontextprotocol/protocolVersion\":\"2026-07-28\","
 			"\"io.modelcontextprotocol/clientCapabilities\":{\"elicitation\":{}},"
+			"\"io.modelcontextprotocol/logLevel\":\"info\","
 			"\"progressToken\":\"p14\",\"traceparent\":\"00-a-b-01\"}}}"),
 		0);
 	assert_int_equal(env.kind, SP_RPC_REQUEST);
@@ -43,6 +44,7 @@ static void a_modern_call_shows_all_its_members(void **state)
 	assert_true(raw_is(env.arguments, "{\"sku\":\"A7\"}"));
 	assert_true(raw_is(env.meta_version, "\"2026-07-28\""));
 	assert_true(raw_is(env.meta_capabilities, "{\"elicitation\":{}}"));
+	assert_true(raw_is(env.log_level, "\"info\""));
 	assert_true(raw_is(env.progress_token, "\"p14\""));
 	assert_true(raw_is(env.traceparent, "\"00-a-b-01\""));
 	assert_int_equal(env.cursor, SP_JSON_NONE);
