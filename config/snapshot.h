@@ -9,21 +9,10 @@
 #include "common/bytes.h"
 #include "common/level.h"
 #include "common/method.h"
+#include "config/snapshot_tables.h"
 
 #define SP_SNAP_MAGIC 0x50414e5359415350ull
-#define SP_SNAP_LAYOUT 1u
-#define SP_SNAP_NONE UINT32_MAX
-
-struct sp_snap_str {
-	uint32_t off, len;
-};
-struct sp_snap_table {
-	uint32_t off, n;
-};
-/// `mask + 1` slots of u32 at `off`.
-struct sp_snap_index {
-	uint32_t off, mask;
-};
+#define SP_SNAP_LAYOUT 2u
 
 enum sp_jwt_alg { SP_ALG_RS256 = 1, SP_ALG_PS256, SP_ALG_ES256, SP_ALG_ES384, SP_ALG_EDDSA };
 #define SP_JWT_ALG_BIT(alg) (1u << (alg))
@@ -114,6 +103,7 @@ struct sp_snap_header {
 	uint32_t actions_words;       ///< u64 words in an agent's bitmap
 	struct sp_snap_table issuers, keys, upstreams, routes, agents, actions;
 	struct sp_snap_index agents_index, actions_index, issuers_index;
+	struct sp_snap_policy policy;
 };
 
 struct sp_snap {
@@ -126,6 +116,9 @@ uint64_t sp_snap_hash(struct sp_bytes b);
 /// `base` is 8-byte aligned and may hold more than the blob. -EINVAL no snapshot or cut short, -ESTALE
 /// another layout, -EBADMSG damaged.
 SP_MUST_CHECK int sp_snap_open(const void *base, size_t n, struct sp_snap *ret);
+/// For a reader of memory whose writer opened the blob there: magic, layout and length alone are looked at, so that
+/// taking up a new generation does not depend on its size. Errors as above.
+SP_MUST_CHECK int sp_snap_attach(const void *base, size_t n, struct sp_snap *ret);
 
 static inline struct sp_bytes sp_snap_str(const struct sp_snap *s, struct sp_snap_str v)
 {

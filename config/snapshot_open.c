@@ -174,19 +174,29 @@ uint64_t sp_snap_checksum(const void *base, size_t n)
 	return sp_snap_hash(sp_bytes(part, sizeof(part)));
 }
 
+int sp_snap_attach(const void *base, size_t n, struct sp_snap *ret)
+{
+	const struct sp_snap_header *h = base;
+
+	if ((uintptr_t)base % alignof(struct sp_snap_header) || n < sizeof(*h))
+		return -EINVAL;
+	if (h->magic != SP_SNAP_MAGIC)
+		return -EINVAL;
+	if (h->layout != SP_SNAP_LAYOUT)
+		return -ESTALE;
+	if (h->bytes < sizeof(*h) || h->bytes > n)
+		return -EINVAL;
+	*ret = (struct sp_snap){base, h};
+	return 0;
+}
+
 int sp_snap_open(const void *base, size_t n, struct sp_snap *ret)
 {
 	struct blob b = {base, n, base};
+	struct sp_snap s;
 	uint64_t sum;
 
-	if ((uintptr_t)base % alignof(struct sp_snap_header) || n < sizeof(*b.h))
-		return -EINVAL;
-	if (b.h->magic != SP_SNAP_MAGIC)
-		return -EINVAL;
-	if (b.h->layout != SP_SNAP_LAYOUT)
-		return -ESTALE;
-	if (b.h->bytes < sizeof(*b.h) || b.h->bytes > n)
-		return -EINVAL;
+	SP_TRY(sp_snap_attach(base, n, &s));
 	b.n = b.h->bytes;
 	sum = sp_snap_checksum(base, b.n);
 	if (memcmp(&sum, b.h->checksum, sizeof(sum)) != 0)
@@ -196,6 +206,6 @@ int sp_snap_open(const void *base, size_t n, struct sp_snap *ret)
 		!keys_ok(&b) || !issuers_ok(&b) || !upstreams_ok(&b) || !routes_ok(&b) ||
 		!agents_ok(&b))
 		return -EBADMSG;
-	*ret = (struct sp_snap){base, base};
+	*ret = s;
 	return 0;
 }

@@ -1,137 +1,46 @@
-/// The part of the snapshot that says what agents may do: rules, limits, constraints of tools, purposes,
-/// sequences, risk. Read in place by the judge (config/judge/); built by config/snapshot_policy_build.c.
-/// Tables, strings and indexes as in config/snapshot.h; numbers of words as in common/policy_words.h.
-///
-/// Actions are the tools that policy names exactly. Names known only by a glob are judged by the `wild` lists.
+/// Who asks the policy part of a snapshot what concerns a call: lists are found by index, what is static about a rule
+/// or limit (agents, roles, environments, tools) is checked here; conditions, purposes and counting are the
+/// judge's (config/judge/). Read in place: no lock, no allocation, no system call.
 #pragma once
 
-#include "common/policy_words.h"
 #include "config/snapshot.h"
 
-struct sp_snap_condition {
-	struct sp_snap_str text; ///< as written, for explanations
-	struct sp_snap_str code; ///< program of common/cel/cel.h, verified when the snapshot opens
-	uint32_t line, col;
-};
-struct sp_snap_rule {
-	struct sp_snap_str name, source, reason;
-	uint32_t line;
-	uint32_t effect; ///< enum sp_effect
-	uint32_t group;  ///< or SP_SNAP_NONE
-	uint32_t any_agent; ///< 1: `agents` says nothing
-	uint64_t roles;  ///< any of these bits; 0 = any
-	uint64_t environments; ///< any of these bits; 0 = any
-	struct sp_snap_table agents;     ///< u32, ascending
-	struct sp_snap_table globs;      ///< struct sp_snap_str: tools by glob, besides the actions whose lists name it
-	struct sp_snap_table purposes;   ///< u32 purpose numbers, ascending; none = any
-	struct sp_snap_table conditions; ///< struct sp_snap_condition
-};
-struct sp_snap_group {
-	struct sp_snap_str name, store;
-	uint32_t has_audit_level, audit_level;
-	struct sp_snap_table limits; ///< u32 limit numbers
-};
-struct sp_snap_limit {
-	struct sp_snap_str name;
-	uint64_t id; ///< hash of the name: windows are kept by it over publishes
-	uint32_t kind, per; ///< enum sp_limit_kind, sp_limit_per
-	uint64_t max;
-	uint32_t group; ///< or SP_SNAP_NONE
-	uint32_t by_agent, by_tool, any_agent;
-	uint64_t roles; ///< 0 = any
-	struct sp_snap_table agents; ///< u32, ascending
-	struct sp_snap_table globs;  ///< struct sp_snap_str; with any_tool 0 the actions' lists name it
-	uint32_t any_tool, reserved;
-};
-struct sp_snap_sql {
-	uint32_t on, dialect, styles, returning;
-	struct sp_snap_table parameters, allow_tables, deny_tables, allow_functions; ///< struct sp_snap_str
-};
-struct sp_snap_endpoint {
-	uint32_t on, private_hosts;
-	struct sp_snap_table parameters, allow, forbid; ///< struct sp_snap_str
-};
-struct sp_snap_path {
-	struct sp_snap_table parameters, roots; ///< struct sp_snap_str; no parameters = off
-};
-struct sp_snap_tool {
-	struct sp_snap_str name, source; ///< exact or a glob
-	uint32_t line, glob;
-	uint32_t has_allowed_for, has_environments;
-	uint64_t allowed_for, environments; ///< role and environment bits
-	uint64_t max_calls, cost_micros, max_argument_bytes;
-	uint32_t require_approval, require_human_initiated, egress, taints;
-	uint32_t cls, sensitivity, high_risk; ///< cls is never AUTO here
-	int32_t base_risk; ///< -1 = by class
-	struct sp_snap_table scopes; ///< struct sp_snap_str, each needed
-	struct sp_snap_sql sql;
-	struct sp_snap_endpoint endpoint;
-	struct sp_snap_path path;
-};
-struct sp_snap_purpose {
-	struct sp_snap_str name;
-	uint64_t roles; ///< 0 = any
-	uint32_t any_agent, reserved;
-	struct sp_snap_table agents;  ///< u32, ascending
-	struct sp_snap_table actions; ///< u32, ascending
-	struct sp_snap_table globs;   ///< struct sp_snap_str
-};
-struct sp_snap_sequence {
-	struct sp_snap_str name, reason;
-	uint32_t kind, effect;
-	uint64_t window_ns, roles;
-	uint32_t any_agent, slot; ///< slot: of its state in the history, by name, kept over publishes
-	struct sp_snap_table agents; ///< u32, ascending
-	struct sp_snap_table first, between, then; ///< struct sp_snap_str: exact names and globs
-};
-struct sp_snap_risk {
-	uint32_t on, mode;
-	uint32_t review_at, review_writes_at, block_at; ///< of the mode in force; 101 = never
-	int32_t weight[SP_TERM__COUNT];
-	int32_t class_base[SP_CLASS_ADMIN + 1];
-	uint32_t work_from_minute, work_until_minute, work_days;
-};
-/// What the policy says of one agent, besides struct sp_snap_agent; same numbers.
-struct sp_snap_agent_facts {
-	uint64_t roles;
-	uint64_t environment; ///< one bit, 0 = none
-	struct sp_snap_str environment_name, owner;
-	struct sp_snap_table attributes; ///< pairs of struct sp_snap_str: name, value; ascending by name
-	struct sp_snap_table role_names; ///< struct sp_snap_str
-	uint32_t has_allow_list, reserved;
-	struct sp_snap_table limits; ///< u32: limits that name it or its roles, or any agent
-};
-/// What the policy says of one action; same numbers as struct sp_snap_action.
-struct sp_snap_action_facts {
-	struct sp_snap_table rules; ///< u32: rules by role, environment or anyone (not in the pair index), in order
-	struct sp_snap_table limits; ///< u32: limits that name the tool, exactly or by glob
-	struct sp_snap_table sequences; ///< u32: those whose first, between or then name it
-	uint32_t tool; ///< constraints, or SP_SNAP_NONE
-	uint32_t cls, high_risk; ///< class also without constraints
-	uint32_t reserved;
-};
-/// Rules that name both an agent and an action: found by (agent, action).
-struct sp_snap_pair {
+#define SP_SNAP_POLICY(s, table, type, i) SP_SNAP_GET(s, (s)->h->policy.table, type, i)
+
+/// What a call is about. `action` is that of `tool`, or SP_SNAP_NONE when no policy names it exactly: then globs
+/// are tried on `tool`.
+struct sp_snap_who {
 	uint32_t agent, action;
-	struct sp_snap_table rules; ///< u32, in order
-};
-struct sp_snap_policy {
-	struct sp_snap_table rules, groups, limits, tools, purposes, sequences;
-	struct sp_snap_table agent_facts, action_facts, pairs;
-	struct sp_snap_index pairs_index; ///< hash of agent << 32 | action: sp_snap_pair_hash()
-	struct sp_snap_table wild_rules;  ///< u32: rules with globs, in order, for names that are no action
-	struct sp_snap_table wild_tools;  ///< u32: constraints by glob, most specific first
-	struct sp_snap_table wild_limits; ///< u32: limits by glob, or for any tool
-	struct sp_snap_table wild_sequences; ///< u32
-	struct sp_snap_table role_names, environment_names; ///< struct sp_snap_str by bit
-	struct sp_snap_risk risk;
-	uint32_t uses_claims;    ///< a condition reads jwt.*, or intent reads authorization_details
-	uint32_t uses_arguments; ///< a condition reads arguments
-	uint32_t details_required; ///< every tools/call needs authorization_details that cover it
-	uint32_t purpose_required; ///< every tools/call needs a declared purpose that covers it
+	struct sp_bytes tool;
 };
 
 uint64_t sp_snap_pair_hash(uint32_t agent, uint32_t action);
 /// Rules of the pair, or an empty table.
 struct sp_snap_table sp_snap_pair_rules(const struct sp_snap *s, uint32_t agent, uint32_t action);
-#define SP_SNAP_POLICY(s, table, type, i) SP_SNAP_GET(s, (s)->h->policy.table, type, i)
+
+/// Rules that concern a call, each once, ascending: agent, role, environment and tool fit.
+struct sp_snap_rules {
+	const struct sp_snap *s;
+	const struct sp_snap_who *who;
+	struct {
+		const uint32_t *at, *end;
+	} list[3];
+};
+void sp_snap_rules_begin(
+	struct sp_snap_rules *it, const struct sp_snap *s, const struct sp_snap_who *who);
+/// Number of the next, or SP_SNAP_NONE.
+uint32_t sp_snap_rules_next(struct sp_snap_rules *it);
+
+/// Limits that bind a call allowed by a rule of `group` (SP_SNAP_NONE = of none): at most `cap` into `ret`; returns
+/// how many there are.
+uint32_t sp_snap_limits_of(const struct sp_snap *s, const struct sp_snap_who *who, uint32_t group,
+	uint32_t *ret, uint32_t cap);
+/// Constraints of the tool, or SP_SNAP_NONE.
+uint32_t sp_snap_tool_of(const struct sp_snap *s, const struct sp_snap_who *who);
+/// `list` of ascending u32 holds `v`.
+bool sp_snap_has(const struct sp_snap *s, struct sp_snap_table list, uint32_t v);
+/// One of the names or globs of `list` is `tool`'s.
+bool sp_snap_glob_any(const struct sp_snap *s, struct sp_snap_table list, struct sp_bytes tool);
+/// `agent` is among `agents` (or any_agent), and has one of `roles` (0 = any).
+bool sp_snap_agent_fits(const struct sp_snap *s, uint32_t agent, uint32_t any_agent,
+	struct sp_snap_table agents, uint64_t roles);

@@ -1,0 +1,155 @@
+/// The shapes of a snapshot's parts: strings, tables, indexes, and what policy says of calls: rules, limits,
+/// constraints of tools, purposes, sequences, risk. Read through config/snapshot.h and
+/// config/snapshot_policy.h; numbers of words as in common/policy_words.h.
+///
+/// Actions are the tools that policy names exactly. Names known only by a glob are judged by the `wild` lists.
+#pragma once
+
+#include "common/policy_words.h"
+
+#define SP_SNAP_NONE UINT32_MAX
+
+struct sp_snap_str {
+	uint32_t off, len;
+};
+struct sp_snap_table {
+	uint32_t off, n;
+};
+/// `mask + 1` slots of u32 at `off`.
+struct sp_snap_index {
+	uint32_t off, mask;
+};
+
+struct sp_snap_condition {
+	struct sp_snap_str text; ///< as written, for explanations
+	struct sp_snap_str code; ///< program of common/cel/cel.h, verified when the snapshot opens
+	uint32_t line, col;
+};
+struct sp_snap_rule {
+	struct sp_snap_str name, source, reason; ///< source: the file's name without its folder
+	uint32_t line;
+	uint32_t effect; ///< enum sp_effect
+	uint32_t group;  ///< or SP_SNAP_NONE
+	uint32_t any_agent; ///< 1: `agents` says nothing
+	uint64_t roles;  ///< any of these bits; 0 = any
+	uint64_t environments; ///< any of these bits; 0 = any
+	struct sp_snap_table agents;     ///< u32, ascending
+	struct sp_snap_table actions;    ///< u32, ascending: tools named exactly
+	struct sp_snap_table globs;      ///< struct sp_snap_str: tools by glob
+	struct sp_snap_table purposes;   ///< u32 purpose numbers, ascending; none = any
+	struct sp_snap_table conditions; ///< struct sp_snap_condition
+};
+struct sp_snap_group {
+	struct sp_snap_str name, store;
+	uint32_t has_audit_level, audit_level;
+	struct sp_snap_table limits; ///< u32: the limits of calls that its rules allow, and of no others
+};
+struct sp_snap_limit {
+	struct sp_snap_str name;
+	uint64_t id; ///< hash of the name: windows are kept by it over publishes
+	uint32_t kind, per; ///< enum sp_limit_kind, sp_limit_per
+	uint64_t max;
+	uint32_t group; ///< or SP_SNAP_NONE
+	uint32_t by_agent, by_tool, any_agent;
+	uint64_t roles; ///< 0 = any
+	struct sp_snap_table agents; ///< u32, ascending
+	struct sp_snap_table actions; ///< u32, ascending: named exactly or by glob
+	struct sp_snap_table globs;   ///< struct sp_snap_str: for names that are no action
+	uint32_t any_tool, reserved;
+};
+struct sp_snap_sql {
+	uint32_t on, dialect, styles, returning;
+	struct sp_snap_table parameters, allow_tables, deny_tables, allow_functions; ///< struct sp_snap_str
+};
+struct sp_snap_endpoint {
+	uint32_t on, private_hosts;
+	struct sp_snap_table parameters, allow, forbid; ///< struct sp_snap_str
+};
+struct sp_snap_path {
+	struct sp_snap_table parameters, roots; ///< struct sp_snap_str; no parameters = off
+};
+/// What is said of one tool in several places adds up: an exact name comes first, then the globs that match it,
+/// the most specific first; the first that says something of a matter decides it, duties add up.
+enum sp_snap_tool_kind { SP_SNAP_TOOL_EXACT = 0, SP_SNAP_TOOL_GLOB, SP_SNAP_TOOL_JOINED };
+struct sp_snap_tool {
+	struct sp_snap_str name, source; ///< exact or a glob
+	uint32_t line;
+	uint32_t glob; ///< enum sp_snap_tool_kind
+	uint32_t has_allowed_for, has_environments;
+	uint64_t allowed_for, environments; ///< role and environment bits
+	uint64_t max_calls, cost_micros, max_argument_bytes;
+	uint32_t require_approval, require_human_initiated, egress, taints;
+	uint32_t cls, sensitivity, high_risk; ///< cls is never AUTO here
+	int32_t base_risk; ///< -1 = by class
+	struct sp_snap_table scopes; ///< struct sp_snap_str, each needed
+	struct sp_snap_sql sql;
+	struct sp_snap_endpoint endpoint;
+	struct sp_snap_path path;
+};
+struct sp_snap_purpose {
+	struct sp_snap_str name;
+	uint64_t roles; ///< 0 = any
+	uint32_t any_agent, reserved;
+	struct sp_snap_table agents;  ///< u32, ascending
+	struct sp_snap_table actions; ///< u32, ascending
+	struct sp_snap_table globs;   ///< struct sp_snap_str
+};
+#define SP_SNAP_SEQUENCES_MAX 64u
+struct sp_snap_sequence {
+	struct sp_snap_str name, reason;
+	uint32_t kind, effect;
+	uint64_t window_ns, roles;
+	uint64_t id; ///< hash of the name
+	uint32_t any_agent;
+	uint32_t slot; ///< of its state in the history, below SP_SNAP_SEQUENCES_MAX; state of another `id` is void
+	struct sp_snap_table agents; ///< u32, ascending
+	struct sp_snap_table first, between, then; ///< struct sp_snap_str: exact names and globs
+};
+struct sp_snap_risk {
+	uint32_t on, mode;
+	uint32_t review_at, review_writes_at, block_at; ///< of the mode in force; 101 = never
+	int32_t weight[SP_TERM__COUNT];
+	int32_t class_base[SP_CLASS_ADMIN + 1];
+	uint32_t work_from_minute, work_until_minute, work_days, reserved;
+};
+/// What the policy says of one agent, besides struct sp_snap_agent; same numbers.
+struct sp_snap_agent_facts {
+	uint64_t roles;
+	uint64_t environment; ///< one bit, 0 = none
+	struct sp_snap_str environment_name, owner;
+	struct sp_snap_table attributes; ///< pairs of struct sp_snap_str: name, value; ascending by name
+	struct sp_snap_table role_names; ///< struct sp_snap_str
+	uint32_t has_allow_list;
+	uint32_t implied; ///< not declared: rules or lists name it
+	struct sp_snap_table rules;  ///< u32: rules that name it, and tools by glob
+	struct sp_snap_table limits; ///< u32: limits of no group that name it, or bind any tool for its roles or anyone
+};
+/// What the policy says of one action; same numbers as struct sp_snap_action.
+struct sp_snap_action_facts {
+	struct sp_snap_table rules; ///< u32: rules that name no agent, and this tool or a glob that matches it
+	struct sp_snap_table limits; ///< u32: limits of no group that name no agent, and this tool or such a glob
+	struct sp_snap_table sequences; ///< u32: those whose first, between or then name it
+	uint32_t tool; ///< constraints, or SP_SNAP_NONE
+	uint32_t cls, high_risk; ///< class also without constraints
+	uint32_t reserved;
+};
+/// Rules that name both an agent and, exactly, an action.
+struct sp_snap_pair {
+	uint32_t agent, action;
+	struct sp_snap_table rules; ///< u32, in order
+};
+struct sp_snap_policy {
+	struct sp_snap_table rules, groups, limits, tools, purposes, sequences;
+	struct sp_snap_table agent_facts, action_facts, pairs;
+	struct sp_snap_index pairs_index; ///< hash of agent << 32 | action: sp_snap_pair_hash()
+	struct sp_snap_table wild_rules;  ///< u32: rules with globs that name no agent, for names that are no action
+	struct sp_snap_table wild_tools;  ///< u32: constraints by glob, most specific first
+	struct sp_snap_table wild_limits; ///< u32: limits of no group with globs, that name no agent
+	struct sp_snap_table wild_sequences; ///< u32: those with globs
+	struct sp_snap_table role_names, environment_names; ///< struct sp_snap_str by bit
+	struct sp_snap_risk risk;
+	uint32_t uses_claims;    ///< a condition reads jwt.*, or intent reads authorization_details
+	uint32_t uses_arguments; ///< a condition reads arguments
+	uint32_t details_required; ///< every tools/call needs authorization_details that cover it
+	uint32_t purpose_required; ///< every tools/call needs a declared purpose that covers it
+};
