@@ -35,6 +35,7 @@ static const struct sp_plan_range ranges[] = {
 	RANGE(max_json_tokens, 64, 16 * MIB, SP_PLAN_ANY),
 	RANGE(buffer_blocks, 64, 4 * MIB, SP_PLAN_ANY),
 	RANGE(token_cache_entries, 16, 16 * MIB, SP_PLAN_ANY),
+	RANGE(header_tools, 16, MIB, SP_PLAN_ANY),
 	RANGE(tls_ns, 100 * MS, 5 * MIN, SP_PLAN_ANY),
 	RANGE(head_ns, 100 * MS, 5 * MIN, SP_PLAN_ANY),
 	RANGE(body_ns, 100 * MS, 60 * MIN, SP_PLAN_ANY),

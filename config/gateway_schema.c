@@ -462,6 +462,8 @@ static const struct sp_field limits_fields[] = {
 	NUMBER(buffer_blocks, buffer_blocks, "8192", "buffers of one worker, 16 KiB each"),
 	NUMBER(token_cache_entries, token_cache_entries, "8192",
 		"verified tokens kept by a worker"),
+	NUMBER(header_tools, header_tools, "1024",
+		"tools whose Mcp-Param headers a worker knows to check"),
 	BYTES("policy_slot", policy_slot_bytes, "16MiB", "room for one published snapshot"),
 	BYTES("secrets", secrets_bytes, "2MiB", "room for certificates and keys"),
 	NUMBER(limit_slots, limit_slots, "16384", "agents with windows in one life of the gateway"),

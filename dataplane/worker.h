@@ -13,6 +13,7 @@
 #include "dataplane/io/io.h"
 #include "dataplane/mcp/call.h"
 #include "dataplane/mcp/era.h"
+#include "dataplane/mcp/param_cache.h"
 #include "dataplane/mcp/session.h"
 #include "dataplane/timer.h"
 #include "dataplane/tls/tls.h"
@@ -48,6 +49,7 @@ struct sp_worker {
 	uint64_t keys_epoch; ///< auth epoch of `keyring`
 	struct sp_session_keys session_keys;
 	struct sp_era_cache eras;
+	struct sp_param_cache params;
 
 	uint32_t *agent_calls; ///< in flight here, by limit slot
 	struct sp_bufpool small, large;

@@ -93,6 +93,7 @@ static int make_pools(struct sp_worker *w)
 	SP_TRY(sp_token_cache_new(p->token_cache_entries, &w->tokens));
 	SP_TRY(sp_session_keys_init(&w->session_keys));
 	SP_TRY(sp_era_cache_init(&w->eras));
+	SP_TRY(sp_param_cache_init(&w->params, p->header_tools));
 	SP_TRY(sp_bufpool_init(&w->small, sp_max(p->buffer_blocks / 4, 2 * p->max_calls), 16 * 1024));
 	SP_TRY(sp_bufpool_init(&w->large, p->max_calls, large));
 	SP_TRY(sp_conn_pool_init(w, p->max_connections));
@@ -157,6 +158,7 @@ struct sp_worker *sp_worker_free(struct sp_worker *w)
 	w->keyring = sp_keyring_free(w->keyring);
 	sp_session_keys_done(&w->session_keys);
 	sp_era_cache_done(&w->eras);
+	sp_param_cache_done(&w->params);
 	sp_call_pool_done(&w->calls);
 	sp_bufpool_done(&w->small);
 	sp_bufpool_done(&w->large);

@@ -15,8 +15,20 @@ static struct sp_bytes member_of(const struct sp_call *c)
 
 struct filter {
 	const struct sp_call *c;
+	const struct sp_json *j;
 	struct sp_bytes prefix;
 };
+
+/// The headers a tool asks for are checked from now on; one that asks in a wrong way is for no modern client.
+static bool learn_headers(const struct filter *f, struct sp_bytes name, uint32_t element)
+{
+	const struct sp_call *c = f->c;
+
+	return sp_param_cache_learn(&c->w->params,
+		sp_snap_upstream(c->snap, c->south.upstream)->identity, name, f->j,
+		sp_json_get(f->j, element, SP_LIT("inputSchema")), c->w->now_ns,
+		&c->w->stat[SP_STAT_PARAM_EVICTED]);
+}
 
 static bool visible(void *user, struct sp_bytes name, uint32_t element)
 {
@@ -26,21 +38,21 @@ static bool visible(void *user, struct sp_bytes name, uint32_t element)
 	struct sp_out o = sp_out_init(full, sizeof(full));
 	uint32_t action;
 
-	(void)element;
 	if (c->method != SP_METHOD_TOOLS_LIST)
 		return true; // prompts are passed by method, as a whole
 	sp_out_bytes(&o, f->prefix);
 	sp_out_bytes(&o, name);
-	return !o.overflow &&
-		sp_authorize_tool(c->snap, sp_snap_agent(c->snap, c->agent), sp_bytes(full, o.len),
-			(uint32_t)f->prefix.n, &action);
+	if (o.overflow || !sp_authorize_tool(c->snap, sp_snap_agent(c->snap, c->agent),
+				  sp_bytes(full, o.len), (uint32_t)f->prefix.n, &action))
+		return false;
+	return !c->modern || learn_headers(f, name, element);
 }
 
 /// The elements of `array` this agent may see, comma-separated, behind those already in `o`.
 static int put_visible(const struct sp_call *c, const struct sp_json *j, uint32_t array,
 	struct sp_bytes prefix, bool first, struct sp_out *o)
 {
-	struct filter f = {c, prefix};
+	struct filter f = {c, j, prefix};
 	struct sp_list l = {j, array, SP_LIT("name"), prefix, visible, &f};
 	uint32_t kept;
 

@@ -58,6 +58,9 @@ void sp_south_mint_own(struct sp_call *c);
 SP_MUST_CHECK int sp_relay_start(struct sp_call *c);
 /// The same, with somebody else to take the answer (as sp_south_fn).
 SP_MUST_CHECK int sp_relay_start_with(struct sp_call *c, sp_south_fn fn);
+/// Mcp-Param-* headers of a modern tools/call against its arguments, by what the worker knows of the tool.
+/// 0 or a reason.
+SP_MUST_CHECK int sp_relay_params_agree(struct sp_call *c);
 // handshake.c, discover.c: initialize, initialized, discover, session ends, sessions kept for modern agents
 SP_MUST_CHECK int sp_handshake_initialize(struct sp_call *c);
 SP_MUST_CHECK int sp_handshake_initialized(struct sp_call *c);

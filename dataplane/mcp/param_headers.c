@@ -239,3 +239,48 @@ bool sp_param_schema_ok(const struct sp_json *schema, uint32_t input)
 
 	return notes_ok(&names, input) && count_notes(schema, input, false) == names.n;
 }
+
+bool sp_param_schema_asks(const struct sp_json *schema, uint32_t input)
+{
+	return count_notes(schema, input, false) > 0;
+}
+
+static void put_key(struct sp_out *o, const struct sp_json *schema, uint32_t key, bool *first)
+{
+	sp_out_bytes(o, *first ? SP_NOBYTES : SP_LIT(","));
+	*first = false;
+	sp_out_bytes(o, sp_json_raw(schema, key));
+	sp_out_lit(o, ":");
+}
+
+/// Recursion is bounded by the depth of the scanned schema.
+static void put_object(struct sp_out *o, const struct sp_json *schema, uint32_t object)
+{
+	uint32_t note = annotation(schema, object);
+	uint32_t properties = sp_json_get(schema, object, SP_LIT("properties"));
+	bool first = true;
+
+	sp_out_lit(o, "{");
+	if (note != SP_JSON_NONE) {
+		sp_out_lit(o, "\"x-mcp-header\":");
+		sp_out_bytes(o, sp_json_raw(schema, note));
+	}
+	if (sp_json_type(schema, properties) == SP_JSON_OBJECT && count_notes(schema, properties, true)) {
+		sp_out_bytes(o, note == SP_JSON_NONE ? SP_NOBYTES : SP_LIT(","));
+		sp_out_lit(o, "\"properties\":{");
+		for (uint32_t k = properties + 1; k < schema->tok[properties].next;
+			k = schema->tok[k + 1].next) {
+			if (!count_notes(schema, k + 1, false))
+				continue;
+			put_key(o, schema, k, &first);
+			put_object(o, schema, k + 1);
+		}
+		sp_out_lit(o, "}");
+	}
+	sp_out_lit(o, "}");
+}
+
+void sp_param_schema_put(struct sp_out *o, const struct sp_json *schema, uint32_t input)
+{
+	put_object(o, schema, input);
+}

@@ -13,6 +13,13 @@
 /// too.
 bool sp_param_schema_ok(const struct sp_json *schema, uint32_t input);
 
+/// The schema asks for headers at all, in order or not.
+bool sp_param_schema_asks(const struct sp_json *schema, uint32_t input);
+
+/// The schema cut down to what sp_param_headers_agree() looks at: annotated properties and the way to
+/// them. Of a schema that is ok.
+void sp_param_schema_put(struct sp_out *o, const struct sp_json *schema, uint32_t input);
+
 /// Every annotated property against `arguments` (object token of `j`, or SP_JSON_NONE): a value
 /// that is there must be in its header, equal (strings by bytes, numbers by value, booleans by
 /// word); one that is absent or null must have no header. 0 or SP_REASON_HEADER_MISMATCH.

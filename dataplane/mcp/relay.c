@@ -53,6 +53,17 @@ static void on_relayed(struct sp_call *c, const struct sp_json *j, const struct 
 		sp_call_fail(c, SP_REASON_UPSTREAM_INVALID);
 }
 
+int sp_relay_params_agree(struct sp_call *c)
+{
+	struct sp_bytes name = sp_bytes(c->name + c->name_prefix, c->name_len - c->name_prefix);
+
+	if (!c->modern || c->method != SP_METHOD_TOOLS_CALL)
+		return 0;
+	return sp_param_cache_agree(&c->w->params, sp_snap_upstream(c->snap, c->upstream)->identity,
+		name, sp_http1_head(c->conn->http), c->conn->in, &c->doc, c->env.arguments,
+		c->w->now_ns);
+}
+
 static void put_param_headers(const struct sp_call *c, struct sp_out *o)
 {
 	const struct sp_http_head *head = sp_http1_head(c->conn->http);

@@ -23,14 +23,23 @@ def shared(build):
         "alpha": Upstream(conf={"era": "modern"}, tools=["echo", "one", "secret"]),
         "beta": Upstream(conf={"era": "modern"}, tools=["secret", "two", "echo"]),
         "chatty": Upstream(conf={"era": "both"}),
+        "asking": Upstream(conf={"era": "modern"}, tools=["echo", "one", "two"], schemas={
+            "echo": repeats(region="Region", count="Count"), "one": repeats(region="no token")}),
     }
     servers["both"].tool("slow")(slow)
     servers["both"].tool("hold")(hold)
     routes = {"/pair": {"upstreams": ["alpha", "beta"]},
               "/narrow": {"upstreams": ["rich"], "methods": ["tools/*"]},
+              "/two": {"upstreams": ["asking", "new"]},
               "/mixed": {"upstreams": ["both", "paged"]}}
     return Lab(build, servers, routes, policies={AGENT: policy(*MAY), "other": policy("echo"),
                                                  "strict": policy(*MAY, level="strict")})
+
+
+def repeats(**headers):
+    """A schema of string properties that are to be repeated in headers."""
+    return {"type": "object", "properties": {
+        k: {"type": "integer" if k == "count" else "string", "x-mcp-header": h} for k, h in headers.items()}}
 
 
 def slow(request, reply):
@@ -282,6 +291,39 @@ def test_headers_that_disagree_with_the_body_are_refused(gateway):
         for headers in ({"Mcp_Name": "=?base64?ZWNobw==?="}, {"Mcp_Name": "echo  "}, {"Mcp_Name": "\techo"}):
             assert post(m, body_of(), **headers).result, headers
     assert len(gateway.servers["both"].requests) == 3
+
+
+def test_headers_a_tool_asks_for_must_repeat_its_arguments(gateway):
+    server = gateway.servers["asking"]
+    wrong = ({}, {"Mcp-Param-Region": "us", "Mcp-Param-Count": "7"}, {"Mcp-Param-Region": "eu"},
+             {"Mcp-Param-Region": "eu", "Mcp-Param-Count": "8"},
+             {"Mcp-Param-Region": "EU", "Mcp-Param-Count": "7"})
+    for path, prefix in (("/asking", ""), ("/two", "asking__")):
+        gateway.clear()
+        with agent(gateway, path) as m:
+            assert prefix + "echo" in m.tools() and prefix + "one" not in m.tools(), \
+                "a tool that breaks the rules of annotations is for no modern client"
+            for n, headers in enumerate(wrong):
+                m.extra = headers
+                a = m.call(prefix + "echo", {"region": "eu", "count": 7})
+                assert a.status == 400 and a.json["error"]["code"] == -32020, (headers, a)
+                assert a.reason == "header_mismatch" and a.json["id"], a
+            assert server.calls() == [], "what does not agree is not forwarded"
+            m.extra = {"Mcp-Param-Region": "=?base64?ZXU=?=", "mcp-param-count": "7", "Mcp-Param-Other": "x"}
+            assert m.call(prefix + "echo", {"region": "eu", "count": 7}).result
+            m.extra = {}
+            assert m.call(prefix + "echo").result["structuredContent"] == {}
+        sent = server.calls("echo")[0].headers
+        assert (sent["mcp-param-region"], sent["mcp-param-count"]) == ("=?base64?ZXU=?=", "7")
+        assert sent["mcp-param-other"] == "x", "one nobody asked for is passed on as it is"
+
+
+def test_headers_of_tools_the_worker_knows_nothing_of_are_passed_on(gateway):
+    gateway.clear()
+    with agent(gateway, "/new") as m:
+        m.extra = {"Mcp-Param-Region": "us"}
+        assert m.call("echo", {"region": "eu"}).result
+    assert gateway.servers["new"].calls("echo")[0].headers["mcp-param-region"] == "us"
 
 
 def test_repeated_routing_headers_are_refused(gateway):

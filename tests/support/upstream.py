@@ -127,10 +127,12 @@ class Reply:
 
 
 class Upstream:
-    """A server on a port of its own. `conf` are settings of the gateway's upstream besides name and url."""
+    """A server on a port of its own. `conf` are settings of the gateway's upstream besides name and url,
+    `schemas` the inputSchema of tools by name."""
 
     def __init__(self, eras=("legacy", "modern"), tools=("echo",), page=0, capabilities=None, sessions=True,
-                 conf=None, port=0):
+                 conf=None, port=0, schemas=None):
+        self.schemas = schemas or {}
         self.eras, self.tools, self.page, self.sessions = eras, list(tools), page, sessions
         self.capabilities = {"tools": {}} if capabilities is None else capabilities
         self.conf = conf or {}
@@ -245,7 +247,8 @@ class Upstream:
 
     def list_tools(self, request, reply):
         reply.result(self.listing(request, "tools", [
-            {"name": n, "description": f"The tool {n}", "inputSchema": {"type": "object"}} for n in self.tools]))
+            {"name": n, "description": f"The tool {n}", "inputSchema": self.schemas.get(n, {"type": "object"})}
+            for n in self.tools]))
 
     def call(self, request, reply):
         hook = self.hooks.get(request.tool)

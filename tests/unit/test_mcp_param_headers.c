@@ -89,6 +89,44 @@ static void params_must_repeat_the_arguments(void **state)
 	}
 }
 
+static void a_schema_cut_down_judges_as_the_whole_one(void **state)
+{
+	static const char deep[] = "{\"title\":\"t\",\"properties\":{\"x-mcp-header\":{\"type\":\"string\","
+				   "\"x-mcp-header\":\"A\"},\"b\":{\"properties\":{\"none\":{}}},\"c\":{"
+				   "\"properties\":{\"d\":{\"type\":\"integer\",\"minimum\":0,"
+				   "\"x-mcp-header\":\"D\"}}}},\"required\":[\"b\"]}";
+	struct sp_json_tok wtok[128], ctok[64], atok[64];
+	struct sp_json whole = scan(schema_text, wtok, SP_ARRAY_LEN(wtok)), cut;
+	char text[1024];
+	struct sp_out o = sp_out_init(text, sizeof(text) - 1);
+
+	(void)state;
+	assert_true(sp_param_schema_asks(&whole, 0));
+	sp_param_schema_put(&o, &whole, 0);
+	text[o.len] = '\0';
+	assert_false(o.overflow);
+	cut = scan(text, ctok, SP_ARRAY_LEN(ctok));
+	assert_true(strstr(text, "plain") == NULL);
+	for (size_t i = 0; i < SP_ARRAY_LEN(cases); i++) {
+		struct sp_json args = scan(cases[i].arguments, atok, SP_ARRAY_LEN(atok));
+		struct head_of h;
+
+		head_of(&h, cases[i].lines);
+		assert_int_equal(sp_param_headers_agree(h.head, h.buf, &cut, 0, &args, 0),
+			cases[i].agree ? 0 : SP_REASON_HEADER_MISMATCH);
+		head_of_done(&h);
+	}
+	whole = scan(deep, wtok, SP_ARRAY_LEN(wtok));
+	o = sp_out_init(text, sizeof(text) - 1);
+	sp_param_schema_put(&o, &whole, 0);
+	text[o.len] = '\0';
+	assert_string_equal(text,
+		"{\"properties\":{\"x-mcp-header\":{\"x-mcp-header\":\"A\"},\"c\":{\"properties\":{"
+		"\"d\":{\"x-mcp-header\":\"D\"}}}}}");
+	whole = scan("{\"properties\":{\"x-mcp-header\":{}}}", wtok, SP_ARRAY_LEN(wtok));
+	assert_false(sp_param_schema_asks(&whole, 0));
+}
+
 static void no_arguments_count_as_absent_ones(void **state)
 {
 	struct sp_json_tok stok[128];
@@ -171,6 +209,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(params_must_repeat_the_arguments),
+		cmocka_unit_test(a_schema_cut_down_judges_as_the_whole_one),
 		cmocka_unit_test(no_arguments_count_as_absent_ones),
 		cmocka_unit_test(annotations_obey_the_specification_or_the_tool_is_dropped),
 		cmocka_unit_test(more_annotations_than_headers_are_kept_are_refused),
