@@ -1,0 +1,325 @@
+#include "common/windows.h"
+
+#include "common/clock.h"
+#include "common/windows_cell.h"
+#include "common/banned.h"
+
+/// How a window is packed: `start << count_bits | count`, the start in units of `unit_ns`.
+struct shape {
+	unsigned count_bits;
+	uint64_t unit_ns, length;
+};
+enum { SHAPE_SESSION = 8 };
+static const struct shape shapes[] = {
+	{20, SP_NS_PER_MS, 1000}, {24, SP_NS_PER_MS, 60 * 1000}, {24, SP_NS_PER_MS, 60 * 60 * 1000},
+	{24, SP_NS_PER_MS, 24 * 60 * 60 * 1000},
+	{34, SP_NS_PER_SEC, 1 + 1}, // the start is rounded down to its second
+	{34, SP_NS_PER_SEC, 60 + 1}, {34, SP_NS_PER_SEC, 60 * 60 + 1},
+	{34, SP_NS_PER_SEC, 24 * 60 * 60 + 1}, {34, SP_NS_PER_SEC, 0}, // of the table: session_ns
+};
+
+static unsigned shape_of(enum sp_limit_kind kind, enum sp_limit_per per)
+{
+	if (per == SP_PER_SESSION)
+		return SHAPE_SESSION;
+	return (unsigned)per - SP_PER_SECOND + (kind == SP_LIMIT_CALLS ? 0 : 4);
+}
+
+static uint64_t count_max(const struct shape *h)
+{
+	return (1ull << h->count_bits) - 1;
+}
+
+static uint64_t start_mask(const struct shape *h)
+{
+	return (1ull << (64 - h->count_bits)) - 1;
+}
+
+/// Never 0, so that a word in use is never one of SP_CELL_SPECIAL.
+static uint64_t ticks(const struct shape *h, uint64_t boot_ns)
+{
+	return (boot_ns / h->unit_ns + 1) & start_mask(h);
+}
+
+static uint64_t length_of(const struct sp_windows *t, const struct shape *h)
+{
+	return h->length ? h->length : t->session_ns / h->unit_ns + 1;
+}
+
+/// Workers sample time once a turn, so a start a little ahead of `now` is age 0.
+static uint64_t age(const struct shape *h, uint64_t word, uint64_t now)
+{
+	uint64_t a = (now - (word >> h->count_bits)) & start_mask(h);
+
+	return a > start_mask(h) / 2 ? 0 : a;
+}
+
+static bool is_open(const struct sp_windows *t, const struct shape *h, uint64_t word, uint64_t now)
+{
+	return word >= SP_CELL_SPECIAL && age(h, word, now) < length_of(t, h);
+}
+
+static uint64_t used_in(
+	const struct sp_windows *t, const struct shape *h, uint64_t word, uint64_t now)
+{
+	return is_open(t, h, word, now) ? word & count_max(h) : 0;
+}
+
+bool sp_cell_over(const struct sp_windows *t, uint64_t key, uint64_t word, uint64_t boot_ns)
+{
+	const struct shape *h = &shapes[sp_min(key & SP_CELL_SHAPES, (uint64_t)SHAPE_SESSION)];
+
+	return !is_open(t, h, word, ticks(h, boot_ns));
+}
+
+static uint64_t mix(uint64_t h)
+{
+	h ^= h >> 32;
+	h *= 0xd6e8feb86659fd93ull;
+	h ^= h >> 32;
+	h *= 0xd6e8feb86659fd93ull;
+	return h ^ h >> 32;
+}
+
+uint64_t sp_window_key(uint64_t id, uint64_t agent, uint64_t tool, uint64_t session)
+{
+	return mix(mix(mix(mix(id) + agent) + tool * 3) + session * 5);
+}
+
+/// One window of a call that is being taken.
+struct part {
+	struct sp_cell_ref cell;
+	const struct shape *h;
+	uint64_t n, limit, now;
+	uint64_t taken; ///< the word we left, 0 = nothing taken
+	unsigned ask;
+};
+
+/// The word after `n` more, or 0 when that would pass `limit`.
+static uint64_t word_after(const struct sp_windows *t, const struct part *p, uint64_t word)
+{
+	uint64_t used = used_in(t, p->h, word, p->now), limit = sp_min(p->limit, count_max(p->h));
+	uint64_t start = p->now;
+
+	if (p->n > limit || used > limit - p->n)
+		return 0;
+	// a session's counter lasts from its last use, a window from its first
+	if (p->h->length && is_open(t, p->h, word, p->now))
+		return word + p->n;
+	return start << p->h->count_bits | (used + p->n);
+}
+
+/// 0, -EDQUOT, or -ESTALE: the cell went to another key meanwhile.
+static int part_take(const struct sp_windows *t, struct part *p)
+{
+	uint64_t old, new;
+
+	do {
+		if (!sp_cell_load(&p->cell, &old))
+			return -ESTALE;
+		new = word_after(t, p, old);
+		if (!new)
+			return -EDQUOT;
+	} while (!sp_cell_swap(&p->cell, old, new));
+	p->taken = new;
+	return 0;
+}
+
+/// Give back what was taken, unless the window it came from is over: that one took it along.
+static void part_refund(const struct sp_windows *t, struct part *p)
+{
+	uint64_t old;
+
+	do {
+		if (!sp_cell_load(&p->cell, &old))
+			return;
+		if (p->h->length ? old >> p->h->count_bits != p->taken >> p->h->count_bits
+				 : used_in(t, p->h, old, p->now) < p->n)
+			return;
+	} while (!sp_cell_swap(&p->cell, old, old - p->n));
+	p->taken = 0;
+}
+
+/// Milliseconds until `p` would pass, 0 when it passes now, UINT64_MAX when it never does.
+static uint64_t part_wait_ms(const struct sp_windows *t, const struct part *p, uint64_t boot_ns)
+{
+	uint64_t word, ms;
+
+	if (!sp_cell_load(&p->cell, &word) || word_after(t, p, word))
+		return 0;
+	if (p->n > sp_min(p->limit, count_max(p->h)) || !p->h->length ||
+		!is_open(t, p->h, word, p->now))
+		return UINT64_MAX;
+	ms = (length_of(t, p->h) - age(p->h, word, p->now)) * (p->h->unit_ns / SP_NS_PER_MS);
+	return ms - boot_ns % p->h->unit_ns / SP_NS_PER_MS;
+}
+
+static uint64_t amount_of(const struct sp_window_ask *a)
+{
+	return a->kind == SP_LIMIT_MONEY ? (a->amount + SP_MONEY_UNIT - 1) / SP_MONEY_UNIT
+					 : a->amount;
+}
+
+static uint64_t max_of(const struct sp_window_ask *a)
+{
+	return a->kind == SP_LIMIT_MONEY ? a->max / SP_MONEY_UNIT : a->max;
+}
+
+static int part_find(const struct sp_windows *t, const struct sp_window_ask *a, uint64_t boot_ns,
+	struct part *ret)
+{
+	unsigned shape = shape_of(a->kind, a->per);
+
+	ret->h = &shapes[shape];
+	ret->n = amount_of(a);
+	ret->limit = max_of(a);
+	ret->now = ticks(ret->h, boot_ns);
+	ret->taken = 0;
+	return sp_cell_find(t, a->key, shape, boot_ns, true, &ret->cell);
+}
+
+/// The refusing window that opens last, for the caller is told when it may come again.
+static int refusal(const struct sp_windows *t, const struct part *part, unsigned n,
+	uint64_t boot_ns, unsigned *ret_refused, uint64_t *ret_ms)
+{
+	uint64_t most = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		uint64_t ms = part_wait_ms(t, &part[i], boot_ns);
+
+		if (ms > most) {
+			most = ms;
+			*ret_refused = part[i].ask;
+		}
+	}
+	*ret_ms = most == UINT64_MAX ? 0 : most;
+	return most ? -EDQUOT : 0;
+}
+
+static int over_request(
+	const struct sp_window_ask *ask, unsigned n, unsigned *ret_refused, uint64_t *ret_ms)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (ask[i].per == SP_PER_REQUEST && ask[i].amount > ask[i].max) {
+			*ret_refused = i;
+			*ret_ms = 0;
+			return -EDQUOT;
+		}
+	return 0;
+}
+
+/// -EAGAIN: a cell went to another key under our hands.
+static int take_once(const struct sp_windows *t, const struct sp_window_ask *ask, unsigned n,
+	uint64_t boot_ns, unsigned *ret_refused, uint64_t *ret_ms)
+{
+	struct part part[SP_WINDOWS_TAKE_MAX];
+	unsigned parts = 0, i;
+	int err;
+
+	for (i = 0; i < n; i++) {
+		if (ask[i].per == SP_PER_REQUEST || ask[i].amount == 0)
+			continue;
+		part[parts].ask = *ret_refused = i;
+		SP_TRY(part_find(t, &ask[i], boot_ns, &part[parts]));
+		parts++;
+	}
+	if (parts == 0)
+		return 0;
+	SP_TRY(refusal(t, part, parts, boot_ns, ret_refused, ret_ms));
+	for (i = 0; i < parts; i++) {
+		err = part_take(t, &part[i]);
+		if (!err)
+			continue;
+		while (i-- > 0)
+			part_refund(t, &part[i]);
+		if (err == -ESTALE)
+			return -EAGAIN;
+		err = refusal(t, part, parts, boot_ns, ret_refused, ret_ms);
+		return err ? err : -EAGAIN; // room came back meanwhile
+	}
+	return 0;
+}
+
+int sp_windows_take(const struct sp_windows *t, const struct sp_window_ask *ask, unsigned n,
+	uint64_t boot_ns, unsigned *ret_refused, uint64_t *ret_retry_ms)
+{
+	int err;
+
+	*ret_refused = 0;
+	*ret_retry_ms = 0;
+	if (n > SP_WINDOWS_TAKE_MAX)
+		return -ENOSPC;
+	SP_TRY(over_request(ask, n, ret_refused, ret_retry_ms));
+	for (unsigned tries = 0; tries < 8; tries++) {
+		err = take_once(t, ask, n, boot_ns, ret_refused, ret_retry_ms);
+		if (err != -EAGAIN)
+			return err;
+	}
+	*ret_retry_ms = 1;
+	return -EDQUOT;
+}
+
+int sp_windows_charge(const struct sp_windows *t, const struct sp_window_ask *ask, uint64_t boot_ns)
+{
+	struct part p;
+	uint64_t old, new;
+
+	if (ask->per == SP_PER_REQUEST || ask->amount == 0)
+		return 0;
+	do {
+		SP_TRY(part_find(t, ask, boot_ns, &p));
+		do {
+			if (!sp_cell_load(&p.cell, &old))
+				break;
+			uint64_t used = used_in(t, p.h, old, p.now);
+			uint64_t start = p.h->length && is_open(t, p.h, old, p.now)
+						 ? old >> p.h->count_bits
+						 : p.now;
+
+			new = start << p.h->count_bits |
+			      (used + sp_min(p.n, count_max(p.h) - used));
+			if (sp_cell_swap(&p.cell, old, new))
+				return 0;
+		} while (true);
+	} while (true);
+}
+
+uint64_t sp_windows_read(const struct sp_windows *t, uint64_t key, enum sp_limit_kind kind,
+	enum sp_limit_per per, uint64_t boot_ns)
+{
+	unsigned shape = shape_of(kind, per);
+	struct sp_cell_ref cell;
+	uint64_t word, n;
+
+	if (per == SP_PER_REQUEST || sp_cell_find(t, key, shape, boot_ns, false, &cell) < 0 ||
+		!sp_cell_load(&cell, &word))
+		return 0;
+	n = used_in(t, &shapes[shape], word, ticks(&shapes[shape], boot_ns));
+	return kind == SP_LIMIT_MONEY ? n * SP_MONEY_UNIT : n;
+}
+
+uint64_t sp_windows_state(const struct sp_windows *t, uint64_t key, uint64_t boot_ns)
+{
+	return sp_windows_read(t, key, SP_LIMIT_CALLS, SP_PER_SESSION, boot_ns);
+}
+
+int sp_windows_change(const struct sp_windows *t, uint64_t key, uint64_t set, uint64_t clear,
+	uint64_t boot_ns, uint64_t *ret)
+{
+	const struct shape *h = &shapes[SHAPE_SESSION];
+	uint64_t now = ticks(h, boot_ns), old, was;
+	struct sp_cell_ref cell;
+
+	do {
+		SP_TRY(sp_cell_find(t, key, SHAPE_SESSION, boot_ns, true, &cell));
+		while (sp_cell_load(&cell, &old)) {
+			was = used_in(t, h, old, now);
+			if (!sp_cell_swap(&cell, old,
+				    now << h->count_bits | (((was & ~clear) | set) & count_max(h))))
+				continue;
+			if (ret)
+				*ret = was;
+			return 0;
+		}
+	} while (true);
+}

@@ -1,0 +1,32 @@
+/// Inside common/windows: which cell of the table a key has. Lock-free; see windows.h.
+#pragma once
+
+#include "common/windows.h"
+
+#define SP_CELLS 15u ///< of a bucket: keys and claim fill two cache lines, words the next two
+#define SP_CELL_SHAPES 15ull ///< low bits of a stored key: how its word is packed
+/// Words below this count for nothing: 0 = never used, closed or fresh ones with the sequence of
+/// their claim, so that no such word comes twice.
+#define SP_CELL_SPECIAL (1ull << 16)
+
+struct sp_window_bucket {
+	/// key << 16 | sequence << 5 | cell << 1 | pending. Any worker, compare-and-swap.
+	alignas(SP_CACHE_LINE) _Atomic uint64_t claim;
+	_Atomic uint64_t key[SP_CELLS]; ///< 48 bits, 0 = empty; any worker, compare-and-swap
+	_Atomic uint64_t word[SP_CELLS + 1]; ///< any worker, compare-and-swap
+};
+struct sp_cell_ref {
+	_Atomic uint64_t *key, *word;
+	uint64_t stored;
+};
+
+/// The cell of `key`, made when `make` and not there. -ENOENT, -ENOSPC.
+SP_MUST_CHECK int sp_cell_find(const struct sp_windows *t, uint64_t key, unsigned shape,
+	uint64_t boot_ns, bool make, struct sp_cell_ref *ret);
+/// Its word, which belonged to its key; false when the cell is another's by now, or is being given
+/// away.
+bool sp_cell_load(const struct sp_cell_ref *c, uint64_t *ret);
+bool sp_cell_swap(const struct sp_cell_ref *c, uint64_t old, uint64_t new);
+
+/// windows.c: the word counts for nothing any more, so its cell may go to another key.
+bool sp_cell_over(const struct sp_windows *t, uint64_t key, uint64_t word, uint64_t boot_ns);
