@@ -7,7 +7,7 @@
 #pragma once
 
 #include "common/bytes.h"
-#include "controlplane/audit/sha.h"
+#include "common/sha256.h"
 
 #define SP_BATCH_MAGIC 0x48435442u // "BTCH"
 #define SP_FRAME_ALIGN 8u

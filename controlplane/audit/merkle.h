@@ -2,7 +2,7 @@
 /// subtrees. The leaf of record n is its chain hash. Pure.
 #pragma once
 
-#include "controlplane/audit/sha.h"
+#include "common/sha256.h"
 
 #define SP_MERKLE_LEVELS 48u
 

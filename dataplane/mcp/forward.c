@@ -2,8 +2,7 @@
 /// the one message that ends it.
 #include "dataplane/mcp/headers.h"
 #include "dataplane/mcp/mcp.h"
-
-#include <openssl/sha.h>
+#include "common/sha256.h"
 #include "common/banned.h"
 
 /// However often progress extends the deadline, a call ends after this many times the upstream's own.
@@ -28,17 +27,14 @@ void sp_south_mint(struct sp_call *c)
 void sp_south_mint_own(struct sp_call *c)
 {
 	struct sp_out o = sp_out_init(c->south.id, sizeof(c->south.id));
-	uint8_t digest[32];
-	SHA256_CTX sha;
+	uint8_t digest[SP_SHA256];
 
 	if (!c->has_session) {
 		sp_south_mint(c);
 		return;
 	}
-	SHA256_Init(&sha);
-	SHA256_Update(&sha, c->session.number, sizeof(c->session.number));
-	SHA256_Update(&sha, c->id, c->id_len);
-	SHA256_Final(digest, &sha);
+	sp_sha256((struct sp_bytes[]){sp_bytes(c->session.number, sizeof(c->session.number)), sp_bytes(c->id, c->id_len)},
+		2, digest);
 	sp_out_lit(&o, "\"");
 	sp_out_hex(&o, sp_bytes(digest, 10));
 	sp_out_lit(&o, "\"");

@@ -6,9 +6,9 @@
 #include "dataplane/decide/stages.h"
 #include "dataplane/mcp/compose.h"
 #include "dataplane/worker_shared.h"
+#include "common/sha256.h"
 
 #include <openssl/rand.h>
-#include <openssl/sha.h>
 #include "common/banned.h"
 
 #define GATEWAY_INFO "{\"name\":\"sallyport\",\"version\":\"" SP_VERSION "\"}"
@@ -448,7 +448,7 @@ static void tell_control_ended(struct sp_worker *w, const struct sp_session *s)
 {
 	struct sp_control_msg m = {.type = SP_MSG_SESSION_END, .epoch = w->epoch};
 
-	SHA256(s->number, sizeof(s->number), m.payload);
+	sp_sha256_of(sp_bytes(s->number, sizeof(s->number)), m.payload);
 	sp_worker_tell_control(w, &m); // lost: the session still ends by its expiry
 }
 

@@ -2,8 +2,7 @@
 #include "dataplane/decide/stages.h"
 
 #include "common/record.h"
-
-#include <openssl/sha.h>
+#include "common/sha256.h"
 #include "common/banned.h"
 
 /// What an outcome record can take at most: used to keep room for those of the calls in flight.
@@ -32,7 +31,7 @@ static bool recordable(const struct sp_call *c)
 static void put_who(struct sp_record_writer *r, const struct sp_call *c)
 {
 	const struct sp_principal *p = &c->principal;
-	uint8_t digest[32];
+	uint8_t digest[SP_SHA256];
 
 	if (c->conn) {
 		sp_record_s(r, SP_F_PEER, sp_bytes_cstr(c->conn->peer_text));
@@ -54,7 +53,7 @@ static void put_who(struct sp_record_writer *r, const struct sp_call *c)
 	if (p->client_id[0])
 		sp_record_s(r, SP_F_CLIENT, sp_bytes_cstr(p->client_id));
 	if (c->has_session) { // the hash that revocations are by
-		SHA256(c->session.number, sizeof(c->session.number), digest);
+		sp_sha256_of(sp_bytes(c->session.number, sizeof(c->session.number)), digest);
 		sp_record_b(r, SP_F_SESSION, sp_bytes(digest, 16));
 	}
 }
@@ -75,7 +74,7 @@ static void put_trace(struct sp_record_writer *r, const struct sp_call *c)
 static void put_what(struct sp_record_writer *r, const struct sp_call *c)
 {
 	const struct sp_snap *s = c->snap;
-	uint8_t digest[32];
+	uint8_t digest[SP_SHA256];
 
 	if (c->revision)
 		sp_record_s(r, SP_F_REVISION, sp_bytes_cstr(sp_revision_name(c->revision)));
@@ -89,13 +88,13 @@ static void put_what(struct sp_record_writer *r, const struct sp_call *c)
 	if (c->name_len)
 		sp_record_s(r, SP_F_TOOL, sp_call_name(c));
 	if (c->id_len) {
-		SHA256(c->id, c->id_len, digest);
+		sp_sha256_of(sp_bytes(c->id, c->id_len), digest);
 		sp_record_b(r, SP_F_REQUEST_ID, sp_bytes(digest, 16));
 	}
 	if (c->parse_reason == SP_REASON_NONE && c->doc.n && c->env.arguments != SP_JSON_NONE) {
 		struct sp_bytes args = sp_json_raw(&c->doc, c->env.arguments);
 
-		SHA256(args.p, args.n, digest);
+		sp_sha256_of(args, digest);
 		sp_record_b(r, SP_F_ARGS_DIGEST, sp_bytes(digest, sizeof(digest)));
 		sp_record_u(r, SP_F_ARGS_BYTES, args.n);
 	}

@@ -1,5 +1,5 @@
 #define OPENSSL_SUPPRESS_DEPRECATED
-#include "controlplane/audit/sha.h"
+#include "common/sha256.h"
 
 #include <openssl/sha.h>
 #include "common/banned.h"
