@@ -200,6 +200,9 @@ int sp_tls_read(struct sp_tls *t, uint8_t *buf, size_t cap, size_t *ret)
 		return t->no_block ? -ENOBUFS : -EPROTO;
 	if (t->ended)
 		return -EPIPE;
+	// Asking OpenSSL for a record of which no byte is there costs a quarter of reading one.
+	if (t->established && !t->in_n && !SSL_has_pending(t->ssl))
+		return -EAGAIN;
 	forget_errors();
 	if (!t->established)
 		SP_TRY(shake_hands(t));
