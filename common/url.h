@@ -26,19 +26,30 @@ struct sp_url {
 	uint32_t port;          ///< the scheme's default filled in; 0 for a path
 	struct sp_bytes path;   ///< percent-decoded to a fixpoint, dot segments resolved, single slashes; begins with '/'
 	struct sp_bytes query;  ///< as it is, without '?'
-	bool is_ip, is_private; ///< a literal address; loopback, private, link-local, metadata, mapped ...
+	bool is_ip;		///< a literal address
+	bool is_private; ///< an address that is not globally reachable or is mapped; a name for inside only
 };
 enum sp_url_why sp_url_parse(struct sp_bytes text, uint8_t *buf, size_t cap, struct sp_url *ret);
 /// `glob` is a path glob ("/api/v1/external/*") or "[scheme://]host[:port]/path-glob" with "*." for whole leading
 /// host labels. '*' within a path: any run of characters but '/', at its end anything below; '**' anything.
+/// For what is allowed: exact case, a glob without a port means the scheme's usual one, a path glob never matches
+/// a URL that names a host, and a '*' in a host never stands for an address.
 bool sp_url_match(struct sp_bytes glob, const struct sp_url *u);
+/// For what is forbidden: as sp_url_match(), but in any case, with or without a slash at the end, at any port
+/// where none is said, and a path glob at any host. What sp_url_match() matches, this matches.
+bool sp_url_match_forbidden(struct sp_bytes glob, const struct sp_url *u);
 /// NULL, or what is wrong with a glob: for policy checks.
 const char *sp_url_glob_wrong(struct sp_bytes glob);
 
 /// A file path below one of `roots` after percent-decoding to a fixpoint, '\\' and dot segments: decided on text
 /// alone, no file system asked. Relative paths are below the root when they do not climb out of it.
 enum sp_url_why sp_path_normalize(struct sp_bytes text, uint8_t *buf, size_t cap, struct sp_bytes *ret);
+/// `root` as sp_path_root_wrong() likes it. Backslashes separate when nothing else does and nothing climbs.
 bool sp_path_below(struct sp_bytes normal, struct sp_bytes root);
+/// NULL, or what is wrong with a root: for policy checks.
+const char *sp_path_root_wrong(struct sp_bytes root);
 
 /// '*' matches any run, '?' one character; everything else itself. Linear time. Names of tools and tables.
 bool sp_glob_match(struct sp_bytes glob, struct sp_bytes text, bool ignore_case);
+/// NULL, or what is wrong with such a glob: for policy checks.
+const char *sp_glob_wrong(struct sp_bytes glob);
