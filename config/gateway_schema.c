@@ -425,7 +425,7 @@ static const struct sp_field policy_fields[] = {
 		AT(sp_gw_policy, directory),
 		.def = "/etc/sallyport/policy",
 		.text_wrong = sp_word_path_wrong,
-		.help = "folder of *.json policies"},
+		.help = "folder of policies: *.json, *.yaml, *.yml"},
 	{.name = "default_audit_level",
 		.kind = SP_KIND_WORD,
 		AT(sp_gw_policy, default_audit_level),

@@ -15,8 +15,8 @@ SP_MUST_CHECK int sp_load_file(const char *path, size_t max, uint8_t **ret, size
 /// As sp_gateway_parse(), from a file.
 SP_MUST_CHECK int sp_load_gateway(
 	const char *path, struct sp_check *check, struct sp_gateway **ret);
-/// All *.json of a folder, by name. Names that begin with a dot and other endings are passed over,
-/// but for .yaml and .yml, which are refused. 0 and a sealed policy with its hash, -EBADMSG,
+/// All *.json, *.yaml and *.yml of a folder, by name, in any form (policy_read.h). Names that begin
+/// with a dot and other endings are passed over. 0 and a sealed policy with its hash, -EBADMSG,
 /// -ENOMEM.
 SP_MUST_CHECK int sp_load_policy(const char *dir, struct sp_check *check, struct sp_policy **ret);
 

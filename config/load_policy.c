@@ -1,6 +1,5 @@
 #include "config/load.h"
-#include "config/tree.h"
-#include "config/whitelist.h"
+#include "config/policy_read.h"
 
 #include <dirent.h>
 #include <openssl/evp.h>
@@ -17,13 +16,6 @@ struct folder {
 	struct sp_policy *policy;
 	EVP_MD_CTX *hash;
 };
-
-static bool ends_with(const char *s, const char *end)
-{
-	size_t n = strlen(s), m = strlen(end);
-
-	return n > m && strcmp(s + n - m, end) == 0;
-}
 
 static int add_name(struct folder *f, const char *name)
 {
@@ -62,13 +54,8 @@ static int list(struct folder *f)
 		return -EBADMSG;
 	}
 	while (!err && (e = readdir(d))) {
-		if (e->d_name[0] == '.')
-			continue;
-		if (ends_with(e->d_name, ".json"))
+		if (sp_policy_file_name(e->d_name))
 			err = add_name(f, e->d_name);
-		else if (ends_with(e->d_name, ".yaml") || ends_with(e->d_name, ".yml"))
-			sp_check_add(f->check, (struct sp_at){f->dir, 0, 0}, "move it away",
-				"%s: policies are read from *.json only as yet", e->d_name);
 	}
 	closedir(d);
 	if (f->n)
@@ -97,7 +84,7 @@ static int read_file(struct folder *f, const char *name)
 
 	if (len < 0 || (size_t)len >= sizeof(path))
 		return -ENAMETOOLONG;
-	err = sp_load_file(path, SP_JSON_TREE_MAX, &text, &n);
+	err = sp_load_file(path, SP_POLICY_TEXT_MAX, &text, &n);
 	if (err == -ENOMEM)
 		return err;
 	if (err) {
@@ -105,7 +92,7 @@ static int read_file(struct folder *f, const char *name)
 			strerror(-err));
 		return -EBADMSG;
 	}
-	err = sp_whitelist_read(f->policy, sp_bytes(text, n), path, f->check);
+	err = sp_policy_read(f->policy, sp_bytes(text, n), path, f->check);
 	if (!err)
 		err = hash_file(f, name, sp_bytes(text, n));
 	free(text);
@@ -129,7 +116,7 @@ static int read_all(struct folder *f)
 		return -EBADMSG;
 	if (EVP_DigestFinal_ex(f->hash, f->policy->sha256, NULL) != 1)
 		return -ENOMEM;
-	return sp_policy_seal(f->policy);
+	return sp_policy_seal_in(f->policy, f->check);
 }
 
 int sp_load_policy(const char *dir, struct sp_check *check, struct sp_policy **ret)

@@ -3,6 +3,38 @@
 #include "config/snapshot.h"
 #include "common/banned.h"
 
+static const struct sp_policy_risk default_risk = {
+	.mode = SP_RISK_AUTOMATIC,
+	.review_at = {50, 50, 0},
+	.review_writes_at = {50, 40, 0},
+	.block_at = {80, 80, 101},
+	.weight =
+		{
+			[SP_TERM_CLASS] = 100,
+			[SP_TERM_HIGH_RISK] = 60,
+			[SP_TERM_SENSITIVITY] = 15,
+			[SP_TERM_ARGUMENTS] = 30,
+			[SP_TERM_EGRESS] = 10,
+			[SP_TERM_TAINT] = 25,
+			[SP_TERM_HISTORY] = 15,
+			[SP_TERM_FAILURES] = 10,
+			[SP_TERM_RARITY] = 10,
+			[SP_TERM_RATE] = 15,
+			[SP_TERM_TIME] = 10,
+			[SP_TERM_NEW_SESSION] = 3,
+		},
+	.class_base =
+		{
+			[SP_CLASS_AUTO] = 20,
+			[SP_CLASS_READ] = 5,
+			[SP_CLASS_WRITE] = 20,
+			[SP_CLASS_SEND] = 25,
+			[SP_CLASS_DELETE] = 45,
+			[SP_CLASS_EXECUTE] = 50,
+			[SP_CLASS_ADMIN] = 50,
+		},
+};
+
 int sp_policy_new(struct sp_policy **ret)
 {
 	struct sp_policy *p = calloc(1, sizeof(*p));
@@ -10,6 +42,7 @@ int sp_policy_new(struct sp_policy **ret)
 	if (!p)
 		return -ENOMEM;
 	sp_arena_init(&p->arena);
+	p->risk = default_risk;
 	*ret = p;
 	return 0;
 }
@@ -21,6 +54,13 @@ struct sp_policy *sp_policy_free(struct sp_policy *p)
 	sp_arena_done(&p->arena);
 	free(p->agent);
 	free(p->action);
+	free(p->rule);
+	free(p->group);
+	free(p->limit);
+	free(p->tool);
+	free(p->purpose);
+	free(p->sequence);
+	free(p->source);
 	free(p->agent_index);
 	free(p->action_index);
 	free(p);
@@ -118,13 +158,16 @@ int sp_policy_action(struct sp_policy *p, struct sp_bytes name, uint32_t *ret)
 	return 0;
 }
 
-/// Agents come file by file: the name of a file is kept once for all of them.
-static const char *file_of(struct sp_policy *p, const char *file)
+const char *sp_policy_file(struct sp_policy *p, const char *file)
 {
-	const char *last = p->agents_n ? p->agent[p->agents_n - 1].at.file : NULL;
+	const char *copy;
 
-	return last && strcmp(last, file) == 0 ? last
-					       : sp_arena_str(&p->arena, sp_bytes_cstr(file));
+	if (p->file && (p->file == file || strcmp(p->file, file) == 0))
+		return p->file;
+	copy = sp_arena_str(&p->arena, sp_bytes_cstr(file));
+	if (copy)
+		p->file = copy;
+	return copy;
 }
 
 int sp_policy_agent_add(
@@ -144,7 +187,7 @@ int sp_policy_agent_add(
 		return -E2BIG;
 	SP_TRY(array_grow((void **)&p->agent, p->agents_n, &p->agents_cap, sizeof(*p->agent)));
 	a.name = sp_arena_str(&p->arena, name);
-	a.at.file = file_of(p, at.file);
+	a.at.file = sp_policy_file(p, at.file);
 	if (!a.name || !a.at.file)
 		return -ENOMEM;
 	p->agent[p->agents_n] = a;
@@ -153,63 +196,60 @@ int sp_policy_agent_add(
 	return 0;
 }
 
-static int by_agent(const void *a, const void *b)
+/// A zeroed entry at the end of one of the tables; `at` is that of the entry.
+static int entry_add(struct sp_policy *p, void **v, uint32_t n, uint32_t *cap, size_t size,
+	uint32_t max, struct sp_at *at, void **ret)
 {
-	return strcmp(((const struct sp_policy_agent *)a)->name,
-		((const struct sp_policy_agent *)b)->name);
+	uint8_t *entry;
+
+	if (n == max)
+		return -E2BIG;
+	SP_TRY(array_grow(v, n, cap, size));
+	at->file = sp_policy_file(p, at->file);
+	if (!at->file)
+		return -ENOMEM;
+	entry = (uint8_t *)*v + n * size;
+	memset(entry, 0, size);
+	*ret = entry;
+	return 0;
 }
 
-struct numbered {
-	const char *name;
-	uint32_t was;
-};
-
-static int by_name(const void *a, const void *b)
-{
-	return strcmp(((const struct numbered *)a)->name, ((const struct numbered *)b)->name);
-}
-
-static int by_number(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return (x > y) - (x < y);
-}
-
-static void renumber(struct sp_policy *p, const uint32_t *now)
-{
-	for (uint32_t i = 0; i < p->agents_n; i++) {
-		struct sp_policy_agent *a = &p->agent[i];
-
-		for (uint32_t k = 0; k < a->actions_n; k++)
-			a->actions[k] = now[a->actions[k]];
-		if (a->actions_n)
-			qsort(a->actions, a->actions_n, sizeof(*a->actions), by_number);
+#define ENTRY_ADD(type, table, count, capacity, most)                                              \
+	int sp_policy_##type##_add(                                                                \
+		struct sp_policy *p, struct sp_at at, struct sp_policy_##type **ret)               \
+	{                                                                                          \
+		void *v = p->table, *entry;                                                        \
+		int err = entry_add(p, &v, p->count, &p->capacity, sizeof(*p->table), most, &at,   \
+			&entry);                                                                   \
+                                                                                                   \
+		p->table = v;                                                                      \
+		if (err)                                                                           \
+			return err;                                                                \
+		p->count++;                                                                        \
+		*ret = entry;                                                                      \
+		place_##type(*ret, at);                                                            \
+		return 0;                                                                          \
 	}
-}
-
-int sp_policy_seal(struct sp_policy *p)
-{
-	struct numbered *v = calloc(p->actions_n + 1ul, sizeof(*v));
-	uint32_t *now = calloc(p->actions_n + 1ul, sizeof(*now));
-
-	if (v && now) {
-		for (uint32_t i = 0; i < p->actions_n; i++)
-			v[i] = (struct numbered){p->action[i], i};
-		qsort(v, p->actions_n, sizeof(*v), by_name);
-		for (uint32_t i = 0; i < p->actions_n; i++) {
-			p->action[i] = v[i].name;
-			now[v[i].was] = i;
-		}
-		renumber(p, now);
-		if (p->agents_n)
-			qsort(p->agent, p->agents_n, sizeof(*p->agent), by_agent);
+#define PLACE(type)                                                                                \
+	static void place_##type(struct sp_policy_##type *e, struct sp_at at)                      \
+	{                                                                                          \
+		e->at = at;                                                                        \
 	}
-	free(p->agent_index);
-	free(p->action_index);
-	p->agent_index = p->action_index = NULL;
-	p->agent_mask = p->action_mask = 0;
-	free(now);
-	free(v);
-	return v && now ? 0 : -ENOMEM;
+PLACE(rule)
+PLACE(group)
+PLACE(limit)
+PLACE(tool)
+PLACE(purpose)
+PLACE(sequence)
+static void place_source(struct sp_policy_source *e, struct sp_at at)
+{
+	e->file = at.file;
 }
+
+ENTRY_ADD(rule, rule, rules_n, rules_cap, SP_POLICY_RULES_MAX)
+ENTRY_ADD(group, group, groups_n, groups_cap, SP_POLICY_LISTS_MAX)
+ENTRY_ADD(limit, limit, limits_n, limits_cap, SP_POLICY_LISTS_MAX)
+ENTRY_ADD(tool, tool, tools_n, tools_cap, SP_POLICY_LISTS_MAX)
+ENTRY_ADD(purpose, purpose, purposes_n, purposes_cap, SP_POLICY_LISTS_MAX)
+ENTRY_ADD(sequence, sequence, sequences_n, sequences_cap, SP_POLICY_LISTS_MAX)
+ENTRY_ADD(source, source, sources_n, sources_cap, SP_POLICY_AGENTS_MAX)

@@ -130,6 +130,8 @@ struct sp_policy_risk {
 	int32_t class_base[SP_CLASS_ADMIN + 1];
 	uint32_t work_from_minute, work_until_minute; ///< of the day, UTC; equal = always
 	uint32_t work_days; ///< bit 0 = Monday
+	uint32_t auto_block; ///< auto_block_threshold, 0 = not given; sealing lowers block_at to it
+	uint32_t block_given; ///< bits: modes whose block_at was written, not a default
 };
 
 struct sp_policy_agent {
@@ -148,21 +150,35 @@ struct sp_policy_agent {
 	struct sp_policy_pair *attributes;
 	uint32_t attributes_n;
 };
+/// What one file gave, for summaries.
+struct sp_policy_source {
+	const char *file;
+	const char *form; ///< "allow-list", "style rules" ..., joined by ", "
+	uint32_t agents, rules, groups, limits, tools, purposes, sequences; ///< before joining
+	bool risk, intent;
+};
 struct sp_policy {
 	struct sp_arena arena;
+	const char *file; ///< the last one named, kept once for all its entries
 	struct sp_policy_agent *agent; ///< ascending by name once sealed
 	const char **action; ///< ascending once sealed
 	uint32_t agents_n, agents_cap, actions_n, actions_cap;
 	struct sp_policy_rule *rule; ///< in the order of files and of text
 	struct sp_policy_group *group;
 	struct sp_policy_limit *limit;
-	struct sp_policy_tool *tool;
+	struct sp_policy_tool *tool; ///< once sealed: one a name, ascending
 	struct sp_policy_purpose *purpose;
 	struct sp_policy_sequence *sequence;
-	const char **role; ///< every role named anywhere, at most SP_POLICY_ROLES_MAX
+	struct sp_policy_source *source;
+	const char **role; ///< once sealed: every role named anywhere, ascending; at most SP_POLICY_ROLES_MAX
+	const char **environment; ///< likewise
 	uint32_t rules_n, rules_cap, groups_n, groups_cap, limits_n, limits_cap, tools_n, tools_cap;
-	uint32_t purposes_n, purposes_cap, sequences_n, sequences_cap, roles_n;
+	uint32_t purposes_n, purposes_cap, sequences_n, sequences_cap, sources_n, sources_cap;
+	uint32_t roles_n, environments_n;
 	struct sp_policy_risk risk;
+	bool purpose_required; ///< every tools/call needs a declared purpose that covers it
+	bool details_required; ///< every tools/call needs RFC 9396 authorization_details that cover it
+	bool sealed;
 	uint32_t *agent_index, *action_index; ///< open addressing while it is built
 	uint32_t agent_mask, action_mask;
 	uint8_t sha256[32]; ///< of the source files; set by who read them
@@ -176,5 +192,40 @@ SP_MUST_CHECK int sp_policy_action(struct sp_policy *p, struct sp_bytes name, ui
 /// there, -E2BIG, -ENOMEM. `at.file` is copied.
 SP_MUST_CHECK int sp_policy_agent_add(
 	struct sp_policy *p, struct sp_bytes name, struct sp_at at, struct sp_policy_agent **ret);
-/// Sort, so that the order of files and entries does not show. Nothing may be added afterwards.
+/// New entries to fill in, valid until the next one is added; zeroed but for `at`, whose file is copied.
+/// -E2BIG, -ENOMEM.
+SP_MUST_CHECK int sp_policy_rule_add(
+	struct sp_policy *p, struct sp_at at, struct sp_policy_rule **ret);
+SP_MUST_CHECK int sp_policy_group_add(
+	struct sp_policy *p, struct sp_at at, struct sp_policy_group **ret);
+SP_MUST_CHECK int sp_policy_limit_add(
+	struct sp_policy *p, struct sp_at at, struct sp_policy_limit **ret);
+SP_MUST_CHECK int sp_policy_tool_add(
+	struct sp_policy *p, struct sp_at at, struct sp_policy_tool **ret);
+SP_MUST_CHECK int sp_policy_purpose_add(
+	struct sp_policy *p, struct sp_at at, struct sp_policy_purpose **ret);
+SP_MUST_CHECK int sp_policy_sequence_add(
+	struct sp_policy *p, struct sp_at at, struct sp_policy_sequence **ret);
+SP_MUST_CHECK int sp_policy_source_add(
+	struct sp_policy *p, struct sp_at at, struct sp_policy_source **ret);
+/// A file's name that lives as long as the policy; NULL without memory.
+const char *sp_policy_file(struct sp_policy *p, const char *file);
+/// What a document says of an agent: a new one, or joined to what was said of it before. Roles and attributes
+/// add up, the narrower limit wins; two allow-lists and facts that differ are problems with both places.
+/// -EBADMSG, -E2BIG, -ENOMEM.
+SP_MUST_CHECK int sp_policy_agent_put(
+	struct sp_policy *p, const struct sp_policy_agent *more, struct sp_check *check);
+static inline bool sp_policy_is_glob(const char *tool)
+{
+	return strchr(tool, '*') != NULL;
+}
+
+/// Join what several documents say of one tool, see that names are unique and that what is named exists,
+/// gather roles and environments, make agents of names that only rules know and actions of every tool named
+/// exactly, and sort: the order of files and entries does not show. Nothing may be added afterwards.
+/// -EBADMSG with problems in `check`, -ENOMEM.
+SP_MUST_CHECK int sp_policy_seal_in(struct sp_policy *p, struct sp_check *check);
+/// The same where no problem can be told of.
 SP_MUST_CHECK int sp_policy_seal(struct sp_policy *p);
+/// Several documents about one tool made one; part of sealing.
+SP_MUST_CHECK int sp_policy_join_tools(struct sp_policy *p, struct sp_check *check);

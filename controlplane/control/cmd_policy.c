@@ -41,7 +41,7 @@ static bool stage_sources(struct sp_job *j)
 	if (err == 0)
 		err = stage_request(j, sources);
 	if (err == -EINVAL)
-		sp_reply_error(j->reply, "policy files have names that end in .json");
+		sp_reply_error(j->reply, "policy files have names that end in .json, .yaml or .yml");
 	else if (err < 0)
 		sp_reply_error(j->reply, "the policy files of the request: %s", strerror(-err));
 	return err == 0;

@@ -91,7 +91,7 @@ static void problems_name_the_place_and_how_to_mend(void **state)
 {
 	(void)state;
 	bad("{\"tool_id\": \"bot\",\n \"alowed_actions\": []}",
-		"p.json:2:2: unknown key 'alowed_actions' (did you mean 'allowed_actions'?)");
+		"p.json:2:2: unknown key 'alowed_actions' in an allow-list (did you mean 'allowed_actions'?)");
 	bad("{\"tool_id\": \"bot\"}", "allowed_actions is missing");
 	bad("{\"allowed_actions\": []}", "tool_id is missing: this is no allow-list");
 	bad("{\"TOOL_POLICIES\": {}}", "tool_id is missing: this is no allow-list");
@@ -212,6 +212,7 @@ static void one_wrong_file_spoils_the_folder_and_all_are_told(void **state)
 	put_file("b.json", "{\"tool_id\": \"x\"}");
 	put_file("c.json", BOT);
 	put_file("d.yaml", "a: 1");
+	put_file("e.yml", "[1, 2]");
 	assert_int_equal(sp_load_policy(dir, &check, &p), -EBADMSG);
 	assert_null(p);
 	all_problems(all, sizeof(all));
@@ -219,7 +220,8 @@ static void one_wrong_file_spoils_the_folder_and_all_are_told(void **state)
 		dir, dir);
 	assert_non_null(strstr(all, want));
 	assert_non_null(strstr(all, "allowed_actions is missing"));
-	assert_non_null(strstr(all, "d.yaml: policies are read from *.json only"));
+	assert_non_null(strstr(all, "/d.yaml:1:1: unknown key 'a' in policy text"));
+	assert_non_null(strstr(all, "/e.yml:1:2: an object was expected"));
 	assert_int_equal(sp_load_policy("/nonexistent", &check, &p), -EBADMSG);
 }
 

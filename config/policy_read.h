@@ -1,0 +1,17 @@
+/// Policy text in any of its forms, recognised by what stands at its top: an allow-list (`tool_id`), style
+/// rules (`style_rules`, `risk_scoring`), policy definitions (`policy_definitions`), or tool policies
+/// (`TOOL_POLICIES`). Every form may be JSON or YAML. Pure.
+#pragma once
+
+#include "config/policy.h"
+
+/// Most bytes of one policy file.
+#define SP_POLICY_TEXT_MAX (4u << 20)
+/// Whether a file of this name is policy text: .json, .yaml, .yml, and no leading dot.
+bool sp_policy_file_name(const char *name);
+/// Add what `text` says to `p`; JSON when `file` ends in .json, else YAML. 0, -EBADMSG with every problem in
+/// `check` (`p` is then good for nothing but finding more of them), -ENOMEM.
+SP_MUST_CHECK int sp_policy_read(
+	struct sp_policy *p, struct sp_bytes text, const char *file, struct sp_check *check);
+/// One line of what a file gave: "4 rules, 2 groups, 4 limits"; what snprintf returns.
+int sp_policy_source_text(const struct sp_policy_source *s, char *buf, size_t cap);
