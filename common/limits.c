@@ -203,24 +203,6 @@ void sp_limits_use(const struct sp_limit_slot *s, uint64_t boot_ns, struct sp_li
 	};
 }
 
-size_t sp_limits_bytes(uint32_t capacity)
-{
-	return sizeof(struct sp_limits_region) + SP_CACHE_LINE +
-	       (size_t)capacity * sizeof(struct sp_limit_slot);
-}
-
-int sp_limits_format(const struct sp_shm *shm, uint32_t capacity)
-{
-	struct sp_limits_region *r = (struct sp_limits_region *)shm->base;
-
-	if (capacity == 0 || shm->size < sp_limits_bytes(capacity))
-		return -EINVAL;
-	r->slots_off = (sizeof(*r) + SP_CACHE_LINE - 1) / SP_CACHE_LINE * SP_CACHE_LINE;
-	r->capacity = capacity;
-	atomic_store(&r->used, 0);
-	return 0;
-}
-
 struct sp_limit_slot *sp_limits_slot(const struct sp_shm *shm, uint32_t i)
 {
 	const struct sp_limits_region *r = (const struct sp_limits_region *)shm->base;

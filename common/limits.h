@@ -29,8 +29,5 @@ struct sp_limit_use {
 #define SP_LIMIT_TOKENS_MAX ((1ull << 34) - 1)
 void sp_limits_use(const struct sp_limit_slot *s, uint64_t boot_ns, struct sp_limit_use *ret);
 
-/// Bytes of a region for `capacity` agents; lay out a fresh one (supervisor, once): 0 or -EINVAL.
-size_t sp_limits_bytes(uint32_t capacity);
-SP_MUST_CHECK int sp_limits_format(const struct sp_shm *shm, uint32_t capacity);
 /// Slot `i`, or NULL when there is none. Slots are given to agents by control: config/limit_slots.h.
 struct sp_limit_slot *sp_limits_slot(const struct sp_shm *shm, uint32_t i);

@@ -47,6 +47,8 @@ static const struct sp_plan_range ranges[] = {
 	RANGE(policy_slot_bytes, 64 * KIB, GIB, SP_PLAN_LINES),
 	RANGE(secrets_bytes, 512 * KIB, 64 * MIB, SP_PLAN_LINES),
 	RANGE(limit_slots, 16, 16 * MIB, SP_PLAN_ANY),
+	RANGE(limit_windows, 256, 16 * MIB, SP_PLAN_ANY),
+	RANGE(history_pairs, 256, 64 * MIB, SP_PLAN_POWER),
 	RANGE(revoked_capacity, 64, 64 * MIB, SP_PLAN_POWER),
 	RANGE(audit_ring_entries, 64, MIB, SP_PLAN_POWER),
 	RANGE(control_ring_entries, 16, 64 * KIB, SP_PLAN_POWER),

@@ -46,7 +46,7 @@ struct sp_plan {
 
 	// sizes of shared regions
 	uint64_t policy_slot_bytes, secrets_bytes;
-	uint32_t limit_slots, revoked_capacity;
+	uint32_t limit_slots, limit_windows, history_pairs, revoked_capacity;
 	uint32_t audit_ring_entries, control_ring_entries;
 	uint64_t audit_arena_bytes;
 

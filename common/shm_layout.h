@@ -153,11 +153,22 @@ struct sp_limit_slot {
 	_Atomic uint64_t day_tokens;                    ///< any worker, compare-and-swap
 	_Atomic uint64_t key;                           ///< control: hash of the agent's name
 };
+/// What is remembered of one agent, for the risk score: windows of ten minutes and of one, `start << 24 |
+/// count`, start in milliseconds of boot time; and the calls a minute that are usual, in sixteenths.
+struct sp_agent_past {
+	alignas(SP_CACHE_LINE) _Atomic uint64_t denied; ///< any worker, compare-and-swap
+	_Atomic uint64_t failed;  ///< any worker, compare-and-swap
+	_Atomic uint64_t minute;  ///< any worker, compare-and-swap
+	_Atomic uint64_t usual;   ///< the worker that opened a new minute
+};
+/// Layout after the struct: slots, pasts, pairs, windows (common/windows.h); one slot and past an agent.
 struct sp_limits_region {
 	struct sp_shm_print print; ///< supervisor, once
-	uint64_t slots_off;
-	uint32_t capacity; ///< supervisor, once
+	uint64_t slots_off, pasts_off, pairs_off, windows_off; ///< supervisor, once
+	uint32_t capacity, windows; ///< supervisor, once: agents; cells
+	uint32_t pairs; ///< supervisor, once: a power of two
 	_Atomic uint32_t used; ///< control
+	uint64_t session_ns; ///< supervisor, once
 };
 
 /// A worker's rings, each a single-producer single-consumer rte_ring at an offset.

@@ -338,7 +338,8 @@ static const struct sp_field upstream_fields[] = {
 		.def = "4s",
 		.min = SEC,
 		.max = HOUR,
-		.help = "warm connections close after; below the server's own, or calls meet a closing one"},
+		.help = "warm connections close after; below the server's own, or calls meet a "
+			"closing one"},
 	{.name = "max_connections",
 		.kind = SP_KIND_NUMBER,
 		AT(sp_gw_upstream, max_connections),
@@ -435,64 +436,6 @@ static const struct sp_field policy_fields[] = {
 };
 static const struct sp_schema policy_schema = SCHEMA(policy_fields, "policy", sp_gw_policy);
 
-#define NUMBER(f, p, d, h)                                                                         \
-	{                                                                                          \
-		.name = #f, .kind = SP_KIND_NUMBER, AT(sp_gw_limits, f), .def = (d), PLAN(p),      \
-		.apply = SP_APPLY_RESTART, .help = (h)                                             \
-	}
-#define BYTES(n, f, d, h)                                                                          \
-	{                                                                                          \
-		.name = (n), .kind = SP_KIND_SIZE, AT(sp_gw_limits, f), .def = (d), PLAN(f),       \
-		.apply = SP_APPLY_RESTART, .help = (h)                                             \
-	}
-static const struct sp_field limits_fields[] = {
-	NUMBER(max_connections, max_connections, "16384", "open connections of one worker"),
-	NUMBER(max_connections_per_address, max_connections_per_address, "1024",
-		"of those, from one address"),
-	NUMBER(max_calls, max_calls, "8192", "calls in flight of one worker"),
-	NUMBER(max_calls_per_agent, max_calls_per_agent, "512", "of those, of one agent"),
-	NUMBER(max_upstream_connections, max_upstream_connections, "512",
-		"upstream connections of one worker"),
-	BYTES("max_head", max_head_bytes, "16KiB", "request line and headers"),
-	NUMBER(max_headers, max_headers, "100", "header lines of a request"),
-	BYTES("max_body", max_body_bytes, "1MiB", "a message from an agent"),
-	BYTES("max_answer", max_answer_bytes, "8MiB", "an answer from an upstream"),
-	NUMBER(max_json_depth, max_json_depth, "64", "nesting of a message"),
-	NUMBER(max_json_tokens, max_json_tokens, "65536", "values in a message"),
-	NUMBER(buffer_blocks, buffer_blocks, "8192", "buffers of one worker, 16 KiB each"),
-	NUMBER(token_cache_entries, token_cache_entries, "8192",
-		"verified tokens kept by a worker"),
-	NUMBER(header_tools, header_tools, "1024",
-		"tools whose Mcp-Param headers a worker knows to check"),
-	BYTES("policy_slot", policy_slot_bytes, "16MiB", "room for one published snapshot"),
-	BYTES("secrets", secrets_bytes, "2MiB", "room for certificates and keys"),
-	NUMBER(limit_slots, limit_slots, "16384", "agents with windows in one life of the gateway"),
-	NUMBER(revoked_capacity, revoked_capacity, "65536", "revocations; three quarters are used"),
-	NUMBER(audit_ring_entries, audit_ring_entries, "8192", "records a worker may have waiting"),
-	NUMBER(control_ring_entries, control_ring_entries, "256",
-		"messages between control and a worker"),
-	BYTES("audit_arena", audit_arena_bytes, "8MiB",
-		"bytes of records a worker may have waiting"),
-};
-static const struct sp_schema limits_schema = SCHEMA(limits_fields, "limits", sp_gw_limits);
-
-#define TIMEOUT(n, f, d, h)                                                                        \
-	{                                                                                          \
-		.name = (n), .kind = SP_KIND_DURATION, AT(sp_gw_timeouts, f), .def = (d), PLAN(f), \
-		.apply = SP_APPLY_RESTART, .help = (h)                                             \
-	}
-static const struct sp_field timeouts_fields[] = {
-	TIMEOUT("tls", tls_ns, "10s", "TLS handshake"),
-	TIMEOUT("head", head_ns, "10s", "request head, from its first byte"),
-	TIMEOUT("body", body_ns, "30s", "request body"),
-	TIMEOUT("idle", idle_ns, "60s", "a connection without request"),
-	TIMEOUT("write", write_ns, "30s", "a peer that reads nothing"),
-	TIMEOUT("sse_keepalive", sse_keepalive_ns, "15s", "comment sent on a silent event stream"),
-	TIMEOUT("session", session_ns, "8h", "a legacy session, from its last use"),
-	TIMEOUT("drain", drain_ns, "10s", "calls in flight at a graceful stop"),
-};
-static const struct sp_schema timeouts_schema = SCHEMA(timeouts_fields, "timeouts", sp_gw_timeouts);
-
 static const struct sp_field audit_fields[] = {
 	{.name = "segment_size",
 		.kind = SP_KIND_SIZE,
@@ -587,8 +530,8 @@ static const struct sp_field gateway_fields[] = {
 	GROUPS(sp_gateway, upstreams, upstream_schema, 1, 1024, "MCP servers"),
 	GROUPS(sp_gateway, routes, route_schema, 1, 256, "endpoints"),
 	GROUP(sp_gateway, policy, policy_schema, "who may call what"),
-	GROUP(sp_gateway, limits, limits_schema, "pools and limits, sized at start"),
-	GROUP(sp_gateway, timeouts, timeouts_schema, "how long things may take"),
+	GROUP(sp_gateway, limits, sp_gw_limits_schema, "pools and limits, sized at start"),
+	GROUP(sp_gateway, timeouts, sp_gw_timeouts_schema, "how long things may take"),
 	GROUP(sp_gateway, audit, audit_schema, "the audit trail"),
 	GROUP(sp_gateway, control, control_schema, "the control socket"),
 	GROUP(sp_gateway, users, users_schema, "users the processes run as when started by root"),

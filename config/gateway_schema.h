@@ -4,6 +4,7 @@
 #include "config/gateway.h"
 
 extern const struct sp_schema sp_gateway_schema;
+extern const struct sp_schema sp_gw_limits_schema, sp_gw_timeouts_schema; ///< parts of it
 extern const struct sp_profile_default sp_gateway_profile_defaults[];
 extern const char *const sp_profile_words[]; ///< by enum sp_profile, ended by NULL
 

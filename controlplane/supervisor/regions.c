@@ -1,7 +1,7 @@
 #include "controlplane/supervisor/regions.h"
 
 #include "common/channel.h"
-#include "common/limits.h"
+#include "common/history.h"
 #include "common/rcu.h"
 #include "common/revoked.h"
 
@@ -86,9 +86,14 @@ static int make_revoked(const struct sp_plan *plan, struct sp_region *ret)
 
 static int make_limits(const struct sp_plan *plan, struct sp_region *ret)
 {
-	SP_TRY(make("sallyport-limits", SP_REGION_LIMITS, sp_limits_bytes(plan->limit_slots),
+	const struct sp_history_sizes sizes = {.agents = plan->limit_slots,
+		.windows = plan->limit_windows,
+		.pairs = plan->history_pairs,
+		.session_ns = plan->session_ns};
+
+	SP_TRY(make("sallyport-limits", SP_REGION_LIMITS, sp_history_bytes(&sizes),
 		sizeof(struct sp_limits_region), false, ret));
-	return sp_limits_format(&ret->shm, plan->limit_slots);
+	return sp_history_format(&ret->shm, &sizes);
 }
 
 /// A copy of our own: who wrote the first one may still have it mapped.

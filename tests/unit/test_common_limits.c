@@ -325,27 +325,6 @@ static void whoever_loses_the_last_token_gives_its_call_back(void **state)
 	}
 }
 
-static void slots_lie_inside_their_region_or_do_not_exist(void **state)
-{
-	struct sp_shm shm;
-	int fd;
-
-	(void)state;
-	assert_int_equal(sp_shm_create("limits", SP_REGION_LIMITS, sp_limits_bytes(100),
-				 sizeof(struct sp_limits_region), &shm, &fd),
-		0);
-	assert_int_equal(sp_limits_format(&shm, 0), -EINVAL);
-	assert_int_equal(sp_limits_format(&shm, 1 << 20), -EINVAL);
-	assert_int_equal(sp_limits_format(&shm, 100), 0);
-	assert_non_null(sp_limits_slot(&shm, 99));
-	assert_int_equal((uintptr_t)sp_limits_slot(&shm, 99) % SP_CACHE_LINE, 0);
-	assert_null(sp_limits_slot(&shm, 100));
-	((struct sp_limits_region *)shm.base)->capacity = UINT32_MAX;
-	assert_null(sp_limits_slot(&shm, UINT32_MAX - 1));
-	sp_shm_detach(&shm);
-	close(fd);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -364,7 +343,6 @@ int main(void)
 		cmocka_unit_test_setup(racing_calls_pass_exactly_as_many_as_each_window_has, fresh),
 		cmocka_unit_test_setup(refunds_never_let_more_through_than_the_limit, fresh),
 		cmocka_unit_test(whoever_loses_the_last_token_gives_its_call_back),
-		cmocka_unit_test(slots_lie_inside_their_region_or_do_not_exist),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

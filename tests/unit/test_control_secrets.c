@@ -150,6 +150,8 @@ static void build_world(struct world *w)
 		.policy_slot_bytes = 65536,
 		.secrets_bytes = 524288,
 		.limit_slots = 16,
+		.limit_windows = 256,
+		.history_pairs = 256,
 		.revoked_capacity = 64,
 		.audit_ring_entries = 64,
 		.control_ring_entries = 16,
