@@ -10,7 +10,7 @@
 #include "common/stats.h"
 
 #define SP_SHM_MAGIC 0x54524f5059414c53ull // "SALYPORT", little-endian
-#define SP_SHM_LAYOUT 2u                   // raise with every change below
+#define SP_SHM_LAYOUT 3u                   // raise with every change below
 #define SP_WORKERS_MAX 64u
 #define SP_POLICY_SLOTS 8u
 
@@ -32,6 +32,13 @@ struct sp_shm_print {
 	uint64_t root_size; ///< sizeof the struct that opens the region: a cheap layout check
 };
 
+#define SP_CANCELLED_MAX 64u
+/// A call some agent gave up at this worker while another one has it. Torn entries name no call.
+struct sp_cancelled {
+	_Atomic uint64_t key, at_ns; ///< hash of session and id; boot time
+	_Atomic uint32_t party;      ///< where it hangs among the calls in flight
+};
+
 /// What the supervisor and one worker say of that worker.
 struct sp_worker_slot {
 	alignas(SP_CACHE_LINE) _Atomic uint32_t pid; ///< supervisor; 0 = not running
@@ -44,6 +51,8 @@ struct sp_worker_slot {
 	_Atomic uint32_t state;                      ///< worker: enum sp_process_state
 	_Atomic uint32_t pins[SP_POLICY_SLOTS];      ///< worker: calls in flight judged by a slot
 	alignas(SP_CACHE_LINE) _Atomic uint64_t stat[SP_STAT__COUNT]; ///< worker
+	alignas(SP_CACHE_LINE) _Atomic uint64_t cancels;         ///< worker: entries ever written
+	struct sp_cancelled cancelled[SP_CANCELLED_MAX];         ///< worker: the last of them
 };
 
 enum sp_process_state { SP_STATE_STARTING = 0, SP_STATE_READY, SP_STATE_DRAINING, SP_STATE_GONE };

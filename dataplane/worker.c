@@ -156,6 +156,7 @@ int sp_worker_turn(struct sp_worker *w, uint64_t idle_ns)
 		w->last_work_ns = w->now_ns;
 	}
 	take_messages(w);
+	sp_cancels_look(w);
 	if (w->calls.waiting)
 		sp_calls_poll(w);
 	sp_wheel_run(&w->wheel, w->now_ns);
@@ -172,6 +173,7 @@ int sp_worker_run(struct sp_worker *w)
 	sp_io_set_awake(w->io, awake, w);
 	rte_rcu_qsbr_thread_online(w->qsbr, w->index);
 	sp_worker_refresh(w);
+	sp_cancels_begin(w);
 	atomic_store_explicit(&w->slot->state, SP_STATE_READY, memory_order_release);
 	while (!w->stop) {
 		int n = sp_worker_turn(w, IDLE_WAIT_NS);

@@ -21,6 +21,16 @@
 
 struct rte_rcu_qsbr;
 
+/// A legacy server's stream whose call was given up: it stays open until the server was told.
+struct sp_parting {
+	struct sp_parting *next;
+	struct sp_partings *all;
+	struct sp_exchange *stream, *told; ///< under way, or NULL
+};
+struct sp_partings {
+	struct sp_parting *mem, *free;
+};
+
 /// A snapshot the worker judges by, or judged by for calls still in flight.
 struct sp_held_snap {
 	struct sp_snap snap;
@@ -50,6 +60,7 @@ struct sp_worker {
 	struct sp_session_keys session_keys;
 	struct sp_era_cache eras;
 	struct sp_param_cache params;
+	struct sp_partings partings;
 
 	uint32_t *agent_calls; ///< in flight here, by limit slot
 	struct sp_bufpool small, large;
@@ -64,6 +75,7 @@ struct sp_worker {
 	uint64_t drain_until_ns; ///< when the supervisor is gone
 	struct sp_held_snap held[SP_POLICY_SLOTS];
 	uint64_t last_work_ns;
+	uint64_t cancels_looked_ns, cancels_seen[SP_WORKERS_MAX]; ///< of the other workers
 
 	// scratch for one message at a time: never held over a turn
 	struct sp_json_tok *tok_north, *tok_south;

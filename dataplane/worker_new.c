@@ -98,6 +98,7 @@ static int make_pools(struct sp_worker *w)
 	SP_TRY(sp_bufpool_init(&w->large, p->max_calls, large));
 	SP_TRY(sp_conn_pool_init(w, p->max_connections));
 	SP_TRY(sp_call_pool_init(&w->calls, p->max_calls));
+	SP_TRY(sp_partings_init(&w->partings, p->max_calls));
 	w->tok_north = malloc(p->max_json_tokens * sizeof(*w->tok_north));
 	w->tok_south = malloc(p->max_json_tokens * sizeof(*w->tok_south));
 	w->scratch = malloc(SP_SCRATCH_BYTES);
@@ -160,6 +161,7 @@ struct sp_worker *sp_worker_free(struct sp_worker *w)
 	sp_era_cache_done(&w->eras);
 	sp_param_cache_done(&w->params);
 	sp_call_pool_done(&w->calls);
+	sp_partings_done(&w->partings);
 	sp_bufpool_done(&w->small);
 	sp_bufpool_done(&w->large);
 	free(w->agent_calls);

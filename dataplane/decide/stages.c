@@ -95,6 +95,7 @@ void sp_call_finish(struct sp_call *c)
 /// again. The list of waiting calls has no depth.
 void sp_call_cancel(struct sp_call *c)
 {
+	sp_south_leave(c);
 	sp_south_stop(c);
 	c->cancelled = true;
 	c->wait_seq = 0;
@@ -103,6 +104,8 @@ void sp_call_cancel(struct sp_call *c)
 
 void sp_call_fail(struct sp_call *c, enum sp_reason why)
 {
+	if (c->forwarded && !c->modern && why != SP_REASON_CANCELLED && sp_cancel_heard(c))
+		why = SP_REASON_CANCELLED; // what the upstream did, it did for that
 	c->reason = c->wire_reason = why;
 	if (c->outcome == SP_OUTCOME_NONE)
 		c->outcome = why == SP_REASON_CANCELLED ? SP_OUTCOME_CANCELLED : SP_OUTCOME_FAILED;

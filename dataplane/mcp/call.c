@@ -178,7 +178,7 @@ static bool same_party(const struct sp_call *a, const struct sp_call *b)
 			memcmp(a->session.number, b->session.number, sizeof(a->session.number)) == 0);
 }
 
-static uint32_t party_hash(const struct sp_call *c, struct sp_bytes raw_id)
+uint32_t sp_call_party(const struct sp_call *c, struct sp_bytes raw_id)
 {
 	uint64_t h = sp_snap_hash(raw_id) ^ sp_snap_hash(sp_bytes(c->principal.id, 32));
 
@@ -189,7 +189,7 @@ static uint32_t party_hash(const struct sp_call *c, struct sp_bytes raw_id)
 
 struct sp_call *sp_call_find(const struct sp_call *of, struct sp_bytes raw_id)
 {
-	uint32_t hash = party_hash(of, raw_id);
+	uint32_t hash = sp_call_party(of, raw_id);
 	struct sp_call *c = of->w->calls.in_flight[hash % SP_CALL_HASH];
 
 	for (; c; c = c->hash_next)
@@ -208,7 +208,7 @@ int sp_call_enter(struct sp_call *c)
 	// only theirs on one connection, and a connection carries one request at a time.
 	if (twin && c->has_session)
 		return -EEXIST;
-	c->hash = party_hash(c, id);
+	c->hash = sp_call_party(c, id);
 	head = &c->w->calls.in_flight[c->hash % SP_CALL_HASH];
 	c->hash_next = *head;
 	*head = c;

@@ -44,6 +44,7 @@ struct sp_south {
 	bool modern;   ///< revision family spoken to this upstream
 	bool pooled;   ///< the session is the agent's own here, not the one of its session id
 	bool note;     ///< a notification: its answer is a status
+	bool cancellable; ///< a legacy server may be told to give it up
 	bool is_sse, final, sent;
 	uint16_t status;
 	uint32_t asked; ///< requests the server made on this stream
@@ -160,6 +161,9 @@ void sp_calls_poll(struct sp_worker *w);
 SP_MUST_CHECK int sp_call_enter(struct sp_call *c);
 /// The call in flight with this raw id, of the same agent and session as `of`, or NULL.
 struct sp_call *sp_call_find(const struct sp_call *of, struct sp_bytes raw_id);
+
+/// The hash under which a call of this agent and session with this raw id is in flight: never 0.
+uint32_t sp_call_party(const struct sp_call *of, struct sp_bytes raw_id);
 
 /// Grow `*buf` (a small buffer, or none yet) so that it holds `need` bytes: -ENOBUFS, -EMSGSIZE.
 SP_MUST_CHECK int sp_call_grow(struct sp_worker *w, uint8_t **buf, size_t *cap, size_t len, size_t need);

@@ -23,39 +23,6 @@ static int not_carried(struct sp_call *c)
 	return SP_REASON_CAPABILITY_UNSUPPORTED;
 }
 
-/// The agent gives up a call of its own. On this worker the call is ended here; the upstream is told in
-/// any case, by the id any worker derives for that call.
-static void serve_cancelled(struct sp_call *c)
-{
-	struct sp_out o = sp_out_init(c->w->scratch, SP_SCRATCH_BYTES);
-	struct sp_bytes raw;
-	struct sp_call *target;
-
-	if (!c->has_session || c->env.request_id == SP_JSON_NONE)
-		return;
-	raw = sp_json_raw(&c->doc, c->env.request_id);
-	if (raw.n > SP_RAW_ID_MAX)
-		return;
-	memcpy(c->id, raw.p, raw.n);
-	c->id_len = (uint32_t)raw.n;
-	sp_south_mint_own(c);
-	sp_out_lit(&o, "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\"params\":{\"requestId\":");
-	sp_out_put(&o, c->south.id, c->south.id_len);
-	sp_out_lit(&o, "}}");
-	for (uint32_t i = 0; i < c->session.south_n; i++) {
-		const struct sp_south_session *s = &c->session.south[i];
-		uint32_t up = sp_handshake_by_identity(c->snap, s->upstream);
-
-		if (up != SP_SNAP_NONE)
-			sp_south_tell(c->w, c->snap, up, SP_HTTP_POST, (enum sp_revision)s->revision,
-				sp_bytes(s->id, s->len), sp_bytes(o.p, o.len));
-	}
-	target = sp_call_find(c, raw);
-	if (target && target->forwarded && target->stage == sp_stage_forward_index && !target->link &&
-		target->method != SP_METHOD_INITIALIZE)
-		sp_call_cancel(target);
-}
-
 static enum sp_step serve_notification(struct sp_call *c)
 {
 	if (c->method == SP_METHOD_N_INITIALIZED && c->has_session) {
@@ -64,7 +31,7 @@ static enum sp_step serve_notification(struct sp_call *c)
 		return SP_STEP_DONE;
 	}
 	if (c->method == SP_METHOD_N_CANCELLED && !c->modern)
-		serve_cancelled(c);
+		sp_cancel_serve(c);
 	sp_answer_accepted(c); // what concerns nothing the gateway carries is accepted and dropped
 	return SP_STEP_DONE;
 }

@@ -33,8 +33,7 @@ void sp_south_mint_own(struct sp_call *c)
 		sp_south_mint(c);
 		return;
 	}
-	sp_sha256((struct sp_bytes[]){sp_bytes(c->session.number, sizeof(c->session.number)), sp_bytes(c->id, c->id_len)},
-		2, digest);
+	sp_cancel_digest(c, digest);
 	sp_out_lit(&o, "\"");
 	sp_out_hex(&o, sp_bytes(digest, 10));
 	sp_out_lit(&o, "\"");
@@ -366,6 +365,8 @@ static void on_failed(void *user, enum sp_reason why, bool sent)
 
 	c->south.sent = sent;
 	c->south.x = no_exchange;
+	if (why == SP_REASON_UPSTREAM_TIMEOUT && sent && !c->south.final)
+		sp_south_expired(c);
 	if (c->south.final)
 		deliver(c); // the answer was whole before the connection went
 	else
@@ -389,6 +390,7 @@ int sp_south_start(struct sp_call *c, const struct sp_south_ask *ask)
 	s->relay = ask->relay;
 	s->modern = ask->modern;
 	s->note = sp_method_flags(ask->method) & SP_M_NOTE || ask->verb == SP_HTTP_DELETE;
+	s->cancellable = !s->note && ask->method != SP_METHOD_INITIALIZE;
 	s->is_sse = s->final = s->sent = false;
 	s->asked = 0;
 	s->status = 0;
@@ -407,64 +409,4 @@ int sp_south_start(struct sp_call *c, const struct sp_south_ask *ask)
 		.user = c,
 	};
 	return sp_upstream_start(c->w->upstreams, &req, &s->x);
-}
-
-static void tell_head(void *user, const struct sp_http_head *h, const uint8_t *buf)
-{
-	(void)user;
-	(void)h;
-	(void)buf;
-}
-
-static void tell_body(void *user, const uint8_t *p, size_t n)
-{
-	(void)user;
-	(void)p;
-	(void)n;
-}
-
-static void tell_done(void *user)
-{
-	(void)user;
-}
-
-static void tell_failed(void *user, enum sp_reason why, bool sent)
-{
-	(void)user;
-	(void)why;
-	(void)sent;
-}
-
-static const struct sp_exchange_ops tell_ops = {tell_head, tell_body, tell_done, tell_failed};
-
-void sp_south_tell(struct sp_worker *w, const struct sp_snap *snap, uint32_t upstream,
-	enum sp_http_verb verb, enum sp_revision revision, struct sp_bytes session, struct sp_bytes body)
-{
-	uint8_t headers[1024];
-	struct sp_out o = sp_out_init(headers, sizeof(headers));
-	struct sp_exchange *x;
-	struct sp_exchange_req req = {
-		.upstream = upstream,
-		.snap = snap,
-		.verb = verb,
-		.body = body,
-		.ops = &tell_ops,
-	};
-
-	if (body.n)
-		sp_out_lit(&o, "Content-Type: application/json\r\n");
-	sp_out_lit(&o, "Accept: application/json, text/event-stream\r\n");
-	if (revision >= SP_REV_2025_06_18) {
-		sp_out_lit(&o, "MCP-Protocol-Version: ");
-		sp_out_bytes(&o, sp_bytes_cstr(sp_revision_name(revision)));
-		sp_out_lit(&o, "\r\n");
-	}
-	if (session.n) {
-		sp_out_lit(&o, "Mcp-Session-Id: ");
-		sp_out_bytes(&o, session);
-		sp_out_lit(&o, "\r\n");
-	}
-	req.headers = sp_bytes(headers, o.len);
-	if (sp_upstream_start(w->upstreams, &req, &x))
-		sp_count(w, SP_STAT_UP_ERRORS);
 }

@@ -45,9 +45,25 @@ struct sp_south_ask {
 /// 0, or a reason. The answer or failure arrives through on_answer (failure: j == NULL, call->reason set).
 SP_MUST_CHECK int sp_south_start(struct sp_call *c, const struct sp_south_ask *ask);
 void sp_south_stop(struct sp_call *c);
+// tell.c: what no agent waits for
 /// A message nobody waits for the answer of (cancellation, refusal of a server's request).
 void sp_south_tell(struct sp_worker *w, const struct sp_snap *s, uint32_t upstream, enum sp_http_verb verb,
 	enum sp_revision revision, struct sp_bytes session, struct sp_bytes body);
+/// The exchange under way is given up. A legacy server is told so, and its stream closes once it was (or within
+/// two seconds); a modern one sees its stream close when sp_south_stop() comes.
+void sp_south_leave(struct sp_call *c);
+/// The exchange failed by its deadline: a legacy server is told to give it up.
+void sp_south_expired(struct sp_call *c);
+/// notifications/cancelled for the call's id south.
+void sp_south_put_cancelled(struct sp_out *o, const struct sp_call *c);
+
+// cancel.c: calls that their agents give up, on this worker or another
+void sp_cancel_serve(struct sp_call *c);
+/// SHA-256 of session and id: what every worker knows a session's call by.
+void sp_cancel_digest(const struct sp_call *c, uint8_t digest[32]);
+/// Another worker was asked to cancel this call.
+bool sp_cancel_heard(const struct sp_call *c);
+
 /// Mint the raw id of the call's next request south: one that no other request of this worker has.
 void sp_south_mint(struct sp_call *c);
 /// The id for the agent's own request: within a session derived from the agent's id, so that any worker can

@@ -155,6 +155,7 @@ void sp_mcp_gone(struct sp_conn *c)
 	}
 	sp_call_unwait(call);
 	call->stage = sp_stage_forward_index;
+	sp_south_leave(call);
 	sp_call_fail(call, SP_REASON_CANCELLED);
 }
 

@@ -173,6 +173,12 @@ void sp_exchange_cancel(struct sp_exchange *x)
 	give(x);
 }
 
+void sp_exchange_adopt(struct sp_exchange *x, const struct sp_exchange_ops *ops, void *user)
+{
+	x->ops = ops;
+	x->user = user;
+}
+
 void sp_exchange_deadline(struct sp_exchange *x, uint64_t deadline_ns)
 {
 	if (x->state == UP_X_WAITING || x->state == UP_X_CONN)

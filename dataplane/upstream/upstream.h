@@ -57,6 +57,8 @@ SP_MUST_CHECK int sp_upstream_start(struct sp_upstreams *u, const struct sp_exch
 	struct sp_exchange **ret);
 /// Forget it: no callback follows; its connection is closed unless the answer was complete.
 void sp_exchange_cancel(struct sp_exchange *x);
+/// Another one takes its callbacks from now on.
+void sp_exchange_adopt(struct sp_exchange *x, const struct sp_exchange_ops *ops, void *user);
 /// Move the deadline (progress arrived, a stream is being read).
 void sp_exchange_deadline(struct sp_exchange *x, uint64_t deadline_ns);
 /// Back-pressure while the agent reads slowly; what was already received may still be delivered.

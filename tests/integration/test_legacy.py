@@ -1,4 +1,5 @@
 """2025-03-26 to 2025-11-25, agent to upstream and back: handshake, sessions, cancellation, both directions."""
+import hashlib
 import json
 import threading
 import time
@@ -44,17 +45,21 @@ def slow(request, reply):
 
 
 def hold(server):
-    """A stream that goes on until it is cancelled, or for as long as the call says."""
+    """A stream that goes on until it is cancelled or its reader leaves, or for as long as the call says; when
+    it is `deaf`, whatever it is told."""
     def fn(request, reply):
+        def told():
+            return any(r.method == "notifications/cancelled" and r.params["requestId"] == request.id and
+                       r.session == request.session for r in list(server.requests))
         reply.events()
         reply.note("begun")
         end = time.monotonic() + request.arguments.get("seconds", 10)
-        while time.monotonic() < end and not reply.gone(0.02):
-            if any(r.method == "notifications/cancelled" and r.params["requestId"] == request.id and
-                   r.session == request.session for r in server.requests):
-                request.how = "cancelled"
-                return reply.end()
-        request.how = "left" if reply.gone(0) else "ended"
+        while time.monotonic() < end:
+            left = reply.gone(0.02)
+            if left or (told() and not request.arguments.get("deaf")):
+                request.how = "cancelled" if told() else "left"
+                return None if left else reply.end()
+        request.how = "ended"
         return reply.result({"content": []})
     return fn
 
@@ -304,10 +309,89 @@ def test_a_cancellation_reaches_the_upstream_under_the_id_it_knows(gateway):
             note = server.wait("cancellation", lambda r, call=call: r.method == "notifications/cancelled"
                                and r.params["requestId"] == call.id)
             assert note.session == call.session
-            t.join(6)
+            t.join(10)
             assert not t.is_alive() and "result" not in (got["answer"].json or {}), got
-            eventually("the call to end", lambda c=call: getattr(c, "how", None) in ("cancelled", "left"), 3)
+            how = eventually("the call to end", lambda c=call: getattr(c, "how", None), 10)
+            assert how == "cancelled", "the server is told before its stream closes"
             assert m.request("ping").result == {}
+
+
+def on_each_worker(gateway, m, name):
+    """Connections with the session of `m`, one to a worker, by the worker's number."""
+    found, spare = {}, []
+    for _ in range(64):
+        o = other_connection(gateway, m)
+        ref = f"{name}-{len(spare) + len(found)}"
+        assert o.call("echo", {"who": ref}, id=ref).result
+        spare.append((o, ref))
+        workers = {}
+        for record in gateway.audit("--tool", "echo", "--type", "decision"):
+            workers[record["request_id_hash"]] = record["worker"]
+        number = workers[hashlib.sha256(json.dumps(ref).encode()).hexdigest()[:32]]
+        found.setdefault(number, o)
+        if len(found) == 2:
+            break
+    for o, _ in spare:
+        if o not in found.values():
+            o.close()
+    assert len(found) == 2, f"every connection came to one worker: {found}"
+    return found
+
+
+def test_a_cancellation_that_comes_to_another_worker_ends_the_call_as_cancelled(make):
+    server = Upstream(conf={"era": "legacy"})
+    server.tool("hold")(hold(server))
+    g = make(kind=Lab, servers={"both": server}, workers=2, policies={AGENT: policy("echo", "hold")})
+    with opened(g) as m:
+        at = on_each_worker(g, m, "find")
+        for n, deaf in enumerate((False, True, False, True)):
+            caller, canceller = at[n // 2], at[1 - n // 2]
+            mine = f"mine-{n}"
+            t, got = in_background(caller, "hold", {"who": mine, "deaf": deaf}, id=mine, progress=1)
+            call = server.wait("call", lambda r, mine=mine: r.arguments.get("who") == mine)
+            assert canceller.notify("notifications/cancelled", {"requestId": mine}).status == 202
+            t.join(8)
+            assert not t.is_alive(), "a server that does not listen keeps nobody waiting"
+            assert "result" not in (got["answer"].json or {}), got
+            assert eventually("the call to end", lambda c=call: getattr(c, "how", None), 10) == "cancelled"
+            records = eventually("an outcome", lambda n=n: [
+                r for r in g.audit("--tool", "hold", "--type", "outcome")][n:], 10)
+            assert [r["outcome"] for r in records] == ["cancelled"], (deaf, records)
+        # an id that was cancelled once may be used again
+        g.clear()
+        t, got = in_background(at[0], "hold", {"who": "again", "seconds": 0.3}, id="mine-0", progress=1)
+        t.join(10)
+        assert got["answer"].result == {"content": []}, got
+        for o in at.values():
+            o.close()
+
+
+def test_a_legacy_server_is_told_when_its_modern_agent_leaves_or_its_time_is_up(make):
+    from client import Modern
+    server = Upstream(eras=("legacy",), conf={"era": "legacy", "response_timeout": "1s"})
+    server.tool("hold")(hold(server))
+
+    @server.tool("mute")
+    def mute(request, reply):
+        reply.gone(10)
+        reply.close()
+    g = make(kind=Lab, servers={"both": server}, policies={AGENT: policy("hold", "mute")})
+    m = Modern(g, AGENT, path="/both", timeout=0.5)
+    try:
+        m.call("hold", progress=1)
+        raise AssertionError("the answer came too early")
+    except (TimeoutError, OSError):
+        m.close()
+    call = server.wait("call", lambda r: r.tool == "hold")
+    assert eventually("the call to end", lambda: getattr(call, "how", None), 10) == "cancelled"
+    records = eventually("an outcome", lambda: g.audit("--tool", "hold", "--type", "outcome"), 10)
+    assert records[-1]["outcome"] == "cancelled", records[-1]
+    with Modern(g, AGENT, path="/both") as m:
+        assert m.call("mute").reason == "upstream_timeout"
+    call = server.wait("call", lambda r: r.tool == "mute")
+    note = server.wait("cancellation", lambda r: r.method == "notifications/cancelled" and
+                       r.params["requestId"] == call.id)
+    assert note.session == call.session
 
 
 def test_cancelling_what_is_not_in_flight_harms_nobody(gateway):
