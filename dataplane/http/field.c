@@ -131,11 +131,6 @@ static void add_range(struct sp_accept *a, struct sp_bytes member)
 
 void sp_accept_add(struct sp_accept *a, struct sp_bytes value)
 {
-	// What every MCP client sends: both by name, which nothing outranks.
-	if (sp_bytes_eq(value, SP_LIT("application/json, text/event-stream"))) {
-		*a = (struct sp_accept){{3, 3}, {true, true}};
-		return;
-	}
 	while (value.n)
 		add_range(a, cut(&value, ','));
 }

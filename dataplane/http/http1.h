@@ -1,5 +1,5 @@
-/// HTTP/1.1 messages (RFC 9110, 9112), strict: what llhttp in strict mode refuses is refused, and what it lets
-/// through (obs-fold, missing or repeated Host, TE with CL, repeated singletons, absolute-form and userinfo
+/// HTTP/1.1 messages (RFC 9110, 9112), strict: llhttp in strict mode plus what it lets through
+/// (obs-fold, missing or repeated Host, TE with CL, repeated singletons, absolute-form and userinfo
 /// targets, control bytes in values, over-long heads, chunk extensions over the limit).
 /// Pure parsers over a buffer the caller grows; spans are offsets, so the buffer may move between calls.
 #pragma once

@@ -3,6 +3,8 @@
 
 #include "dataplane/http/http1.h"
 
+#include <llhttp.h>
+
 /// What may stand between a chunk's size and its line end.
 #define SP_CHUNK_EXT_MAX 256u
 /// Trailer lines of an answer, all of them; requests may have none.
@@ -43,6 +45,7 @@ bool sp_field_host_ok(struct sp_bytes host);
 enum sp_body_kind { SP_BODY_NONE, SP_BODY_LENGTH, SP_BODY_CHUNKED, SP_BODY_EOF };
 
 struct sp_http1 {
+	llhttp_t ll;
 	const uint8_t *base; ///< the caller's buffer, during a call
 	struct sp_http_head head;
 	struct sp_http_limits limits;
@@ -50,11 +53,12 @@ struct sp_http1 {
 	enum sp_http1_state state;
 	bool is_response, is_head_answer;
 
-	bool old;            ///< an answer of HTTP/1.0
-	bool started, ended; ///< of the line being looked for: its first byte, its CRLF
-	uint32_t line;       ///< where it starts
-	uint32_t scan;       ///< bytes looked at
+	bool line_start, head_end; ///< the line scan: at the first byte of a line; at the end
+	bool target_seen;
+	uint32_t scan; ///< bytes the line scan has passed
+	uint32_t fed;  ///< bytes llhttp has seen
 	uint32_t headers;
+	struct sp_http_span target, field, value;
 	struct sp_accept accept;
 
 	enum sp_body_kind body_kind;
@@ -64,11 +68,10 @@ struct sp_http1 {
 	size_t used;        ///< at DONE, gathering
 };
 
-enum sp_scan { SP_SCAN_MORE, SP_SCAN_LINE, SP_SCAN_END, SP_SCAN_BAD };
-/// The next line of the head without its CRLF, or the head's end. Line ends, folding and control bytes are judged.
-/// BAD: p is in state ERROR.
-enum sp_scan sp_http1_line(
-	struct sp_http1 *p, const uint8_t *buf, size_t len, struct sp_http_span *ret);
+enum sp_scan { SP_SCAN_MORE, SP_SCAN_END, SP_SCAN_BAD };
+/// Judge line ends, folding and control bytes up to `len`; p->scan is how far llhttp may read.
+/// BAD: p->error is set but llhttp's verdict on the bytes before p->scan comes first.
+enum sp_scan sp_http1_scan(struct sp_http1 *p, const uint8_t *buf, size_t len);
 /// Read the head on: p->state becomes BODY, ERROR or stays HEAD.
 void sp_http1_read_head(struct sp_http1 *p, const uint8_t *buf, size_t len);
 static inline void sp_http1_fail(struct sp_http1 *p, uint16_t status, const char *what)

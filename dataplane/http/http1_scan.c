@@ -1,5 +1,3 @@
-/// Lines of a head, whatever the pieces they come in. A header is shown once the byte after its line's end is there,
-/// since only that byte tells whether it is folded.
 #include "dataplane/http/http1_int.h"
 
 #ifdef __SSE2__
@@ -29,85 +27,62 @@ static size_t next_special(const uint8_t *b, size_t i, size_t n)
 	return n;
 }
 
-static enum sp_scan bad(struct sp_http1 *p, uint16_t status, const char *what)
+static enum sp_scan bad(struct sp_http1 *p, size_t at, const char *what)
 {
-	sp_http1_fail(p, status, what);
+	p->scan = (uint32_t)at;
+	p->error = (struct sp_http_error){400, what};
 	return SP_SCAN_BAD;
 }
 
-/// The first byte of a line is there. LINE: it is an ordinary one.
-static enum sp_scan line_start(struct sp_http1 *p, const uint8_t *buf, size_t len)
+static enum sp_scan line_start(struct sp_http1 *p, const uint8_t *buf, size_t i, size_t len)
 {
-	size_t i = p->line;
-
 	if (buf[i] == ' ' || buf[i] == '\t')
-		return bad(p, 400, "a line starts with white space");
+		return bad(p, i, "a line starts with white space");
 	if (buf[i] != '\r') {
-		if (i && ++p->headers > p->limits.max_headers)
-			return bad(p, 431, "too many headers");
-		p->started = true;
-		return SP_SCAN_LINE;
+		p->line_start = false;
+		return SP_SCAN_MORE;
 	}
 	if (i == 0)
-		return bad(p, 400, "empty line before the message");
+		return bad(p, i, "empty line before the message");
 	if (i + 1 == len)
 		return SP_SCAN_MORE;
 	if (buf[i + 1] != '\n')
-		return bad(p, 400, "carriage return without line feed");
+		return bad(p, i, "carriage return without line feed");
 	p->scan = (uint32_t)(i + 2);
 	return SP_SCAN_END;
 }
 
-/// Find the CRLF of the line that has begun. LINE: it was found, and p->scan is behind it.
-static enum sp_scan line_end(struct sp_http1 *p, const uint8_t *buf, size_t len)
+enum sp_scan sp_http1_scan(struct sp_http1 *p, const uint8_t *buf, size_t len)
 {
 	size_t i = p->scan;
 
 	for (;;) {
+		if (p->line_start) {
+			enum sp_scan r = i < len ? line_start(p, buf, i, len) : SP_SCAN_MORE;
+
+			if (r != SP_SCAN_MORE)
+				return r;
+			if (p->line_start)
+				break;
+		}
 		i = next_special(buf, i, len);
-		p->scan = (uint32_t)i;
 		if (i == len)
-			return SP_SCAN_MORE;
-		if (buf[i] == '\r')
 			break;
+		if (buf[i] == '\t' || (buf[i] >= 0x80 && p->is_response)) {
+			i++;
+			continue;
+		}
 		if (buf[i] == '\n')
-			return bad(p, 400, "line feed without carriage return");
-		if (buf[i] != '\t' && (buf[i] < 0x80 || !p->is_response))
-			return bad(p, 400, "control or non-ASCII byte in the head");
-		i++;
+			return bad(p, i, "line feed without carriage return");
+		if (buf[i] != '\r')
+			return bad(p, i, "control or non-ASCII byte in the head");
+		if (i + 1 == len)
+			break;
+		if (buf[i + 1] != '\n')
+			return bad(p, i, "carriage return without line feed");
+		i += 2;
+		p->line_start = true;
 	}
-	if (i + 1 == len)
-		return SP_SCAN_MORE;
-	if (buf[i + 1] != '\n')
-		return bad(p, 400, "carriage return without line feed");
-	p->scan = (uint32_t)(i + 2);
-	p->ended = true;
-	return SP_SCAN_LINE;
-}
-
-enum sp_scan sp_http1_line(
-	struct sp_http1 *p, const uint8_t *buf, size_t len, struct sp_http_span *ret)
-{
-	enum sp_scan r;
-
-	if (!p->started) {
-		if (p->line == len)
-			return SP_SCAN_MORE;
-		r = line_start(p, buf, len);
-		if (r != SP_SCAN_LINE)
-			return r;
-	}
-	if (!p->ended) {
-		r = line_end(p, buf, len);
-		if (r != SP_SCAN_LINE)
-			return r;
-	}
-	if (p->line && p->scan == len)
-		return SP_SCAN_MORE;
-	if (p->line && (buf[p->scan] == ' ' || buf[p->scan] == '\t'))
-		return bad(p, 400, "a line starts with white space");
-	*ret = (struct sp_http_span){p->line, p->scan - 2 - p->line};
-	p->line = p->scan;
-	p->started = p->ended = false;
-	return SP_SCAN_LINE;
+	p->scan = (uint32_t)i;
+	return SP_SCAN_MORE;
 }
