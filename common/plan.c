@@ -36,6 +36,7 @@ static const struct sp_plan_range ranges[] = {
 	RANGE(buffer_blocks, 64, 4 * MIB, SP_PLAN_ANY),
 	RANGE(token_cache_entries, 16, 16 * MIB, SP_PLAN_ANY),
 	RANGE(header_tools, 16, MIB, SP_PLAN_ANY),
+	RANGE(refused_tokens_per_minute, 0, MIB, SP_PLAN_ANY),
 	RANGE(tls_ns, 100 * MS, 5 * MIN, SP_PLAN_ANY),
 	RANGE(head_ns, 100 * MS, 5 * MIN, SP_PLAN_ANY),
 	RANGE(body_ns, 100 * MS, 60 * MIN, SP_PLAN_ANY),

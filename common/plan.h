@@ -38,7 +38,7 @@ struct sp_plan {
 	uint32_t buffer_blocks; ///< 16 KiB each
 	uint32_t token_cache_entries;
 	uint32_t header_tools; ///< tools whose headers a worker checks against their arguments
-	uint32_t reserved2;
+	uint32_t refused_tokens_per_minute; ///< of one address, checked by a worker in vain; 0 = any number
 
 	// deadlines
 	uint64_t tls_ns, head_ns, body_ns, idle_ns, write_ns, sse_keepalive_ns, session_ns;

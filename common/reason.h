@@ -56,6 +56,8 @@
 	X(SESSION_REVOKED, 213, 404, -32600, "session_revoked", "the session was ended")           \
 	X(SCOPE_INSUFFICIENT, 214, 403, 403, "insufficient_scope",                                 \
 		"the token lacks a required scope")                                                \
+	X(TOKEN_FAILURES, 215, 429, 429, "token_failures",                                         \
+		"too many tokens from this address were refused")                                  \
 	/* what for */                                                                             \
 	X(TOOL_DENIED, 300, 200, 403, "tool_denied", "policy does not allow this tool")            \
 	X(METHOD_DENIED, 301, 200, 403, "method_denied", "policy does not allow this method")      \

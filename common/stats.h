@@ -44,6 +44,7 @@
 	X(TOKEN_HITS, "token_cache_hits", "tokens found in the cache")                             \
 	X(TOKEN_CHECKED, "token_verified", "token signatures checked")                             \
 	X(TOKEN_REFUSED, "token_refused", "tokens refused")                                        \
+	X(TOKEN_UNREAD, "token_unread", "tokens refused unread: too many from there were bad")        \
 	X(PARAM_EVICTED, "header_tools_evicted", "tools that made room for others in header_tools")        \
 	X(SSE_EVENTS, "sse_events", "server-sent events forwarded")                                \
 	X(BYTES_IN, "bytes_in", "plaintext bytes from agents")                                     \

@@ -32,6 +32,8 @@ static const struct sp_field limits_fields[] = {
 	NUMBER(buffer_blocks, buffer_blocks, "8192", "buffers of one worker, 16 KiB each"),
 	NUMBER(token_cache_entries, token_cache_entries, "8192",
 		"verified tokens kept by a worker"),
+	NUMBER(refused_tokens_per_minute, refused_tokens_per_minute, "600",
+		"of one address, which a worker checks before it refuses unread; 0: any number"),
 	NUMBER(header_tools, header_tools, "1024",
 		"tools whose Mcp-Param headers a worker knows to check"),
 	BYTES("policy_slot", policy_slot_bytes, "16MiB", "room for one published snapshot"),

@@ -70,6 +70,8 @@ struct sp_conn_pool {
 	struct sp_addr_count *addrs; ///< open addressing, twice the connections
 	uint32_t addr_mask;
 };
+/// The key a peer is counted under: its IPv4 address, its IPv6 /64, or all unix peers as one.
+void sp_conn_address_key(const struct sockaddr_storage *peer, uint8_t key[16]);
 SP_MUST_CHECK int sp_conn_pool_init(struct sp_worker *w, uint32_t count);
 void sp_conn_pool_done(struct sp_worker *w);
 /// sp_io_accept_fn for TLS and for plain listeners; `user` is the worker.

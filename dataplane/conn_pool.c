@@ -45,8 +45,7 @@ struct sp_conn *sp_conn_nth(struct sp_worker *w, uint32_t i)
 	return (struct sp_conn *)(w->conns.mem + (size_t)i * w->conns.stride);
 }
 
-/// The key a peer is counted under: its IPv4 address, its IPv6 /64, or all unix peers as one.
-static void address_key(const struct sockaddr_storage *peer, uint8_t key[16])
+void sp_conn_address_key(const struct sockaddr_storage *peer, uint8_t key[16])
 {
 	memset(key, 0, 16);
 	if (peer->ss_family == AF_INET) {
@@ -94,7 +93,7 @@ struct sp_conn *sp_conn_get(struct sp_worker *w, const struct sockaddr_storage *
 		sp_count(w, SP_STAT_SHED_CONN);
 		return NULL;
 	}
-	address_key(peer, key);
+	sp_conn_address_key(peer, key);
 	a = address_slot(p, key);
 	if (a->n >= w->plan->max_connections_per_address) {
 		sp_count(w, SP_STAT_SHED_ADDR);

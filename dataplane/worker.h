@@ -9,6 +9,7 @@
 #include "config/snapshot.h"
 #include "dataplane/bufpool.h"
 #include "dataplane/conn.h"
+#include "dataplane/identity/failures.h"
 #include "dataplane/identity/jwt.h"
 #include "dataplane/io/io.h"
 #include "dataplane/mcp/call.h"
@@ -55,6 +56,7 @@ struct sp_worker {
 	struct sp_upstreams *upstreams;
 	struct sp_tls_server *tls;
 	struct sp_token_cache *tokens;
+	struct sp_failures *failures;
 	struct sp_keyring *keyring;
 	uint64_t keys_epoch; ///< auth epoch of `keyring`
 	struct sp_session_keys session_keys;

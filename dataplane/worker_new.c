@@ -91,6 +91,7 @@ static int make_pools(struct sp_worker *w)
 	up.io = w->io;
 	SP_TRY(sp_upstreams_new(&up, &w->upstreams));
 	SP_TRY(sp_token_cache_new(p->token_cache_entries, &w->tokens));
+	SP_TRY(sp_failures_new(p->refused_tokens_per_minute, &w->failures));
 	SP_TRY(sp_session_keys_init(&w->session_keys));
 	SP_TRY(sp_era_cache_init(&w->eras));
 	SP_TRY(sp_param_cache_init(&w->params, p->header_tools));
@@ -156,6 +157,7 @@ struct sp_worker *sp_worker_free(struct sp_worker *w)
 	sp_conn_pool_done(w);
 	w->tls = sp_tls_server_free(w->tls);
 	w->tokens = sp_token_cache_free(w->tokens);
+	w->failures = sp_failures_free(w->failures);
 	w->keyring = sp_keyring_free(w->keyring);
 	sp_session_keys_done(&w->session_keys);
 	sp_era_cache_done(&w->eras);

@@ -34,6 +34,14 @@ static void tell_control(struct sp_worker *w, uint32_t issuer)
 	sp_worker_tell_control(w, &m); // lost: control is behind and will refresh anyway
 }
 
+/// Refusals before the signature is looked at cost little, and a new key of an issuer is nobody's fault.
+static bool costly(enum sp_reason r)
+{
+	return r != SP_REASON_NONE && r != SP_REASON_TOKEN_MALFORMED && r != SP_REASON_TOKEN_ISSUER &&
+		r != SP_REASON_TOKEN_ALGORITHM && r != SP_REASON_TOKEN_KEY_UNKNOWN &&
+		r != SP_REASON_INTERNAL;
+}
+
 /// The token's principal, from the connection, the worker's cache, or by verifying it.
 static enum sp_reason verify(struct sp_call *c, struct sp_bytes token, const struct sp_snap_route *route)
 {
@@ -41,6 +49,7 @@ static enum sp_reason verify(struct sp_call *c, struct sp_bytes token, const str
 	struct sp_bytes resource = sp_snap_str(c->snap, route->resource);
 	const struct sp_principal *known;
 	uint32_t issuer = SP_SNAP_NONE;
+	uint8_t address[SP_FAILURES_KEY];
 	uint8_t digest[32];
 	SHA256_CTX sha;
 	int r;
@@ -55,10 +64,17 @@ static enum sp_reason verify(struct sp_call *c, struct sp_bytes token, const str
 		c->principal = *known;
 		return SP_REASON_NONE;
 	}
+	sp_conn_address_key(&c->conn->peer, address);
+	if (!sp_failures_may(w->failures, address, w->now_ns, &c->retry_ms)) {
+		sp_count(w, SP_STAT_TOKEN_UNREAD);
+		return SP_REASON_TOKEN_FAILURES;
+	}
 	r = sp_jwt_verify(c->snap, w->keyring, token, resource, w->wall_ns, &c->principal, &issuer);
 	sp_count(w, r ? SP_STAT_TOKEN_REFUSED : SP_STAT_TOKEN_CHECKED);
 	if (r == SP_REASON_TOKEN_KEY_UNKNOWN && issuer != SP_SNAP_NONE)
 		tell_control(w, issuer);
+	if (costly((enum sp_reason)r))
+		sp_failures_add(w->failures, address, w->now_ns);
 	if (r == 0)
 		sp_token_cache_put(w->tokens, digest, &c->principal);
 	return (enum sp_reason)r;

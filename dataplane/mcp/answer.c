@@ -92,6 +92,13 @@ static unsigned status_of(const struct sp_call *c)
 	return status;
 }
 
+static void put_retry_after(struct sp_out *o, uint64_t ms)
+{
+	sp_out_lit(o, "Retry-After: ");
+	sp_out_u64(o, (ms + 999) / 1000);
+	sp_out_lit(o, "\r\n");
+}
+
 void sp_answer_refusal(struct sp_call *c)
 {
 	unsigned status = status_of(c);
@@ -117,6 +124,8 @@ void sp_answer_refusal(struct sp_call *c)
 		sp_answer_challenge(&h, c->snap, sp_call_route(c), c->wire_reason);
 	if (status == 503)
 		sp_out_lit(&h, "Retry-After: 1\r\n");
+	if (status == 429)
+		put_retry_after(&h, c->retry_ms);
 	SP_BUG_IF(o.overflow);
 	if (h.overflow) // a challenge with more scopes than one line should hold: the metadata has them
 		h.len = 0;

@@ -393,3 +393,44 @@ def test_a_stranger_learns_nothing_but_that_a_token_is_needed(gateway):
             a = http.request("POST", "/up", {"Host": gateway.host, "Content-Type": "application/json"}, body)
         answers.add((a.status, a.reason, a.headers["www-authenticate"]))
     assert len(answers) == 1 and answers.pop()[0] == 401, answers
+
+
+def test_bad_tokens_of_one_address_are_refused_unread_once_there_were_too_many(make):
+    limit = 7
+    g = make(kind=strict, workers=1)
+    good = token(g)
+    with agent(g, good) as known, agent(g, good) as other:
+        assert known.call("echo").result, "this one is in the cache from now on"
+        bad = [token(g, issuer=OTHER) for _ in range(limit)] + [token(g, aud="https://else.example")]
+        for n in range(limit):
+            with agent(g, bad[n]) as m:
+                a = m.call("echo")
+                assert a.status == 401 and a.reason == "token_signature", (n, a)
+        for fresh in (bad[0], bad[-1], token(g)):
+            with agent(g, fresh) as m:
+                a = m.call("echo")
+            assert a.status == 429 and a.reason == "token_failures", a
+            assert 1 <= int(a.headers["retry-after"]) <= 60 and "www-authenticate" not in a.headers
+        assert known.call("echo").result and other.call("echo").result, "known tokens are not held up"
+        for cheap in ("x", "a.b.c", KEY.token(iss="https://nobody.example")):
+            with agent(g, cheap) as m:
+                assert m.call("echo").status == 429
+    worker = eventually("the counters", lambda: next(
+        (w for w in g.ctl("workers") if w["token_unread"] == 6), None))
+    assert worker["token_unread"] == 6 and worker["token_refused"] == limit, worker
+    kinds = [r["reason"] for r in g.audit("--type", "auth_failure")]
+    assert kinds == ["token_signature"] * limit + ["token_failures"] * 6
+
+
+def test_tokens_refused_before_their_signature_is_looked_at_do_not_count(make):
+    g = make(kind=strict, workers=1)
+    for cheap in ["x", "a.b.c", KEY.token(iss="https://nobody.example"), KEY.token(header={"kid": "new"})] * 5:
+        with agent(g, cheap) as m:
+            assert m.call("echo").status in (400, 401), cheap
+    with agent(g, token(g)) as m:
+        assert m.call("echo").result
+
+
+def strict(build, **kwargs):
+    """A gateway with a small budget for bad tokens."""
+    return lab(build, config={"limits": {"refused_tokens_per_minute": 7}}, **kwargs)
