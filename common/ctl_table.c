@@ -9,6 +9,10 @@ static const struct sp_ctl_arg config_check_args[] = {
 static const struct sp_ctl_arg sources_required[] = {
 	{"sources", SP_ARG_SOURCES, true, "PATH", "policy file, or folder of policy files", NULL},
 };
+static const struct sp_ctl_arg lint_args[] = {
+	{"path", SP_ARG_PATH, true, "PATH...", "policy files, or folders of policy files", NULL},
+	{"sarif", SP_OPT_FLAG, false, NULL, "print SARIF 2.1.0, for code scanning", NULL},
+};
 static const struct sp_ctl_arg publish_args[] = {
 	{"sources", SP_ARG_SOURCES, false, "PATH",
 		"policy file or folder; what the configuration names when left out", NULL},
@@ -110,6 +114,11 @@ static const struct sp_ctl_command commands[SP_CMD__COUNT] = {
 		.access = SP_ACCESS_VIEW, ARGS(policy_show_args),
 		.help = "the policy in force, or what one agent may do",
 		.more = "What is shown is read from the published snapshot, not from files."},
+	[SP_CMD_POLICY_LINT] = {NAMED(POLICY_LINT).server = SP_CTL_LOCAL, .access = SP_ACCESS_NONE,
+		ARGS(lint_args), .help = "find what is unwise in policy files, without a gateway",
+		.more = "Anti-patterns, rules without effect, grants that are too wide, missing limits and "
+			"audit levels; each with a stable id, its place and how to mend it. Exit code 1 "
+			"when a finding is an error."},
 	[SP_CMD_POLICY_DIFF] = {NAMED(POLICY_DIFF).server = SP_CTL_CONTROL,
 		.access = SP_ACCESS_VIEW, ARGS(sources_required),
 		.help = "what a publish of these files would change",

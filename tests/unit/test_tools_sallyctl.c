@@ -1,5 +1,6 @@
 #include "common/clock.h"
 #include "tools/sallyctl/args.h"
+#include "tools/sallyctl/local.h"
 #include "tools/sallyctl/show.h"
 
 #include <fcntl.h>
@@ -167,6 +168,65 @@ static void a_map_is_lines_with_what_it_holds_below(void **state)
 	sp_cv_out_done(&o);
 }
 
+/// A local command's exit code, with what it prints put away.
+static int run_local(int (*run)(const struct sp_line *l, const char *version), char **argv)
+{
+	int null = open("/dev/null", O_WRONLY | O_CLOEXEC), out = dup(STDOUT_FILENO), err = dup(STDERR_FILENO);
+	struct sp_line l;
+	int argc = 0, code = -1;
+
+	while (argv[argc])
+		argc++;
+	fflush(stdout);
+	dup2(null, STDOUT_FILENO);
+	dup2(null, STDERR_FILENO);
+	if (sp_line_read(argc, argv, &l) == 0)
+		code = run(&l, "0");
+	fflush(stdout);
+	dup2(out, STDOUT_FILENO);
+	dup2(err, STDERR_FILENO);
+	close(null);
+	close(out);
+	close(err);
+	return code;
+}
+#define LOCAL(fn, ...) run_local(fn, (char *[]){"sallyctl", __VA_ARGS__, NULL})
+
+static void write_file(const char *path, const char *text)
+{
+	FILE *f = fopen(path, "w");
+
+	assert_non_null(f);
+	fputs(text, f);
+	assert_int_equal(fclose(f), 0);
+}
+
+static void lint_fails_when_a_finding_is_an_error(void **state)
+{
+	char dir[] = "/tmp/sp-lint-XXXXXX", good[64], bad[64];
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	assert_int_equal(LOCAL(sp_local_policy_lint, "policy", "lint", dir), SP_CTL_REFUSED); // empty
+	snprintf(good, sizeof(good), "%s/good.yaml", dir);
+	snprintf(bad, sizeof(bad), "%s/bad.json", dir);
+	write_file(good, "tool_id: a\nallowed_actions: [delete_records]\n");
+	assert_int_equal(LOCAL(sp_local_policy_lint, "policy", "lint", good), SP_CTL_OK);
+	assert_int_equal(LOCAL(sp_local_policy_lint, "policy", "lint", dir, "--sarif"), SP_CTL_OK);
+	write_file(bad, "{\"TOOL_POLICIES\": {\"delete_records\": {\"allowed_for\": []}}}");
+	assert_int_equal(LOCAL(sp_local_policy_lint, "policy", "lint", bad), SP_CTL_OK);
+	assert_int_equal(LOCAL(sp_local_policy_lint, "policy", "lint", good, bad), SP_CTL_REFUSED);
+	assert_int_equal(LOCAL(sp_local_policy_lint, "policy", "lint", "--json", dir), SP_CTL_REFUSED);
+	write_file(bad, "{");
+	assert_int_equal(LOCAL(sp_local_policy_lint, "policy", "lint", dir), SP_CTL_REFUSED);
+	assert_int_equal(LOCAL(sp_local_policy_lint, "policy", "lint"), SP_CTL_USAGE);
+	assert_int_equal(LOCAL(sp_local_policy_lint, "policy", "lint", "--colour", dir), SP_CTL_USAGE);
+	assert_int_equal(LOCAL(sp_local_policy_lint, "policy", "lint", "/nonexistent"), SP_CTL_REFUSED);
+	unlink(good);
+	unlink(bad);
+	rmdir(dir);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -175,6 +235,7 @@ int main(void)
 		cmocka_unit_test(a_wrong_command_line_is_refused),
 		cmocka_unit_test(a_list_of_maps_is_an_aligned_table_without_escapes),
 		cmocka_unit_test(a_map_is_lines_with_what_it_holds_below),
+		cmocka_unit_test(lint_fails_when_a_finding_is_an_error),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

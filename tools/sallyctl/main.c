@@ -1,5 +1,6 @@
 #include "tools/sallyctl/ask.h"
 #include "tools/sallyctl/help.h"
+#include "tools/sallyctl/local.h"
 #include "tools/sallyctl/show.h"
 
 #include <signal.h>
@@ -83,6 +84,8 @@ static int help(const struct sp_line *l)
 static int local(const struct sp_line *l)
 {
 	switch (l->command->id) {
+	case SP_CMD_POLICY_LINT:
+		return sp_local_policy_lint(l, SP_VERSION);
 	case SP_CMD_MAN:
 		sp_help_man();
 		return SP_CTL_OK;
