@@ -8,6 +8,7 @@ static const struct sp_policy_risk default_risk = {
 	.review_at = {50, 50, 0},
 	.review_writes_at = {50, 40, 0},
 	.block_at = {80, 80, 101},
+	.work_days = 0x7f,
 	.weight =
 		{
 			[SP_TERM_CLASS] = 100,

@@ -131,6 +131,7 @@ struct sp_policy_risk {
 	uint32_t work_from_minute, work_until_minute; ///< of the day, UTC; equal = always
 	uint32_t work_days; ///< bit 0 = Monday
 	uint32_t auto_block; ///< auto_block_threshold, 0 = not given; sealing lowers block_at to it
+	bool native; ///< a native document has a risk part
 	uint32_t block_given; ///< bits: modes whose block_at was written, not a default
 };
 

@@ -46,7 +46,8 @@ static void read_condition(
 
 	if (!text)
 		return;
-	at.col += n->quoted;
+	at.line = n->text_line;
+	at.col = n->text_col;
 	rule->when.v[rule->when.n++] = (struct sp_policy_condition){text, at};
 }
 

@@ -14,3 +14,5 @@ void sp_form_risk(struct sp_policy_reader *r, const struct sp_node *map);
 void sp_form_definitions(struct sp_policy_reader *r, const struct sp_node *list);
 /// `TOOL_POLICIES`: roles, environments and approvals a tool asks for.
 void sp_form_tools(struct sp_policy_reader *r, const struct sp_node *map);
+/// The native form; see policy_native.h.
+void sp_form_native(struct sp_policy_reader *r, const struct sp_node *map);

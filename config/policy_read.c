@@ -1,6 +1,7 @@
 #include "config/policy_read.h"
 
 #include "config/policy_forms.h"
+#include "config/policy_native.h"
 #include "config/whitelist.h"
 
 #include <stdio.h>
@@ -42,15 +43,16 @@ static void name_form(char *names, size_t cap, const char *name)
 static void read_parts(
 	struct sp_policy_reader *r, const struct sp_node *root, char *names, size_t cap)
 {
-	const char *keys[SP_ARRAY_LEN(forms) + 2] = {NULL};
+	const char *keys[SP_ARRAY_LEN(forms) + 3] = {NULL};
 
 	for (size_t i = 0; i < SP_ARRAY_LEN(forms); i++)
 		keys[i] = forms[i].key;
-	keys[SP_ARRAY_LEN(forms)] = "tool_id";
+	keys[SP_ARRAY_LEN(forms)] = "version";
+	keys[SP_ARRAY_LEN(forms) + 1] = "tool_id";
 	sp_pn_keys(r, root, "policy text", keys, NULL);
 	if (root->n == 0)
 		sp_check_add(r->check, sp_pn_at(r, root),
-			"an allow-list begins with tool_id",
+			"version: 1 begins the native form, tool_id an allow-list",
 			"this is no policy");
 	for (size_t i = 0; i < SP_ARRAY_LEN(forms) && !r->err; i++) {
 		const struct sp_node *n = sp_node_get(root, forms[i].key);
@@ -62,11 +64,23 @@ static void read_parts(
 	}
 }
 
+/// Also without its version, which is then told to be missing.
+static bool is_native(const struct sp_node *root)
+{
+	for (size_t i = 0; i < sp_policy_schema.n; i++)
+		if (sp_node_get(root, sp_policy_schema.field[i].name))
+			return true;
+	return false;
+}
+
 static void read_root(struct sp_policy_reader *r, char *names, size_t cap)
 {
 	const struct sp_node *root = r->tree->root;
 
-	if (root->kind != SP_NODE_MAP || sp_node_get(root, "tool_id") ||
+	if (is_native(root)) {
+		name_form(names, cap, "native");
+		sp_form_native(r, root);
+	} else if (root->kind != SP_NODE_MAP || sp_node_get(root, "tool_id") ||
 		   sp_node_get(root, "allowed_actions")) {
 		name_form(names, cap, "allow-list");
 		sp_form_whitelist(r, root);

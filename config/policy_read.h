@@ -1,6 +1,6 @@
 /// Policy text in any of its forms, recognised by what stands at its top: an allow-list (`tool_id`), style
-/// rules (`style_rules`, `risk_scoring`), policy definitions (`policy_definitions`), or tool policies
-/// (`TOOL_POLICIES`). Every form may be JSON or YAML. Pure.
+/// rules (`style_rules`, `risk_scoring`), policy definitions (`policy_definitions`), tool policies
+/// (`TOOL_POLICIES`), or the native form (`version`). Every form may be JSON or YAML. Pure.
 #pragma once
 
 #include "config/policy.h"

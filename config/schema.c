@@ -43,6 +43,8 @@ static void show_number(const struct sp_field *f, uint64_t v, char *buf, size_t 
 		sp_value_show_duration(v, buf, cap);
 	else if (f->kind == SP_KIND_SIZE)
 		sp_value_show_size(v, buf, cap);
+	else if (f->kind == SP_KIND_MONEY)
+		sp_value_show_money(v, buf, cap);
 	else
 		snprintf(buf, cap, "%llu", (unsigned long long)v);
 }
@@ -54,6 +56,8 @@ static const char *unit_hint(const struct sp_field *f)
 		return "a duration is a number with a unit: 500us, 10ms, 5s, 1m, 12h, 30d";
 	case SP_KIND_SIZE:
 		return "a size is a number with a unit: 512B, 16KiB, 4MiB, 1GiB";
+	case SP_KIND_MONEY:
+		return "an amount is digits with at most six decimals: 10, 0.25";
 	default:
 		return "write it in plain digits";
 	}
@@ -69,6 +73,8 @@ static int number_of(const struct sp_field *f, const char *s, uint64_t *ret)
 		return sp_value_duration(s, ret);
 	if (f->kind == SP_KIND_SIZE)
 		return sp_value_size(s, ret);
+	if (f->kind == SP_KIND_MONEY)
+		return sp_value_money(s, ret);
 	return sp_value_number(s, ret);
 }
 
@@ -102,7 +108,9 @@ static void read_number(
 	} else if (err) {
 		sp_check_add(w->in->check, place(w, n), unit_hint(f), "%s: '%s' is not %s%s%s%s",
 			f->name, n->text,
-			f->kind == SP_KIND_NUMBER ? "a number" : "a value with unit",
+			f->kind == SP_KIND_NUMBER  ? "a number"
+			: f->kind == SP_KIND_MONEY ? "an amount"
+						   : "a value with unit",
 			f->word ? " or '" : "", f->word ? f->word : "", f->word ? "'" : "");
 	} else if (f->word && v == f->word_value) {
 		*ret = v;
@@ -144,10 +152,10 @@ static void read_word(
 		w->in->check, place(w, n), mend, "%s: '%s' is not known here", f->name, n->text);
 }
 
-static bool one_visible_line(const char *s)
+static bool visible(const char *s, bool lines)
 {
 	for (; *s; s++)
-		if ((uint8_t)*s < 0x20 || *s == 0x7f)
+		if (((uint8_t)*s < 0x20 && !(lines && (*s == '\n' || *s == '\t'))) || *s == 0x7f)
 			return false;
 	return true;
 }
@@ -155,15 +163,18 @@ static bool one_visible_line(const char *s)
 static int read_text(const struct walk *w, const struct sp_field *f, const struct sp_node *n,
 	struct sp_text *ret)
 {
-	size_t most = f->kind == SP_KIND_TEXT && f->max ? f->max : 1024;
+	size_t most = f->kind == SP_KIND_TEXT && f->max ? f->max
+		      : f->most_bytes                   ? f->most_bytes
+							: 1024;
 	const char *wrong = NULL;
 
 	if (n->n == 0)
 		wrong = "may not be empty";
 	else if (n->n > most)
 		wrong = "is too long";
-	else if (!one_visible_line(n->text))
-		wrong = "has to be one line without control characters";
+	else if (!visible(n->text, f->lines))
+		wrong = f->lines ? "holds control characters"
+				 : "has to be one line without control characters";
 	else if (f->text_wrong)
 		wrong = f->text_wrong(n->text);
 	if (wrong) {
@@ -171,8 +182,8 @@ static int read_text(const struct walk *w, const struct sp_field *f, const struc
 			wrong);
 		return 0;
 	}
-	*ret = (struct sp_text){
-		sp_arena_str(w->in->arena, sp_bytes(n->text, n->n)), n->line, n->col};
+	*ret = (struct sp_text){sp_arena_str(w->in->arena, sp_bytes(n->text, n->n)), n->line,
+		n->col, n->text_line, n->text_col};
 	return ret->s ? 0 : -ENOMEM;
 }
 
@@ -217,6 +228,44 @@ static int read_texts(const struct walk *w, const struct sp_field *f, const stru
 		at += v[at].s != NULL;
 	}
 	*ret = (struct sp_texts){v, at};
+	return 0;
+}
+
+/// The text alone, for a list of one.
+static int read_single(const struct walk *w, const struct sp_field *f, const struct sp_node *n,
+	struct sp_texts *ret)
+{
+	struct sp_text *v = sp_arena_alloc(w->in->arena, sizeof(*v));
+
+	if (!v)
+		return -ENOMEM;
+	SP_TRY(read_text(w, f, n, v));
+	*ret = (struct sp_texts){v, v->s != NULL};
+	return 0;
+}
+
+static int read_pairs(const struct walk *w, const struct sp_field *f, const struct sp_node *n,
+	struct sp_pairs *ret)
+{
+	struct sp_pair *v;
+	uint32_t at = 0;
+
+	if (!count_ok(w, f, n))
+		return 0;
+	v = sp_arena_alloc(w->in->arena, sizeof(*v) * (n->n + 1));
+	if (!v)
+		return -ENOMEM;
+	for (const struct sp_node *c = n->first; c; c = c->next) {
+		if (c->repeated)
+			sp_check_add(w->in->check, place(w, c->key), "keep one of them",
+				"%s stands here a second time", c->key->text);
+		if (c->repeated || !kind_is(w, f, c, SP_NODE_SCALAR))
+			continue;
+		SP_TRY(read_text(w, f, c->key, &v[at].name));
+		SP_TRY(read_text(w, f, c, &v[at].value));
+		at += v[at].name.s && v[at].value.s;
+	}
+	*ret = (struct sp_pairs){v, at};
 	return 0;
 }
 
@@ -282,7 +331,11 @@ static int read_value(struct walk *w, const struct sp_field *f, const struct sp_
 		return read_below(w, f, NULL, to);
 	switch (f->kind) {
 	case SP_KIND_TEXTS:
+		if (f->single && n->kind == SP_NODE_SCALAR)
+			return read_single(w, f, n, to);
 		return kind_is(w, f, n, SP_NODE_SEQ) ? read_texts(w, f, n, to) : 0;
+	case SP_KIND_PAIRS:
+		return kind_is(w, f, n, SP_NODE_MAP) ? read_pairs(w, f, n, to) : 0;
 	case SP_KIND_GROUP:
 		return kind_is(w, f, n, SP_NODE_MAP) ? read_below(w, f, n, to) : 0;
 	case SP_KIND_GROUPS:

@@ -10,9 +10,11 @@ enum sp_kind {
 	SP_KIND_NUMBER, ///< uint64_t
 	SP_KIND_DURATION, ///< uint64_t, nanoseconds
 	SP_KIND_SIZE, ///< uint64_t, bytes
+	SP_KIND_MONEY, ///< uint64_t, millionths: "0.25"
 	SP_KIND_WORD, ///< uint32_t: position in `words`
 	SP_KIND_TEXT, ///< struct sp_text
 	SP_KIND_TEXTS, ///< struct sp_texts
+	SP_KIND_PAIRS, ///< struct sp_pairs: a mapping whose keys the writer chooses
 	SP_KIND_GROUP, ///< the group's struct, in place
 	SP_KIND_GROUPS, ///< struct sp_groups: an array of the group's struct
 };
@@ -20,11 +22,19 @@ enum sp_apply { SP_APPLY_LIVE, SP_APPLY_RESTART };
 
 /// A text value and where it stands; `s` NULL when the setting is absent and has no default.
 struct sp_text {
-	const char *s; ///< NUL-terminated, one line of visible characters
+	const char *s; ///< NUL-terminated, one line of visible characters unless the setting takes lines
 	unsigned line, col;
+	unsigned text_line, text_col; ///< of its first character, behind quote or block mark
 };
 struct sp_texts {
-	struct sp_text *v;
+	struct sp_text *v; ///< NULL when the setting is absent, also with n 0
+	uint32_t n;
+};
+struct sp_pair {
+	struct sp_text name, value;
+};
+struct sp_pairs {
+	struct sp_pair *v;
 	uint32_t n;
 };
 struct sp_groups {
@@ -51,6 +61,9 @@ struct sp_field {
 	const struct sp_schema *group;
 	/// NULL when the text may stand here, else what is wrong with it.
 	const char *(*text_wrong)(const char *s);
+	uint32_t most_bytes; ///< of one text of a list; 0 = 1024
+	bool single; ///< a list of one may be written as the text alone
+	bool lines; ///< texts may have line feeds
 	const char *example; ///< what the example file shows; NULL = the default, as a comment
 	enum sp_apply apply;
 	bool required;
@@ -82,6 +95,10 @@ SP_MUST_CHECK int sp_schema_read(const struct sp_schema_in *in, const struct sp_
 /// The example file of a schema, from the table alone. Overflow shows on `out`.
 void sp_schema_example(struct sp_out *out, const struct sp_schema *schema,
 	const struct sp_profile_default *profile_defaults, const char *const *profiles);
+/// JSON Schema (draft 2020-12) of a schema's files, for editors. Overflow shows on `out`.
+void sp_schema_json(struct sp_out *out, const struct sp_schema *schema, const char *title);
+/// The reference in Markdown, a part for every group at the top. Overflow shows on `out`.
+void sp_schema_markdown(struct sp_out *out, const struct sp_schema *schema);
 /// The range of a number, from the plan's list where it is in the plan.
 void sp_field_range(const struct sp_field *f, uint64_t *ret_min, uint64_t *ret_max);
 /// Settings of `apply` that differ between two structs of one schema: their dotted names,

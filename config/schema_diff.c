@@ -23,6 +23,17 @@ static bool texts_eq(const struct sp_texts *a, const struct sp_texts *b)
 	return true;
 }
 
+static bool pairs_eq(const struct sp_pairs *a, const struct sp_pairs *b)
+{
+	if (a->n != b->n)
+		return false;
+	for (uint32_t i = 0; i < a->n; i++)
+		if (!text_eq(&a->v[i].name, &b->v[i].name) ||
+			!text_eq(&a->v[i].value, &b->v[i].value))
+			return false;
+	return true;
+}
+
 static bool value_eq(const struct sp_field *f, const void *a, const void *b)
 {
 	switch (f->kind) {
@@ -34,6 +45,8 @@ static bool value_eq(const struct sp_field *f, const void *a, const void *b)
 		return text_eq(a, b);
 	case SP_KIND_TEXTS:
 		return texts_eq(a, b);
+	case SP_KIND_PAIRS:
+		return pairs_eq(a, b);
 	default:
 		return *(const uint64_t *)a == *(const uint64_t *)b;
 	}

@@ -15,6 +15,7 @@ struct sp_node {
 	bool quoted; ///< a scalar in quotes, or a block: certainly text, never a number or a word
 	bool repeated; ///< a member whose key stood in this mapping before
 	unsigned line, col; ///< from 1
+	unsigned text_line, text_col; ///< scalar: of its first character, behind quote or block mark
 	const char *text; ///< scalar: NUL-terminated, no control characters but tab and line feed
 	uint32_t n; ///< scalar: bytes; else: children
 	struct sp_node *key; ///< of a mapping's member: its key, a scalar
@@ -28,8 +29,10 @@ struct sp_tree {
 };
 
 /// One YAML document. Refused besides bad grammar: anchors, aliases, tags, merge keys, a second
-/// document, keys that are no scalars, over 1 MiB, 100,000 nodes or SP_TREE_DEPTH_MAX. 0, -EBADMSG
+/// document, keys that are no scalars, over SP_YAML_MAX bytes, 1,000,000
+/// events or SP_TREE_DEPTH_MAX. 0, -EBADMSG
 /// with the problem in `check`, -ENOMEM. `file` names the text in messages.
+#define SP_YAML_MAX (4u << 20)
 SP_MUST_CHECK int sp_yaml_parse(
 	struct sp_bytes text, const char *file, struct sp_check *check, struct sp_tree *ret);
 /// One JSON document, by the strict scanner of common/json.h: repeated keys are refused. Strings

@@ -63,6 +63,31 @@ int sp_value_size(const char *s, uint64_t *ret_bytes)
 	return with_unit(s, sizes, SP_ARRAY_LEN(sizes), ret_bytes);
 }
 
+#define MICROS 1000000u
+
+int sp_value_money(const char *s, uint64_t *ret_micros)
+{
+	size_t whole = strspn(s, "0123456789"), parts;
+	uint64_t units, micros = 0;
+
+	SP_TRY(sp_bytes_u64(sp_bytes(s, whole), &units));
+	if (s[whole] == '.') {
+		parts = strspn(s + whole + 1, "0123456789");
+		if (parts == 0 || parts > 6 || s[whole + 1 + parts] != 0)
+			return -EINVAL;
+		SP_TRY(sp_bytes_u64(sp_bytes(s + whole + 1, parts), &micros));
+		for (; parts < 6; parts++)
+			micros *= 10;
+	} else if (s[whole] != 0) {
+		return -EINVAL;
+	}
+	if (__builtin_mul_overflow(units, MICROS, &units) ||
+		__builtin_add_overflow(units, micros, &units))
+		return -ERANGE;
+	*ret_micros = units;
+	return 0;
+}
+
 int sp_value_bool(const char *s, bool *ret)
 {
 	if (strcmp(s, "true") != 0 && strcmp(s, "false") != 0)
@@ -92,6 +117,19 @@ void sp_value_show_duration(uint64_t ns, char *buf, size_t cap)
 void sp_value_show_size(uint64_t bytes, char *buf, size_t cap)
 {
 	show(bytes, sizes, SP_ARRAY_LEN(sizes), buf, cap);
+}
+
+void sp_value_show_money(uint64_t micros, char *buf, size_t cap)
+{
+	unsigned long long units = micros / MICROS;
+	unsigned rest = (unsigned)(micros % MICROS), places = 6;
+
+	for (; rest && rest % 10 == 0; places--)
+		rest /= 10;
+	if (rest)
+		snprintf(buf, cap, "%llu.%0*u", units, (int)places, rest);
+	else
+		snprintf(buf, cap, "%llu", units);
 }
 
 #define WORD_MAX 40u

@@ -8,6 +8,8 @@
 SP_MUST_CHECK int sp_value_duration(const char *s, uint64_t *ret_ns);
 /// "16KiB", "1MiB", "2GiB", "512B", "0". -EINVAL, -ERANGE.
 SP_MUST_CHECK int sp_value_size(const char *s, uint64_t *ret_bytes);
+/// "10", "0.25": at most six decimals, in millionths. -EINVAL, -ERANGE.
+SP_MUST_CHECK int sp_value_money(const char *s, uint64_t *ret_micros);
 /// Digits only. -EINVAL, -ERANGE.
 SP_MUST_CHECK int sp_value_number(const char *s, uint64_t *ret);
 /// "true" or "false". -EINVAL.
@@ -15,6 +17,7 @@ SP_MUST_CHECK int sp_value_bool(const char *s, bool *ret);
 /// The shortest exact writing, as the functions above read it.
 void sp_value_show_duration(uint64_t ns, char *buf, size_t cap);
 void sp_value_show_size(uint64_t bytes, char *buf, size_t cap);
+void sp_value_show_money(uint64_t micros, char *buf, size_t cap);
 
 /// The word of `words` (ended by NULL) that `s` may have meant, or NULL when none is near.
 const char *sp_value_nearest(const char *s, const char *const *words);

@@ -3,8 +3,7 @@
 #include <yaml.h>
 #include "common/banned.h"
 
-#define TEXT_MAX (1u << 20)
-#define NODES_MAX 100000u
+#define NODES_MAX 1000000u
 
 struct level {
 	struct sp_node *node;
@@ -17,6 +16,9 @@ struct reader {
 	struct sp_check *check;
 	struct sp_tree tree;
 	uint32_t nodes, depth, documents;
+	struct sp_bytes text;
+	size_t line_off; ///< `line` of the text begins there: block scalars are asked for in order
+	unsigned line;
 	struct level level[SP_TREE_DEPTH_MAX];
 };
 
@@ -78,6 +80,39 @@ static struct sp_node *node_new(struct reader *r, const yaml_event_t *e, enum sp
 	return n;
 }
 
+static void find_line(struct reader *r, unsigned line)
+{
+	while (r->line < line && r->line_off < r->text.n)
+		if (r->text.p[r->line_off++] == '\n')
+			r->line++;
+}
+
+/// A block's text begins on the first line below its mark that is not blank, behind the indentation.
+static void place_block(struct reader *r, struct sp_node *n)
+{
+	size_t at;
+
+	find_line(r, n->line + 1);
+	at = r->line_off;
+	while (at < r->text.n && (r->text.p[at] == ' ' || r->text.p[at] == '\n')) {
+		if (r->text.p[at++] == '\n') {
+			r->line++;
+			r->line_off = at;
+		}
+	}
+	n->text_line = r->line;
+	n->text_col = (unsigned)(at - r->line_off) + 1;
+}
+
+static void place_text(struct reader *r, const yaml_event_t *e, struct sp_node *n)
+{
+	n->text_line = n->line;
+	n->text_col = n->col + n->quoted;
+	if (e->data.scalar.style == YAML_LITERAL_SCALAR_STYLE ||
+		e->data.scalar.style == YAML_FOLDED_SCALAR_STYLE)
+		place_block(r, n);
+}
+
 static int on_scalar(struct reader *r, const yaml_event_t *e)
 {
 	struct sp_bytes text = sp_bytes(e->data.scalar.value, e->data.scalar.length);
@@ -92,6 +127,7 @@ static int on_scalar(struct reader *r, const yaml_event_t *e)
 	n->quoted = e->data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
 	n->text = sp_arena_str(&r->tree.arena, text);
 	n->n = (uint32_t)text.n;
+	place_text(r, e, n);
 	return n->text ? attach(r, &e->start_mark, n) : -ENOMEM;
 }
 
@@ -195,15 +231,17 @@ int sp_yaml_parse(
 	struct reader *r;
 	int err;
 
-	if (text.n > TEXT_MAX) {
+	if (text.n > SP_YAML_MAX) {
 		sp_check_add(check, (struct sp_at){file, 0, 0}, NULL, "the file is over %u bytes",
-			TEXT_MAX);
+			SP_YAML_MAX);
 		return -EBADMSG;
 	}
 	r = calloc(1, sizeof(*r));
 	if (!r)
 		return -ENOMEM;
 	r->check = check;
+	r->text = text;
+	r->line = 1;
 	sp_arena_init(&r->tree.arena);
 	r->tree.file = sp_arena_str(&r->tree.arena, sp_bytes_cstr(file));
 	if (!r->tree.file || !yaml_parser_initialize(&r->yaml)) {
