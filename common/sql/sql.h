@@ -1,7 +1,7 @@
-/// What an SQL text would do, judged without running it. PostgreSQL by its own grammar (libpg_query's raw
-/// parse and an allow-list of node types), other dialects by a lexer that takes only what every dialect
-/// reads alike. Whatever is not understood is refused with its reason. Worker, tools; pure but for
-/// libpg_query's own memory, which is released before the return.
+/// What an SQL text would do, judged without running it. PostgreSQL by its own grammar
+/// (libpg_query's raw parse and an allow-list of node types), other dialects by a lexer that takes
+/// only what every dialect reads alike. Whatever is not understood is refused with its reason.
+/// Worker, tools; pure but for libpg_query's own memory, which is released before the return.
 #pragma once
 
 #include "common/bytes.h"
@@ -17,7 +17,7 @@ enum sp_sql_style {
 	SP_SQL_UPDATE = 1u << 2,
 	SP_SQL_DELETE = 1u << 3,
 	SP_SQL_EXPLAIN = 1u << 4, ///< without ANALYZE, over a tree of an allowed style
-	SP_SQL_DDL = 1u << 5,     ///< CREATE, ALTER, DROP, TRUNCATE ... : only where policy names it
+	SP_SQL_DDL = 1u << 5, ///< CREATE, ALTER, DROP, TRUNCATE ... : only where policy names it
 };
 /// "select-only", "select", "insert-only", "insert", "update", "delete", "explain", "ddl". -ENOENT.
 SP_MUST_CHECK int sp_sql_style_parse(struct sp_bytes s, uint32_t *ret_bit);
@@ -27,28 +27,29 @@ const char *sp_sql_style_name(uint32_t bit);
 enum sp_sql_why {
 	SP_SQL_OK = 0,
 	SP_SQL_TOO_LONG,
-	SP_SQL_ENCODING,   ///< not UTF-8, NUL or control characters
+	SP_SQL_ENCODING, ///< not UTF-8, NUL or control characters
 	SP_SQL_NESTING,
-	SP_SQL_SYNTAX,     ///< the dialect's grammar does not take it
+	SP_SQL_SYNTAX, ///< the dialect's grammar does not take it
 	SP_SQL_STATEMENTS, ///< not exactly one statement
-	SP_SQL_STYLE,      ///< a style that is not allowed, or is forbidden
-	SP_SQL_NODE,       ///< a construct outside the style's allow-list
-	SP_SQL_FUNCTION,   ///< a function that is not on the list
-	SP_SQL_TABLE,      ///< a forbidden table, or one not among the allowed
-	SP_SQL_LEXICAL,    ///< characters or comments that dialects read differently
-	SP_SQL_WORD,       ///< a word that is forbidden outside strings
+	SP_SQL_STYLE, ///< a style that is not allowed, or is forbidden
+	SP_SQL_NODE, ///< a construct outside the style's allow-list
+	SP_SQL_FUNCTION, ///< a function that is not on the list
+	SP_SQL_TABLE, ///< a forbidden table, or one not among the allowed
+	SP_SQL_LEXICAL, ///< characters or comments that dialects read differently
+	SP_SQL_WORD, ///< a word that is forbidden outside strings
 	SP_SQL_MEMORY,
 };
 const char *sp_sql_why_name(enum sp_sql_why w); ///< "sql_statements" ...
 
 struct sp_sql_rules {
 	enum sp_sql_dialect dialect;
-	uint32_t styles;           ///< bits allowed; what is forbidden is taken out already
-	bool returning;            ///< INSERT/UPDATE/DELETE ... RETURNING
-	bool double_quote_names;   ///< lexer: "x" is a name (ANSI), else refused
-	const struct sp_bytes *allow_tables, *deny_tables; ///< globs with '*', case-insensitive, "schema.table" or "table"
-	uint32_t allow_tables_n, deny_tables_n;            ///< allow_tables_n 0 = any
-	const struct sp_bytes *allow_functions;            ///< besides the built-in list
+	uint32_t styles; ///< bits allowed; what is forbidden is taken out already
+	bool returning; ///< INSERT/UPDATE/DELETE ... RETURNING
+	bool double_quote_names; ///< lexer: "x" is a name (ANSI), else refused
+	const struct sp_bytes *allow_tables,
+		*deny_tables; ///< globs with '*', case-insensitive, "schema.table" or "table"
+	uint32_t allow_tables_n, deny_tables_n; ///< allow_tables_n 0 = any
+	const struct sp_bytes *allow_functions; ///< besides the built-in list
 	uint32_t allow_functions_n;
 	uint32_t max_bytes; ///< 0 = SP_SQL_MAX
 };
@@ -56,7 +57,8 @@ struct sp_sql_rules {
 #define SP_SQL_NESTING_MAX 64u
 struct sp_sql_verdict {
 	enum sp_sql_why why;
-	uint32_t style;      ///< the statement's style bit, 0 when none was recognised
-	char detail[96];     ///< visible ASCII: the table, function, node or word; never a literal
+	uint32_t style; ///< the statement's style bit, 0 when none was recognised
+	char detail[96]; ///< visible ASCII: the table, function, node or word; never a literal
 };
-void sp_sql_judge(struct sp_bytes text, const struct sp_sql_rules *rules, struct sp_sql_verdict *ret);
+void sp_sql_judge(
+	struct sp_bytes text, const struct sp_sql_rules *rules, struct sp_sql_verdict *ret);

@@ -1,0 +1,112 @@
+#include "common/sql/sql_int.h"
+
+#include "common/banned.h"
+
+bool sp_sql_glob(struct sp_bytes glob, struct sp_bytes s)
+{
+	size_t g = 0, i = 0, star = SIZE_MAX, mark = 0;
+
+	while (i < s.n) {
+		if (g < glob.n && glob.p[g] == '*') {
+			star = g++;
+			mark = i;
+		} else if (g < glob.n && sp_sql_lower(glob.p[g]) == sp_sql_lower(s.p[i])) {
+			g++;
+			i++;
+		} else if (star != SIZE_MAX) {
+			g = star + 1;
+			i = ++mark;
+		} else {
+			return false;
+		}
+	}
+	while (g < glob.n && glob.p[g] == '*')
+		g++;
+	return g == glob.n;
+}
+
+bool sp_sql_listed(const struct sp_bytes *globs, uint32_t n, struct sp_bytes s)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (sp_sql_glob(globs[i], s))
+			return true;
+	return false;
+}
+
+static struct sp_bytes join(const struct sp_sql_name *name, uint32_t from, uint8_t *buf, size_t cap)
+{
+	struct sp_out o = sp_out_init(buf, cap);
+
+	for (uint32_t i = from; i < name->n; i++) {
+		if (i > from)
+			sp_out_lit(&o, ".");
+		sp_out_bytes(&o, name->part[i]);
+	}
+	return o.overflow ? SP_NOBYTES : sp_bytes(buf, o.len);
+}
+
+static struct sp_bytes last_part(struct sp_bytes glob)
+{
+	for (size_t i = glob.n; i > 0; i--)
+		if (glob.p[i - 1] == '.')
+			return sp_bytes(glob.p + i, glob.n - i);
+	return glob;
+}
+
+/// Every suffix counts (a.s.t, s.t, t), and a bare name also as the last part of a qualified glob.
+bool sp_sql_denied(const struct sp_sql_rules *rules, const struct sp_sql_name *name)
+{
+	uint8_t buf[512];
+
+	for (uint32_t from = 0; from < name->n; from++) {
+		struct sp_bytes s = join(name, from, buf, sizeof(buf));
+
+		if (!s.n || sp_sql_listed(rules->deny_tables, rules->deny_tables_n, s))
+			return true;
+	}
+	if (name->n > 1)
+		return false;
+	for (uint32_t i = 0; i < rules->deny_tables_n; i++) {
+		struct sp_bytes last = last_part(rules->deny_tables[i]);
+
+		if (!sp_bytes_eq(last, SP_LIT("*")) && sp_sql_glob(last, name->part[0]))
+			return true;
+	}
+	return false;
+}
+
+int sp_sql_table(
+	const struct sp_sql_rules *rules, const struct sp_sql_name *name, struct sp_sql_verdict *v)
+{
+	uint8_t buf[512];
+	struct sp_bytes whole = join(name, 0, buf, sizeof(buf));
+
+	if (!whole.n)
+		return sp_sql_refuse(v, SP_SQL_TABLE, SP_LIT("name"));
+	if (rules->deny_tables_n && sp_sql_denied(rules, name))
+		return sp_sql_refuse(v, SP_SQL_TABLE, whole);
+	if (rules->allow_tables_n &&
+		!sp_sql_listed(rules->allow_tables, rules->allow_tables_n, whole))
+		return sp_sql_refuse(v, SP_SQL_TABLE, whole);
+	return 0;
+}
+
+int sp_sql_find(const char *const *sorted, size_t n, struct sp_bytes name)
+{
+	size_t lo = 0, hi = n;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2, len = strlen(sorted[mid]);
+		int c = memcmp(sorted[mid], name.p, sp_min(len, name.n));
+
+		if (c == 0)
+			c = len < name.n ? -1 : len > name.n;
+		if (c == 0)
+			return (int)mid;
+		if (c < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return -1;
+}
