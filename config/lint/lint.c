@@ -77,6 +77,7 @@ static int add(struct sp_lint *l, enum sp_lint_id id, enum sp_lint_severity seve
 	return 0;
 }
 
+SP_PRINTF(5, 0)
 static void add_va(struct sp_lint_run *l, enum sp_lint_id id, enum sp_lint_severity severity,
 	struct sp_at at, const char *fmt, va_list ap)
 {
