@@ -292,6 +292,25 @@ def suite_conformance(ctx):
     return scenarios("tests/conformance", "release", ctx)
 
 
+def suite_policy(ctx):
+    """Every executable of tests/policy, each with a last line of its counts."""
+    if not build("release", ctx.jobs):
+        return one(False)
+    counts = Counts()
+    for program in sorted(glob.glob(os.path.join(ROOT, "tests/policy/*"))):
+        if not os.path.isfile(program) or not os.access(program, os.X_OK):
+            continue
+        status, out = run([program], {"SP_BUILD": os.path.join(BUILD, "release")})
+        m = re.search(r"(\d+) passed, (\d+) failed, (\d+) skipped\s*$", out)
+        got = Counts(*map(int, m.groups())) if m else one(False)
+        if status and not got.failed:
+            got.add(one(False))
+        if got.failed:
+            show(os.path.relpath(program, ROOT), out)
+        counts.add(got)
+    return counts
+
+
 SUITES = {
     "lint": suite_lint,
     "build": suite_build,
@@ -302,6 +321,7 @@ SUITES = {
     "integration-asan": suite_integration_asan,
     "faults": suite_faults,
     "conformance": suite_conformance,
+    "policy": suite_policy,
     "static": suite_static,
 }
 
