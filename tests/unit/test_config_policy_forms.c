@@ -17,7 +17,7 @@ static bool has_action(const struct sp_policy *p, const char *name)
 #define DEFS                                                                                       \
 	"policy_definitions:\n"                                                                    \
 	"  - name: \"customer-data-access\"\n"                                                     \
-	"    description: \"允許客服 Agent 讀取客戶數據\"\n"                             \
+	"    description: \"客服機器人可以讀取客戶資料\"\n"                             \
 	"    rules:\n"                                                                             \
 	"      - action: \"read_customer_data\"\n"                                                 \
 	"        condition: \"agent.identity == 'customer-service-bot'\"\n"                        \
@@ -28,7 +28,7 @@ static bool has_action(const struct sp_policy *p, const char *name)
 	"        condition: request.user_id == agent.identity.user_id\n"                           \
 	"      - action: \"delete_customer_data\"\n"                                               \
 	"        allowed: false\n"                                                                 \
-	"        reason: \"需要更高權限\"\n"                                                 \
+	"        reason: \"修改資料要先申請\"\n"                                                 \
 	"    rate_limits:\n"                                                                       \
 	"      requests_per_minute: 100\n"                                                         \
 	"      tokens_per_request: 2000\n"                                                         \
@@ -72,7 +72,7 @@ static void allowed_makes_a_grant_and_not_allowed_a_denial_with_its_reason(void 
 	assert_int_equal(p->rule[0].effect, SP_EFFECT_ALLOW);
 	assert_int_equal(p->rule[1].effect, SP_EFFECT_ALLOW);
 	assert_int_equal(p->rule[2].effect, SP_EFFECT_DENY);
-	assert_string_equal(p->rule[2].reason, "需要更高權限");
+	assert_string_equal(p->rule[2].reason, "修改資料要先申請");
 	assert_null(p->rule[0].reason);
 	assert_string_equal(p->rule[2].tools.v[0], "delete_customer_data");
 	assert_int_equal(p->rule[2].tools.n, 1);
@@ -85,7 +85,7 @@ static void descriptions_are_kept_in_their_language(void **state)
 	struct sp_policy *p = yaml(DEFS);
 
 	(void)state;
-	assert_string_equal(p->group[0].description, "允許客服 Agent 讀取客戶數據");
+	assert_string_equal(p->group[0].description, "客服機器人可以讀取客戶資料");
 	sp_policy_free(p);
 }
 

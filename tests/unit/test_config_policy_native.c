@@ -1,5 +1,6 @@
 /// The native form of policy text: every part of it, what is refused, and what is made from its table.
 #include "config/policy_native.h"
+#include "config/value.h"
 
 #include "common/sql/sql.h"
 #include "tests/support/policy_text.h"
@@ -458,6 +459,31 @@ static void wrong_native_text_is_told_with_place_and_mend(void **state)
 		"b.yaml:2:7: risk stands at a.yaml:2 already");
 }
 
+static void an_amount_has_at_most_six_decimals_and_is_shown_as_it_was_written(void **state)
+{
+	static const struct {
+		const char *text;
+		uint64_t micros;
+	} good[] = {{"0", 0}, {"10", 10000000}, {"0.25", 250000}, {"0.000001", 1},
+		{"1.5", 1500000}, {"18446744073709.551615", UINT64_MAX}};
+	static const char *const bad[] = {"", ".", "1.", ".5", "-1", "1e3", "1,5", "0.0000001",
+		"1.5x", "18446744073709.551616", "18446744073710"};
+	char shown[32];
+	uint64_t v = 7;
+
+	(void)state;
+	for (unsigned i = 0; i < SP_ARRAY_LEN(good); i++) {
+		assert_int_equal(sp_value_money(good[i].text, &v), 0);
+		assert_int_equal(v, good[i].micros);
+		sp_value_show_money(v, shown, sizeof(shown));
+		assert_string_equal(shown, good[i].text);
+	}
+	v = 7;
+	for (unsigned i = 0; i < SP_ARRAY_LEN(bad); i++)
+		assert_true(sp_value_money(bad[i], &v) < 0);
+	assert_int_equal(v, 7);
+}
+
 static void every_truncation_is_survived(void **state)
 {
 	static const char text[] =
@@ -518,6 +544,52 @@ static void the_json_schema_in_the_tree_is_current(void **state)
 	sp_check_done(&check);
 }
 
+#define DOC "docs/policy.md"
+#define MADE "writes what follows -->\n\n"
+
+/// SP_UPDATE=1 in the environment writes it anew.
+static void the_reference_in_the_docs_is_current(void **state)
+{
+	static char want[65536], have[131072];
+	struct sp_out out = sp_out_init(want, sizeof(want) - 1);
+	char *made;
+
+	(void)state;
+	sp_policy_reference(&out);
+	assert_false(out.overflow);
+	read_whole(DOC, have, sizeof(have));
+	made = strstr(have, MADE);
+	assert_non_null(made);
+	made += strlen(MADE);
+	if (getenv("SP_UPDATE")) {
+		snprintf(made, sizeof(have) - (size_t)(made - have), "%s", want);
+		write_whole(DOC, have, strlen(have));
+	}
+	assert_string_equal(made, want);
+}
+
+/// Every fenced block of a language is a policy by itself.
+static void every_example_in_the_docs_is_good(void **state)
+{
+	static char text[131072];
+	unsigned n = 0;
+
+	(void)state;
+	read_whole(DOC, text, sizeof(text));
+	for (char *at = text; (at = strstr(at, "\n```")); n++) {
+		bool is_json = strncmp(at + 4, "json\n", 5) == 0;
+		char *end = strstr(at + 4, "\n```\n");
+
+		assert_non_null(end);
+		if (!is_json && strncmp(at + 4, "yaml\n", 5) != 0)
+			fail_msg("a block that is neither JSON nor YAML: %.40s", at);
+		end[1] = 0;
+		sp_policy_free(is_json ? json(at + 9) : yaml(at + 9));
+		at = end + 4;
+	}
+	assert_true(n >= 13);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -537,8 +609,12 @@ int main(void)
 		cmocka_unit_test(intent_may_be_required),
 		cmocka_unit_test(the_native_form_may_be_json),
 		cmocka_unit_test(wrong_native_text_is_told_with_place_and_mend),
+		cmocka_unit_test(
+			an_amount_has_at_most_six_decimals_and_is_shown_as_it_was_written),
 		cmocka_unit_test(every_truncation_is_survived),
 		cmocka_unit_test(the_json_schema_in_the_tree_is_current),
+		cmocka_unit_test(the_reference_in_the_docs_is_current),
+		cmocka_unit_test(every_example_in_the_docs_is_good),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
