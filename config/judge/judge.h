@@ -26,6 +26,9 @@ enum sp_seq_seen {
 	SP_SEQ_SAW_BETWEEN = 2, ///< a call of `between` came after that state began
 };
 
+/// Room for values that conditions make and texts that must be unescaped; what does not fit is refused.
+#define SP_JUDGE_ARENA_BYTES (256u << 10)
+
 struct sp_judge_call {
 	const struct sp_snap *snap;
 	uint32_t agent;       ///< number in the snapshot
@@ -42,19 +45,22 @@ struct sp_judge_call {
 	uint64_t wall_ns;
 	bool listing; ///< tools/list: only what does not depend on arguments, history or money
 	const struct sp_judge_history *history; ///< NULL = nothing known
-	struct sp_cel_arena *arena; ///< scratch, reset by each function below
+	struct sp_cel_arena *arena; ///< scratch of SP_JUDGE_ARENA_BYTES, reset by each function below; never NULL
 	struct sp_judge_trace *trace; ///< NULL in the worker: nothing is explained
 };
 
-/// The stages' questions, in their order. Each fills what it finds out in `v` and returns
-/// SP_REASON_NONE to go on, or the reason to refuse; REVIEW reasons are marked by v->review.
+/// The stages' questions, in their order. Each fills what it finds out in `v` and returns SP_REASON_NONE to go on,
+/// or the reason to refuse. A review does not end the questions, for a later one may refuse: it is kept in
+/// v->reason with v->review set, and sp_judge_score(), the last question, returns it.
 struct sp_judge_verdict {
-	enum sp_reason reason;
+	enum sp_reason reason; ///< the first refusal, or else the first REVIEW_*
 	enum sp_reason wire_reason; ///< what the agent is told when that differs (hidden tools), else NONE
 	bool review;       ///< a person must look: reason is one of REVIEW_*
 	uint32_t action;   ///< or SP_SNAP_NONE
+	/// Actions and constraints by the name as the agent sees it [0] and without its upstream's prefix [1]: both bind.
+	uint32_t actions[2], tools[2];
 	uint32_t rule;     ///< that allowed, reviewed or denied; SP_SNAP_NONE = allow-list, tool policy or none
-	uint32_t tool;     ///< constraints in force, or SP_SNAP_NONE
+	uint32_t tool;     ///< the first of `tools` that is there, or SP_SNAP_NONE
 	uint32_t group;    ///< of the rule, or SP_SNAP_NONE
 	uint32_t sequence; ///< that refused, or SP_SNAP_NONE
 	uint32_t purpose;  ///< declared and known, or SP_SNAP_NONE

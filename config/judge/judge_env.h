@@ -7,7 +7,7 @@
 /// agent.identity (a string; its fields are attributes: the registry's, else the token's claims), agent.name,
 /// agent.roles, agent.environment, agent.owner, jwt (claims; jwt.scope, jwt.sub ...), request (fields are
 /// arguments, then the context the agent declared in _meta; request.scope falls back to the token's),
-/// request.arguments, request.context, request.purpose, request.time, request.id_present, source.address.
+/// request.arguments, request.context, request.purpose, request.time, source.address.
 enum sp_judge_var {
 	SP_VAR_TOOL_NAME = 0,
 	SP_VAR_TOOL_ARGUMENTS,

@@ -1,0 +1,187 @@
+#include "config/judge/judge_in.h"
+#include "common/banned.h"
+
+void sp_judge_begin(struct sp_judge_verdict *v)
+{
+	*v = (struct sp_judge_verdict){
+		.action = SP_SNAP_NONE,
+		.actions = {SP_SNAP_NONE, SP_SNAP_NONE},
+		.tools = {SP_SNAP_NONE, SP_SNAP_NONE},
+		.rule = SP_SNAP_NONE,
+		.tool = SP_SNAP_NONE,
+		.group = SP_SNAP_NONE,
+		.sequence = SP_SNAP_NONE,
+		.purpose = SP_SNAP_NONE,
+	};
+}
+
+/// The cache of variables is not cleared: `vars_at` says what is in it.
+void judge_init(struct judge *j, const struct sp_judge_call *c, struct sp_judge_verdict *v)
+{
+	j->c = c;
+	j->v = v;
+	j->s = c->snap;
+	j->p = &c->snap->h->policy;
+	j->agent = c->agent < j->p->agent_facts.n
+			   ? SP_SNAP_POLICY(c->snap, agent_facts, sp_snap_agent_facts, c->agent)
+			   : NULL;
+	j->name[0] = j->name[1] = c->tool;
+	j->names_n = 1;
+	if (c->prefix > 0 && c->prefix < c->tool.n) {
+		j->name[1] = sp_bytes(c->tool.p + c->prefix, c->tool.n - c->prefix);
+		j->names_n = 2;
+	}
+	j->purpose_state = PURPOSE_UNREAD;
+	j->purpose = SP_NOBYTES;
+	j->vars_at = 0;
+	if (c->arena)
+		c->arena->used = 0;
+	j->keep = 0;
+}
+
+static void set_detail(struct sp_judge_verdict *v, struct sp_bytes d)
+{
+	size_t n = d.n < sizeof(v->detail) ? d.n : sizeof(v->detail) - 1;
+
+	for (size_t i = 0; i < n; i++)
+		v->detail[i] = d.p[i] > ' ' && d.p[i] < 0x7f ? (char)d.p[i] : d.p[i] == ' ' ? ' ' : '?';
+	v->detail[n] = '\0';
+}
+
+static bool is_review(enum sp_reason r)
+{
+	return r >= SP_REASON_REVIEW_RISK && r <= SP_REASON_REVIEW_SEQUENCE;
+}
+
+void judge_refuse(struct judge *j, enum sp_reason why, struct sp_bytes detail)
+{
+	struct sp_judge_verdict *v = j->v;
+
+	if (v->reason != SP_REASON_NONE && (!v->review || is_review(why)))
+		return;
+	v->reason = why;
+	v->review = is_review(why);
+	set_detail(v, detail);
+}
+
+enum sp_reason judge_go_on(const struct sp_judge_verdict *v)
+{
+	return v->review ? SP_REASON_NONE : v->reason;
+}
+
+struct sp_bytes judge_str(const struct judge *j, struct sp_snap_str s)
+{
+	return sp_snap_str(j->s, s);
+}
+
+const struct sp_snap_tool *judge_tool(const struct judge *j, uint32_t i)
+{
+	uint32_t t = j->v->tools[i];
+
+	return t == SP_SNAP_NONE ? NULL : SP_SNAP_POLICY(j->s, tools, sp_snap_tool, t);
+}
+
+bool judge_names_match(const struct judge *j, struct sp_snap_table globs)
+{
+	for (uint32_t i = 0; i < j->names_n; i++)
+		if (sp_snap_glob_any(j->s, globs, j->name[i]))
+			return true;
+	return false;
+}
+
+struct sp_snap_who judge_who(const struct judge *j, uint32_t i)
+{
+	return (struct sp_snap_who){j->c->agent, j->v->actions[i], j->name[i]};
+}
+
+static uint32_t class_of(const struct judge *j, const struct sp_judge_verdict *v)
+{
+	uint32_t cls = 0;
+
+	for (uint32_t i = 0; i < j->names_n; i++) {
+		const struct sp_snap_tool *t = judge_tool(j, i);
+
+		if (t && t->cls > cls)
+			cls = t->cls;
+	}
+	for (uint32_t i = 0; cls == 0 && i < j->names_n; i++)
+		if (v->actions[i] != SP_SNAP_NONE)
+			cls = SP_SNAP_POLICY(j->s, action_facts, sp_snap_action_facts,
+				v->actions[i])->cls;
+	return cls ? cls : sp_action_class_guess(j->name[j->names_n - 1]);
+}
+
+static void look_up_name(struct judge *j, uint32_t i)
+{
+	struct sp_judge_verdict *v = j->v;
+	struct sp_snap_who who;
+
+	v->actions[i] = sp_snap_find_action(j->s, j->name[i]);
+	who = judge_who(j, i);
+	v->tools[i] = sp_snap_tool_of(j->s, &who);
+}
+
+void judge_look_up(struct judge *j)
+{
+	struct sp_judge_verdict *v = j->v;
+
+	for (uint32_t i = 0; i < j->names_n; i++)
+		look_up_name(j, i);
+	v->action = v->actions[0] != SP_SNAP_NONE ? v->actions[0] : v->actions[1];
+	v->tool = v->tools[0] != SP_SNAP_NONE ? v->tools[0] : v->tools[1];
+	v->cls = class_of(j, v);
+	v->audit_level = sp_snap_agent(j->s, j->c->agent)->audit_level;
+	for (uint32_t i = 0; i < j->names_n; i++) {
+		const struct sp_snap_tool *t = judge_tool(j, i);
+
+		if (!t)
+			continue;
+		if (t->cost_micros > v->cost_micros)
+			v->cost_micros = t->cost_micros;
+		if (t->max_calls && (!v->max_calls_session || t->max_calls < v->max_calls_session))
+			v->max_calls_session = t->max_calls;
+	}
+}
+
+void judge_tell(const struct judge *j, const struct sp_trace_line *line)
+{
+	if (j->c->trace)
+		j->c->trace->add(j->c->trace, line);
+}
+
+void judge_say(const struct judge *j, enum sp_trace_kind kind, uint32_t number, bool holds,
+	struct sp_bytes name, struct sp_bytes text)
+{
+	struct sp_trace_line line = {
+		.kind = kind, .number = number, .holds = holds, .name = name, .text = text};
+
+	judge_tell(j, &line);
+}
+
+void judge_say_tool(const struct judge *j, uint32_t i, enum sp_trace_kind kind, bool holds,
+	struct sp_bytes text)
+{
+	const struct sp_snap_tool *t = judge_tool(j, i);
+
+	if (!j->c->trace || !t)
+		return;
+	judge_tell(j, &(struct sp_trace_line){
+		.kind = kind,
+		.number = j->v->tools[i],
+		.holds = holds,
+		.name = judge_str(j, t->name),
+		.source = judge_str(j, t->source),
+		.line = t->line,
+		.text = text,
+	});
+}
+
+int judge_member(const struct sp_json *doc, uint32_t obj, struct sp_bytes key, uint8_t *buf, size_t cap,
+	struct sp_bytes *ret)
+{
+	uint32_t t = doc && obj != SP_JSON_NONE ? sp_json_get(doc, obj, key) : SP_JSON_NONE;
+
+	if (t == SP_JSON_NONE)
+		return -ENOENT;
+	return sp_json_str(doc, t, buf, cap, ret) < 0 ? -EINVAL : 0;
+}

@@ -1,0 +1,96 @@
+/// Which windows a call takes from; counting is the caller's.
+#include "config/judge/judge_in.h"
+
+#include "common/windows.h"
+#include "common/banned.h"
+
+static uint64_t agent_hash(const struct judge *j)
+{
+	return sp_snap_hash(judge_str(j, sp_snap_agent(j->s, j->c->agent)->name));
+}
+
+/// Names, not numbers: windows outlive the snapshot.
+static uint64_t key_of(const struct judge *j, const struct sp_snap_limit *l)
+{
+	return sp_window_key(l->id, l->by_agent ? agent_hash(j) : 0,
+		l->by_tool ? sp_snap_hash(j->c->tool) : 0,
+		l->per == SP_PER_SESSION ? sp_snap_hash(j->c->session) : 0);
+}
+
+/// The narrowest max_calls of the tool, by the name of the constraint that says so.
+static bool session_limit(const struct judge *j, struct sp_judge_limit *ret)
+{
+	for (uint32_t i = 0; i < j->names_n; i++) {
+		const struct sp_snap_tool *t = judge_tool(j, i);
+
+		if (!t || !t->max_calls || t->max_calls != j->v->max_calls_session)
+			continue;
+		*ret = (struct sp_judge_limit){SP_SNAP_NONE, SP_LIMIT_CALLS, SP_PER_SESSION,
+			sp_window_key(sp_snap_hash(SP_LIT("max_calls")), agent_hash(j),
+				sp_snap_hash(j->c->tool), sp_snap_hash(j->c->session)),
+			t->max_calls};
+		return true;
+	}
+	return false;
+}
+
+static void trace_limit(const struct judge *j, const struct sp_judge_limit *l)
+{
+	const struct sp_snap_limit *of =
+		l->limit == SP_SNAP_NONE ? NULL : SP_SNAP_POLICY(j->s, limits, sp_snap_limit, l->limit);
+	uint8_t buf[128];
+	struct sp_out out = sp_out_init(buf, sizeof(buf));
+
+	sp_out_lit(&out, "at most ");
+	sp_out_u64(&out, l->max);
+	sp_out_bytes(&out, l->kind == SP_LIMIT_MONEY ? SP_LIT(" millionths of money a ") : SP_LIT(" "));
+	if (l->kind != SP_LIMIT_MONEY) {
+		sp_out_bytes(&out, sp_bytes_cstr(sp_limit_kind_name(l->kind)));
+		sp_out_lit(&out, " a ");
+	}
+	sp_out_bytes(&out, sp_bytes_cstr(sp_limit_per_name(l->per)));
+	if (!of || of->by_agent)
+		sp_out_lit(&out, ", an agent");
+	if (!of || of->by_tool)
+		sp_out_lit(&out, ", a tool");
+	judge_say(j, SP_TRACE_LIMIT, l->limit, true, of ? judge_str(j, of->name) : SP_LIT("max_calls"),
+		sp_bytes(out.p, out.len));
+}
+
+static bool has_limit(const struct sp_judge_limit *v, uint32_t n, uint32_t limit)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (v[i].limit == limit)
+			return true;
+	return false;
+}
+
+uint32_t sp_judge_limits(const struct sp_judge_call *c, const struct sp_judge_verdict *v,
+	struct sp_judge_limit *ret, uint32_t cap)
+{
+	struct sp_judge_verdict copy = *v;
+	struct judge j;
+	uint32_t n = 0;
+
+	judge_init(&j, c, &copy);
+	if (n < cap && session_limit(&j, &ret[n]))
+		n++;
+	for (uint32_t i = 0; i < j.names_n; i++) {
+		struct sp_snap_who who = judge_who(&j, i);
+		uint32_t number[SP_JUDGE_LIMITS_MAX];
+		uint32_t got = sp_snap_limits_of(j.s, &who, v->group, number, SP_JUDGE_LIMITS_MAX);
+
+		for (uint32_t k = 0; k < got && k < SP_JUDGE_LIMITS_MAX && n < cap; k++) {
+			const struct sp_snap_limit *l =
+				SP_SNAP_POLICY(j.s, limits, sp_snap_limit, number[k]);
+
+			if (has_limit(ret, n, number[k]))
+				continue;
+			ret[n++] = (struct sp_judge_limit){
+				number[k], l->kind, l->per, key_of(&j, l), l->max};
+		}
+	}
+	for (uint32_t i = 0; JUDGE_TRACED(&j) && i < n; i++)
+		trace_limit(&j, &ret[i]);
+	return n;
+}

@@ -1,0 +1,201 @@
+/// The risk score, 0-100: a sum of named terms in whole numbers, so that the same inputs give the same score
+/// wherever it is computed. A term adds at most its weight.
+#include "config/judge/judge_in.h"
+#include "common/banned.h"
+
+#define TERM_MAX 100
+#define SCORE_MAX 100
+#define DAY_MINUTES 1440u
+#define OFTEN 10u ///< refusals, failures: as many count fully; calls of a tool: fewer are seldom
+
+static int32_t clamp(int64_t v, int32_t most)
+{
+	return v < 0 ? 0 : v > most ? most : (int32_t)v;
+}
+
+static const struct sp_snap_risk *risk_of(const struct judge *j)
+{
+	return &j->p->risk;
+}
+
+/// What a term may add: its weight within bounds.
+static int32_t weight(const struct judge *j, enum sp_risk_term t)
+{
+	return clamp(risk_of(j)->weight[t], TERM_MAX);
+}
+
+/// `part` of `whole` of the weight, rounded down.
+static int32_t share(const struct judge *j, enum sp_risk_term t, uint64_t part, uint64_t whole)
+{
+	if (part > whole)
+		part = whole;
+	return (int32_t)((uint64_t)weight(j, t) * part / whole);
+}
+
+static int32_t of_class(const struct judge *j)
+{
+	int32_t base = risk_of(j)->class_base[j->v->cls <= SP_CLASS_ADMIN ? j->v->cls : 0];
+	int32_t own = -1;
+
+	for (uint32_t i = 0; i < j->names_n; i++) {
+		const struct sp_snap_tool *t = judge_tool(j, i);
+
+		if (t && t->base_risk > own)
+			own = t->base_risk;
+	}
+	return clamp(own >= 0 ? own : base, weight(j, SP_TERM_CLASS));
+}
+
+/// What the constraints and the list of high-risk actions say of the tool, by either name.
+static void of_tool(const struct judge *j, int32_t term[SP_TERM__COUNT])
+{
+	uint32_t sense = 0;
+	bool high = false, egress = false;
+
+	for (uint32_t i = 0; i < j->names_n; i++) {
+		const struct sp_snap_tool *t = judge_tool(j, i);
+		uint32_t a = j->v->actions[i];
+
+		if (a != SP_SNAP_NONE)
+			high |= SP_SNAP_POLICY(j->s, action_facts, sp_snap_action_facts, a)->high_risk;
+		if (!t)
+			continue;
+		high |= t->high_risk;
+		egress |= t->egress;
+		sense = t->sensitivity > sense ? t->sensitivity : sense;
+	}
+	if (sense > SP_SENSE_PUBLIC)
+		term[SP_TERM_SENSITIVITY] = share(j, SP_TERM_SENSITIVITY, sense - SP_SENSE_PUBLIC,
+			SP_SENSE_RESTRICTED - SP_SENSE_PUBLIC);
+	term[SP_TERM_HIGH_RISK] = high ? weight(j, SP_TERM_HIGH_RISK) : 0;
+	term[SP_TERM_EGRESS] = egress ? weight(j, SP_TERM_EGRESS) : 0;
+}
+
+static int32_t of_rate(const struct judge *j, const struct sp_judge_history *h)
+{
+	uint64_t usual = h->agent_usual_minute;
+
+	if (usual == 0 || h->agent_calls_minute <= 2 * usual)
+		return 0;
+	return share(j, SP_TERM_RATE, h->agent_calls_minute > 3 * usual ? 2 : 1, 2);
+}
+
+static void of_history(const struct judge *j, int32_t term[SP_TERM__COUNT])
+{
+	const struct sp_judge_history *h = j->c->history;
+
+	if (!h)
+		return;
+	term[SP_TERM_TAINT] = h->session_tainted ? weight(j, SP_TERM_TAINT) : 0;
+	term[SP_TERM_HISTORY] = share(j, SP_TERM_HISTORY, h->agent_denied, OFTEN);
+	term[SP_TERM_FAILURES] = share(j, SP_TERM_FAILURES, h->agent_failed, OFTEN);
+	term[SP_TERM_RARITY] = share(j, SP_TERM_RARITY,
+		h->tool_calls == 0 ? 2 : h->tool_calls < OFTEN ? 1 : 0, 2);
+	term[SP_TERM_RATE] = of_rate(j, h);
+	term[SP_TERM_NEW_SESSION] = h->session_new ? weight(j, SP_TERM_NEW_SESSION) : 0;
+}
+
+/// Bit 0 of the days is Monday; 1970 began on a Thursday. Hours over midnight count for the day they begin on.
+static bool working(const struct sp_snap_risk *r, uint64_t wall_ns)
+{
+	uint64_t minutes = wall_ns / 60000000000u;
+	uint32_t minute = (uint32_t)(minutes % DAY_MINUTES);
+	uint32_t day = (uint32_t)((minutes / DAY_MINUTES + 3) % 7);
+	bool inside;
+
+	if (r->work_from_minute == r->work_until_minute)
+		return true;
+	if (r->work_from_minute < r->work_until_minute) {
+		inside = minute >= r->work_from_minute && minute < r->work_until_minute;
+	} else {
+		inside = minute >= r->work_from_minute || minute < r->work_until_minute;
+		if (minute < r->work_until_minute)
+			day = (day + 6) % 7;
+	}
+	return inside && (r->work_days == 0 || (r->work_days >> day & 1));
+}
+
+static void trace_terms(const struct judge *j, const struct judge_signals *s, const int32_t term[SP_TERM__COUNT])
+{
+	for (uint32_t t = 0; t < SP_TERM__COUNT; t++) {
+		uint8_t buf[192];
+		struct sp_out out = sp_out_init(buf, sizeof(buf));
+		const struct {
+			const char *name;
+			uint32_t points;
+		} kinds[] = {{" shell ", s->shell}, {" traversal ", s->traversal}, {" sql ", s->sql},
+			{" address ", s->address}, {" length ", s->length}, {" encoded ", s->encoded}};
+
+		sp_out_lit(&out, "at most ");
+		sp_out_u64(&out, (uint64_t)weight(j, t));
+		if (t == SP_TERM_CLASS) {
+			sp_out_lit(&out, "; class ");
+			sp_out_bytes(&out, sp_bytes_cstr(sp_action_class_name(j->v->cls)));
+		}
+		for (size_t i = 0; t == SP_TERM_ARGUMENTS && i < SP_ARRAY_LEN(kinds); i++)
+			if (kinds[i].points) {
+				sp_out_lit(&out, ";");
+				sp_out_bytes(&out, sp_bytes_cstr(kinds[i].name));
+				sp_out_u64(&out, kinds[i].points);
+			}
+		judge_tell(j, &(struct sp_trace_line){
+			.kind = SP_TRACE_TERM,
+			.number = t,
+			.holds = term[t] > 0,
+			.points = term[t],
+			.name = sp_bytes_cstr(sp_risk_term_name(t)),
+			.text = sp_bytes(out.p, out.len),
+		});
+	}
+}
+
+static void terms(struct judge *j, int32_t term[SP_TERM__COUNT])
+{
+	struct judge_signals signals = {0};
+
+	term[SP_TERM_CLASS] = of_class(j);
+	of_tool(j, term);
+	if (weight(j, SP_TERM_ARGUMENTS) || JUDGE_TRACED(j)) {
+		judge_signals(j, &signals);
+		term[SP_TERM_ARGUMENTS] = share(j, SP_TERM_ARGUMENTS, signals.points, 100);
+	}
+	of_history(j, term);
+	term[SP_TERM_TIME] = working(risk_of(j), j->c->wall_ns) ? 0 : weight(j, SP_TERM_TIME);
+	if (JUDGE_TRACED(j))
+		trace_terms(j, &signals, term);
+}
+
+static void judge_score(struct judge *j)
+{
+	const struct sp_snap_risk *r = risk_of(j);
+	uint32_t score = j->v->score;
+	uint32_t review = j->v->cls == SP_CLASS_READ ? r->review_at : r->review_writes_at;
+	uint8_t buf[32];
+	struct sp_out out = sp_out_init(buf, sizeof(buf));
+
+	if (!r->on)
+		return;
+	sp_out_lit(&out, "score ");
+	sp_out_u64(&out, score);
+	if (score >= r->block_at)
+		judge_refuse(j, SP_REASON_RISK_BLOCKED, sp_bytes(out.p, out.len));
+	else if (score >= review)
+		judge_refuse(j, SP_REASON_REVIEW_RISK, sp_bytes(out.p, out.len));
+}
+
+enum sp_reason sp_judge_score(const struct sp_judge_call *c, struct sp_judge_verdict *v)
+{
+	int32_t term[SP_TERM__COUNT] = {0};
+	struct judge j;
+	int64_t sum = 0;
+
+	judge_init(&j, c, v);
+	terms(&j, term);
+	for (uint32_t t = 0; t < SP_TERM__COUNT; t++) {
+		v->term[t] = (int8_t)term[t];
+		sum += term[t];
+	}
+	v->score = (uint32_t)clamp(sum, SCORE_MAX);
+	judge_score(&j);
+	return v->reason;
+}
