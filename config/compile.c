@@ -1,6 +1,8 @@
 #include "config/compile.h"
 
+#include "config/compiled.h"
 #include "config/limit_slots.h"
+#include "config/limits_fit.h"
 #include "config/snapshot_build.h"
 
 #include <stdio.h>
@@ -10,6 +12,7 @@ struct compiler {
 	const struct sp_compile_in *in;
 	struct sp_check *check;
 	struct sp_arena arena; ///< the builder's input
+	const struct sp_compiled *policy;
 	struct sp_snap_in out;
 };
 
@@ -188,8 +191,12 @@ static int routes(struct compiler *c)
 	return 0;
 }
 
-static int limit_slot(
-	struct compiler *c, const struct sp_policy_agent *a, uint32_t i, uint32_t *ret)
+static struct sp_at agent_at(const struct compiler *c, const struct sp_c_agent *a)
+{
+	return a->of ? a->of->at : (struct sp_at){c->in->gateway->policy.directory.s, 0, 0};
+}
+
+static int limit_slot(struct compiler *c, const struct sp_c_agent *a, uint32_t i, uint32_t *ret)
 {
 	int err;
 
@@ -198,7 +205,7 @@ static int limit_slot(
 		return 0;
 	err = sp_limit_slot_assign(c->in->limits, sp_bytes_cstr(a->name), ret);
 	if (err == -ENOSPC) {
-		sp_check_add(c->check, a->at, "raise limits: limit_slots and restart",
+		sp_check_add(c->check, agent_at(c, a), "raise limits: limit_slots and restart",
 			"agent '%s': every limit slot is taken", a->name);
 		return -EBADMSG;
 	}
@@ -207,35 +214,39 @@ static int limit_slot(
 
 static int agents(struct compiler *c)
 {
-	const struct sp_policy *p = c->in->policy;
-	struct sp_snap_in_agent *v = room(c, p->agents_n, sizeof(*v));
-	struct sp_bytes *names = room(c, p->actions_n, sizeof(*names));
+	const struct sp_compiled *p = c->policy;
+	uint32_t agents_n = p->agents_names.n, actions_n = p->actions_names.n;
+	struct sp_snap_in_agent *v = room(c, agents_n, sizeof(*v));
+	struct sp_bytes *names = room(c, actions_n, sizeof(*names));
+	static const struct sp_policy_agent implied;
 
 	if (!v || !names)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < p->actions_n; i++)
-		names[i] = sp_bytes_cstr(p->action[i]);
-	for (uint32_t i = 0; i < p->agents_n; i++) {
-		const struct sp_policy_agent *a = &p->agent[i];
+	for (uint32_t i = 0; i < actions_n; i++)
+		names[i] = sp_bytes_cstr(p->actions_names.v[i]);
+	for (uint32_t i = 0; i < agents_n; i++) {
+		const struct sp_policy_agent *a = p->agent[i].of ? p->agent[i].of : &implied;
 		uint32_t level = c->in->gateway->policy.default_audit_level;
+		const char *file = agent_at(c, &p->agent[i]).file;
 
 		v[i] = (struct sp_snap_in_agent){
-			.name = sp_bytes_cstr(a->name),
-			.source = sp_bytes_cstr(a->at.file),
+			.name = sp_bytes_cstr(p->agent[i].name),
+			.source = sp_bytes_cstr(file ? file : ""),
 			.audit_level =
 				a->has_audit_level ? a->audit_level : (enum sp_audit_level)level,
 			.per_minute = a->per_minute,
 			.per_hour = a->per_hour,
 			.per_request_tokens = a->per_request_tokens,
 			.daily_tokens = a->daily_tokens,
-			.actions = a->actions,
-			.actions_n = a->actions_n,
+			.actions = p->agent[i].actions.v,
+			.actions_n = p->agent[i].actions.n,
 		};
-		SP_TRY(limit_slot(c, a, i, &v[i].limit_slot));
+		SP_TRY(limit_slot(c, &p->agent[i], i, &v[i].limit_slot));
 	}
 	c->out.agents = v;
-	c->out.agents_n = p->agents_n;
-	c->out.actions = (struct sp_snap_in_strs){names, p->actions_n};
+	c->out.agents_n = agents_n;
+	c->out.actions = (struct sp_snap_in_strs){names, actions_n};
+	c->out.policy = p;
 	return 0;
 }
 
@@ -254,15 +265,35 @@ static int gather(struct compiler *c)
 	return agents(c);
 }
 
+/// Parts in order: the policy first, for its problems are the operator's.
+static int compile(struct compiler *c, struct sp_compiled **policy, uint8_t **ret, size_t *ret_n)
+{
+	struct sp_snap snap;
+	int err;
+
+	SP_TRY(sp_policy_compile(c->in->policy, c->check, policy));
+	c->policy = *policy;
+	SP_TRY(gather(c));
+	SP_TRY(sp_snap_build(&c->out, ret, ret_n));
+	err = sp_snap_attach(*ret, *ret_n, &snap);
+	if (!err)
+		err = sp_limits_fit(&snap, c->policy, c->check);
+	if (err)
+		free(*ret);
+	return err;
+}
+
 int sp_compile(const struct sp_compile_in *in, struct sp_check *check, uint8_t **ret, size_t *ret_n)
 {
 	struct compiler c = {.in = in, .check = check};
+	struct sp_compiled *policy = NULL;
+	uint8_t *blob;
+	size_t n;
 	int err;
 
 	sp_arena_init(&c.arena);
-	err = gather(&c);
-	if (!err)
-		err = sp_snap_build(&c.out, ret, ret_n);
+	err = compile(&c, &policy, &blob, &n);
+	sp_compiled_free(policy);
 	sp_arena_done(&c.arena);
 	if (err == -EINVAL || err == -E2BIG) {
 		sp_check_add(check, (struct sp_at){in->gateway->file, 0, 0}, NULL, "%s",
@@ -270,5 +301,9 @@ int sp_compile(const struct sp_compile_in *in, struct sp_check *check, uint8_t *
 				      : "configuration and policy make no valid snapshot");
 		return -EBADMSG;
 	}
-	return err;
+	if (err)
+		return err;
+	*ret = blob;
+	*ret_n = n;
+	return 0;
 }

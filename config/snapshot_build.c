@@ -1,47 +1,40 @@
 #include "config/snapshot_build.h"
 
-#include "config/blob.h"
 #include "config/metadata.h"
 #include "config/snapshot_format.h"
+#include "config/snapshot_policy_build.h"
+#include "config/snapshot_put.h"
 #include "common/banned.h"
 
 struct builder {
-	struct sp_blob blob;
+	struct sp_snap_put put;
 	const struct sp_snap_in *in;
 	struct sp_snap_header h;
-	int err; ///< first -EINVAL
-	alignas(8) uint8_t scrap[1024]; ///< what is written to after the blob failed
 };
 
 static void refuse(struct builder *b)
 {
-	if (!b->err)
-		b->err = -EINVAL;
+	sp_snap_put_refuse(&b->put);
 }
 
 static struct sp_snap_str put(struct builder *b, struct sp_bytes s)
 {
-	if (s.n == 0)
-		return (struct sp_snap_str){sizeof(struct sp_snap_header), 0};
-	if (s.n > UINT32_MAX) {
-		b->blob.err = -E2BIG;
-		return (struct sp_snap_str){0};
-	}
-	return (struct sp_snap_str){sp_blob_put(&b->blob, s), (uint32_t)s.n};
+	return sp_snap_put_str(&b->put, s);
 }
 
 static struct sp_snap_table table(struct builder *b, uint32_t n, size_t size)
 {
-	return (struct sp_snap_table){sp_blob_room(&b->blob, (size_t)n * size, 8), n};
+	return sp_snap_put_table(&b->put, n, size);
 }
 
-/// Entry `i` of a table for writing; moves when the blob grows.
 static void *entry(struct builder *b, struct sp_snap_table t, uint32_t i, size_t size)
 {
-	uint8_t *p = sp_blob_at(&b->blob, t.off);
+	return sp_snap_put_entry(&b->put, t, i, size);
+}
 
-	SP_BUG_IF(size > sizeof(b->scrap));
-	return p ? p + (size_t)i * size : b->scrap;
+static struct sp_snap_index put_index(struct builder *b, struct sp_snap_table t, size_t size)
+{
+	return sp_snap_put_index(&b->put, t, size);
 }
 
 static struct sp_snap_table put_strs(struct builder *b, struct sp_snap_in_strs s)
@@ -54,34 +47,6 @@ static struct sp_snap_table put_strs(struct builder *b, struct sp_snap_in_strs s
 		*(struct sp_snap_str *)entry(b, t, i, sizeof(v)) = v;
 	}
 	return t;
-}
-
-/// Index over the names that open the entries of `t`, at most half full; a name twice refuses.
-static struct sp_snap_index put_index(struct builder *b, struct sp_snap_table t, size_t size)
-{
-	struct sp_snap_index x = {0, 3};
-	uint32_t *slot;
-
-	while (x.mask / 2 < t.n)
-		x.mask = x.mask * 2 + 1;
-	x.off = sp_blob_room(&b->blob, ((size_t)x.mask + 1) * sizeof(*slot), 8);
-	slot = sp_blob_at(&b->blob, x.off);
-	if (!slot)
-		return x;
-	for (uint32_t i = 0; i < t.n; i++) {
-		const struct sp_snap_str *name = entry(b, t, i, size);
-		struct sp_bytes text = sp_bytes(b->blob.p + name->off, name->len);
-		uint64_t h = sp_snap_hash(text);
-
-		for (; slot[h & x.mask]; h++) {
-			const struct sp_snap_str *other = entry(b, t, slot[h & x.mask] - 1, size);
-
-			if (sp_bytes_eq(text, sp_bytes(b->blob.p + other->off, other->len)))
-				refuse(b);
-		}
-		slot[h & x.mask] = i + 1;
-	}
-	return x;
 }
 
 static void put_issuers(struct builder *b)
@@ -210,7 +175,7 @@ static struct sp_snap_str put_metadata(struct builder *b, const struct sp_snap_i
 		SP_BUG_IF(out.overflow);
 		v = put(b, sp_bytes(buf, out.len));
 	} else {
-		b->blob.err = -ENOMEM;
+		b->put.blob.err = -ENOMEM;
 	}
 	free(buf);
 	free(names);
@@ -289,8 +254,8 @@ static void put_actions(struct builder *b)
 /// Set the agent's bits and count it at each action it may call.
 static void put_grants(struct builder *b, const struct sp_snap_in_agent *a, uint32_t bits_off)
 {
-	uint64_t *bits = sp_blob_at(&b->blob, bits_off);
-	struct sp_snap_action *action = sp_blob_at(&b->blob, b->h.actions.off);
+	uint64_t *bits = sp_blob_at(&b->put.blob, bits_off);
+	struct sp_snap_action *action = sp_blob_at(&b->put.blob, b->h.actions.off);
 
 	if (!bits || !action)
 		return;
@@ -324,7 +289,7 @@ static void put_agents(struct builder *b)
 			.per_hour = a->per_hour,
 			.per_request_tokens = a->per_request_tokens,
 			.daily_tokens = a->daily_tokens,
-			.actions_off = sp_blob_room(&b->blob, bytes, 8),
+			.actions_off = sp_blob_room(&b->put.blob, bytes, 8),
 		};
 
 		if (out.name.len == 0 || a->audit_level > SP_AUDIT_STRICT)
@@ -401,33 +366,43 @@ static void fill_header(struct builder *b)
 	b->h.default_audit_level = in->default_audit_level;
 }
 
+/// All parts, in an order that never changes.
+static void put_all(struct builder *b)
+{
+	fill_header(b);
+	put_issuers(b);
+	put_upstreams(b);
+	put_routes(b);
+	put_actions(b);
+	put_agents(b);
+	if (b->in->policy)
+		sp_snap_put_policy(&b->put, b->in->policy, &b->h);
+	else
+		sp_snap_put_no_policy(&b->put, &b->h);
+	sp_blob_room(&b->put.blob, 0, 8);
+}
+
 int sp_snap_build(const struct sp_snap_in *in, uint8_t **ret, size_t *ret_n)
 {
 	struct builder b = {.in = in};
 	struct sp_snap check;
 	int err;
 
-	sp_blob_init(&b.blob, UINT32_MAX - 64);
-	sp_blob_room(&b.blob, sizeof(b.h), 8);
-	fill_header(&b);
-	put_issuers(&b);
-	put_upstreams(&b);
-	put_routes(&b);
-	put_actions(&b);
-	put_agents(&b);
-	sp_blob_room(&b.blob, 0, 8);
-	err = b.blob.err ? b.blob.err : b.err;
+	memset(&b.h, 0, sizeof(b.h));
+	sp_snap_put_init(&b.put);
+	put_all(&b);
+	err = sp_snap_put_err(&b.put);
 	if (!err) {
-		b.h.bytes = (uint32_t)b.blob.n;
-		memcpy(b.blob.p, &b.h, sizeof(b.h));
-		seal(b.blob.p, b.blob.n);
-		err = sp_snap_open(b.blob.p, b.blob.n, &check) < 0 ? -EINVAL : 0;
+		b.h.bytes = (uint32_t)b.put.blob.n;
+		memcpy(b.put.blob.p, &b.h, sizeof(b.h));
+		seal(b.put.blob.p, b.put.blob.n);
+		err = sp_snap_open(b.put.blob.p, b.put.blob.n, &check) < 0 ? -EINVAL : 0;
 	}
-	if (err) {
-		sp_blob_done(&b.blob);
-		return err;
+	if (!err) {
+		*ret = b.put.blob.p;
+		*ret_n = b.put.blob.n;
+		b.put.blob.p = NULL;
 	}
-	*ret = b.blob.p;
-	*ret_n = b.blob.n;
-	return 0;
+	sp_snap_put_done(&b.put);
+	return err;
 }

@@ -4,6 +4,8 @@
 
 #include "config/snapshot.h"
 
+struct sp_compiled;
+
 struct sp_snap_in_strs {
 	const struct sp_bytes *v;
 	uint32_t n;
@@ -63,6 +65,7 @@ struct sp_snap_in {
 	const struct sp_snap_in_agent *agents;
 	struct sp_snap_in_strs actions;
 	uint32_t issuers_n, upstreams_n, routes_n, agents_n;
+	const struct sp_compiled *policy; ///< of these agents and actions; NULL = their allow-lists are all
 };
 
 /// *ret is heap memory, freed by the caller with free(). -EINVAL a number or name that cannot be

@@ -1,52 +1,46 @@
 /// The one place where a blob is distrusted: after sp_snap_open() every accessor may follow every
 /// offset.
 #include "config/snapshot.h"
+#include "config/snapshot_check.h"
 #include "config/snapshot_format.h"
 #include "common/banned.h"
 
-struct blob {
-	const uint8_t *base;
-	uint64_t n;
-	const struct sp_snap_header *h;
-};
-
-static bool range_ok(const struct blob *b, uint64_t off, uint64_t len, uint64_t align)
+bool sp_snap_range_ok(const struct sp_snap_blob *b, uint64_t off, uint64_t len, uint64_t align)
 {
 	return off % align == 0 && off >= sizeof(*b->h) && off <= b->n && len <= b->n - off;
 }
 
-static bool str_ok(const struct blob *b, struct sp_snap_str s)
+bool sp_snap_str_ok(const struct sp_snap_blob *b, struct sp_snap_str s)
 {
-	return s.len == 0 ? s.off <= b->n : range_ok(b, s.off, s.len, 1);
+	return s.len == 0 ? s.off <= b->n : sp_snap_range_ok(b, s.off, s.len, 1);
 }
 
-static bool strs_ok(const struct blob *b, const struct sp_snap_str *s, unsigned n)
+static bool strs_ok(const struct sp_snap_blob *b, const struct sp_snap_str *s, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++)
-		if (!str_ok(b, s[i]))
+		if (!sp_snap_str_ok(b, s[i]))
 			return false;
 	return true;
 }
 
-/// A table of `size`-byte entries; an empty one may lie anywhere inside.
-static bool table_ok(const struct blob *b, struct sp_snap_table t, uint64_t size)
+bool sp_snap_table_ok(const struct sp_snap_blob *b, struct sp_snap_table t, uint64_t size)
 {
-	return t.n == 0 ? t.off <= b->n : range_ok(b, t.off, t.n * size, 8);
+	return t.n == 0 ? t.off <= b->n : sp_snap_range_ok(b, t.off, t.n * size, 8);
 }
 
-static bool str_table_ok(const struct blob *b, struct sp_snap_table t)
+bool sp_snap_str_table_ok(const struct sp_snap_blob *b, struct sp_snap_table t)
 {
-	return table_ok(b, t, sizeof(struct sp_snap_str)) &&
+	return sp_snap_table_ok(b, t, sizeof(struct sp_snap_str)) &&
 	       (t.n == 0 || strs_ok(b, (const struct sp_snap_str *)(b->base + t.off), t.n));
 }
 
-static bool index_ok(const struct blob *b, struct sp_snap_index x, uint32_t entries)
+bool sp_snap_index_ok(const struct sp_snap_blob *b, struct sp_snap_index x, uint32_t entries)
 {
 	uint64_t slots = (uint64_t)x.mask + 1;
 	const uint32_t *slot = (const uint32_t *)(b->base + x.off);
 
 	if ((slots & (slots - 1)) || slots > UINT32_MAX || slots <= entries ||
-		!range_ok(b, x.off, slots * sizeof(*slot), 4))
+		!sp_snap_range_ok(b, x.off, slots * sizeof(*slot), 4))
 		return false;
 	for (uint64_t i = 0; i < slots; i++)
 		if (slot[i] > entries)
@@ -54,23 +48,36 @@ static bool index_ok(const struct blob *b, struct sp_snap_index x, uint32_t entr
 	return true;
 }
 
-/// Entry `i` of a table that table_ok() passed.
+bool sp_snap_list_ok(const struct sp_snap_blob *b, struct sp_snap_table t, uint32_t below)
+{
+	const uint32_t *v = (const uint32_t *)(b->base + t.off);
+
+	if (!sp_snap_table_ok(b, t, sizeof(*v)))
+		return false;
+	for (uint32_t i = 0; i < t.n; i++)
+		if (v[i] >= below || (i && v[i] <= v[i - 1]))
+			return false;
+	return true;
+}
+
+/// Entry `i` of a table that sp_snap_table_ok() passed.
 #define ENTRY(b, t, type, i) ((const struct type *)((b)->base + (t).off) + (i))
 
-static bool keys_ok(const struct blob *b)
+static bool keys_ok(const struct sp_snap_blob *b)
 {
 	for (uint32_t i = 0; i < b->h->keys.n; i++) {
 		const struct sp_snap_key *k = ENTRY(b, b->h->keys, sp_snap_key, i);
 
-		if (!str_ok(b, k->kid) || !str_ok(b, k->spki) || k->alg < SP_ALG_RS256 ||
-			k->alg > SP_ALG_EDDSA || k->issuer >= b->h->issuers.n)
+		if (!sp_snap_str_ok(b, k->kid) || !sp_snap_str_ok(b, k->spki) ||
+			k->alg < SP_ALG_RS256 || k->alg > SP_ALG_EDDSA ||
+			k->issuer >= b->h->issuers.n)
 			return false;
 	}
 	return true;
 }
 
 /// An issuer's keys are a run of the one table of keys, so that a key's number finds it in both.
-static bool keys_run_ok(const struct blob *b, struct sp_snap_table run)
+static bool keys_run_ok(const struct sp_snap_blob *b, struct sp_snap_table run)
 {
 	struct sp_snap_table all = b->h->keys;
 	uint64_t end = (uint64_t)all.off + all.n * (uint64_t)sizeof(struct sp_snap_key);
@@ -80,21 +87,21 @@ static bool keys_run_ok(const struct blob *b, struct sp_snap_table run)
 		       run.off + run.n * (uint64_t)sizeof(struct sp_snap_key) <= end);
 }
 
-static bool issuers_ok(const struct blob *b)
+static bool issuers_ok(const struct sp_snap_blob *b)
 {
 	for (uint32_t i = 0; i < b->h->issuers.n; i++) {
 		const struct sp_snap_issuer *s = ENTRY(b, b->h->issuers, sp_snap_issuer, i);
 
-		if (!str_ok(b, s->iss) || !str_ok(b, s->agent_claim) ||
-			!str_table_ok(b, s->audiences) ||
-			!table_ok(b, s->keys, sizeof(struct sp_snap_key)) ||
+		if (!sp_snap_str_ok(b, s->iss) || !sp_snap_str_ok(b, s->agent_claim) ||
+			!sp_snap_str_table_ok(b, s->audiences) ||
+			!sp_snap_table_ok(b, s->keys, sizeof(struct sp_snap_key)) ||
 			!keys_run_ok(b, s->keys))
 			return false;
 	}
 	return true;
 }
 
-static bool upstreams_ok(const struct blob *b)
+static bool upstreams_ok(const struct sp_snap_blob *b)
 {
 	for (uint32_t i = 0; i < b->h->upstreams.n; i++) {
 		const struct sp_snap_upstream *u = ENTRY(b, b->h->upstreams, sp_snap_upstream, i);
@@ -111,7 +118,7 @@ static bool upstreams_ok(const struct blob *b)
 	return true;
 }
 
-static bool routes_ok(const struct blob *b)
+static bool routes_ok(const struct sp_snap_blob *b)
 {
 	for (uint32_t i = 0; i < b->h->routes.n; i++) {
 		const struct sp_snap_route *r = ENTRY(b, b->h->routes, sp_snap_route, i);
@@ -119,8 +126,9 @@ static bool routes_ok(const struct blob *b)
 			r->metadata_url, r->anonymous_agent};
 		const uint32_t *up = (const uint32_t *)(b->base + r->upstreams.off);
 
-		if (!strs_ok(b, strs, SP_ARRAY_LEN(strs)) || !str_table_ok(b, r->hosts) ||
-			!str_table_ok(b, r->origins) || !table_ok(b, r->upstreams, sizeof(*up)))
+		if (!strs_ok(b, strs, SP_ARRAY_LEN(strs)) || !sp_snap_str_table_ok(b, r->hosts) ||
+			!sp_snap_str_table_ok(b, r->origins) ||
+			!sp_snap_table_ok(b, r->upstreams, sizeof(*up)))
 			return false;
 		for (uint32_t u = 0; u < r->upstreams.n; u++)
 			if (up[u] >= b->h->upstreams.n)
@@ -129,36 +137,37 @@ static bool routes_ok(const struct blob *b)
 	return true;
 }
 
-static bool agents_ok(const struct blob *b)
+static bool agents_ok(const struct sp_snap_blob *b)
 {
 	uint64_t bits = b->h->actions_words * (uint64_t)sizeof(uint64_t);
 
 	for (uint32_t i = 0; i < b->h->agents.n; i++) {
 		const struct sp_snap_agent *a = ENTRY(b, b->h->agents, sp_snap_agent, i);
 
-		if (!str_ok(b, a->name) || !str_ok(b, a->source) ||
-			a->audit_level > SP_AUDIT_STRICT || !range_ok(b, a->actions_off, bits, 8))
+		if (!sp_snap_str_ok(b, a->name) || !sp_snap_str_ok(b, a->source) ||
+			a->audit_level > SP_AUDIT_STRICT ||
+			!sp_snap_range_ok(b, a->actions_off, bits, 8))
 			return false;
 	}
 	for (uint32_t i = 0; i < b->h->actions.n; i++)
-		if (!str_ok(b, ENTRY(b, b->h->actions, sp_snap_action, i)->name))
+		if (!sp_snap_str_ok(b, ENTRY(b, b->h->actions, sp_snap_action, i)->name))
 			return false;
 	return true;
 }
 
-static bool tables_ok(const struct blob *b)
+static bool tables_ok(const struct sp_snap_blob *b)
 {
 	const struct sp_snap_header *h = b->h;
 
-	return table_ok(b, h->issuers, sizeof(struct sp_snap_issuer)) &&
-	       table_ok(b, h->keys, sizeof(struct sp_snap_key)) &&
-	       table_ok(b, h->upstreams, sizeof(struct sp_snap_upstream)) &&
-	       table_ok(b, h->routes, sizeof(struct sp_snap_route)) &&
-	       table_ok(b, h->agents, sizeof(struct sp_snap_agent)) &&
-	       table_ok(b, h->actions, sizeof(struct sp_snap_action)) &&
-	       index_ok(b, h->agents_index, h->agents.n) &&
-	       index_ok(b, h->actions_index, h->actions.n) &&
-	       index_ok(b, h->issuers_index, h->issuers.n);
+	return sp_snap_table_ok(b, h->issuers, sizeof(struct sp_snap_issuer)) &&
+	       sp_snap_table_ok(b, h->keys, sizeof(struct sp_snap_key)) &&
+	       sp_snap_table_ok(b, h->upstreams, sizeof(struct sp_snap_upstream)) &&
+	       sp_snap_table_ok(b, h->routes, sizeof(struct sp_snap_route)) &&
+	       sp_snap_table_ok(b, h->agents, sizeof(struct sp_snap_agent)) &&
+	       sp_snap_table_ok(b, h->actions, sizeof(struct sp_snap_action)) &&
+	       sp_snap_index_ok(b, h->agents_index, h->agents.n) &&
+	       sp_snap_index_ok(b, h->actions_index, h->actions.n) &&
+	       sp_snap_index_ok(b, h->issuers_index, h->issuers.n);
 }
 
 /// Over the header with its checksum zeroed, and all that follows it.
@@ -192,7 +201,7 @@ int sp_snap_attach(const void *base, size_t n, struct sp_snap *ret)
 
 int sp_snap_open(const void *base, size_t n, struct sp_snap *ret)
 {
-	struct blob b = {base, n, base};
+	struct sp_snap_blob b = {base, n, base};
 	struct sp_snap s;
 	uint64_t sum;
 
@@ -201,10 +210,10 @@ int sp_snap_open(const void *base, size_t n, struct sp_snap *ret)
 	sum = sp_snap_checksum(base, b.n);
 	if (memcmp(&sum, b.h->checksum, sizeof(sum)) != 0)
 		return -EBADMSG;
-	if (b.h->default_audit_level > SP_AUDIT_STRICT || !str_ok(&b, b.h->profile) ||
+	if (b.h->default_audit_level > SP_AUDIT_STRICT || !sp_snap_str_ok(&b, b.h->profile) ||
 		b.h->actions_words < (b.h->actions.n + 63ull) / 64 || !tables_ok(&b) ||
 		!keys_ok(&b) || !issuers_ok(&b) || !upstreams_ok(&b) || !routes_ok(&b) ||
-		!agents_ok(&b))
+		!agents_ok(&b) || !sp_snap_policy_ok(&b))
 		return -EBADMSG;
 	*ret = s;
 	return 0;

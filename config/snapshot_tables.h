@@ -79,7 +79,7 @@ struct sp_snap_tool {
 	uint64_t allowed_for, environments; ///< role and environment bits
 	uint64_t max_calls, cost_micros, max_argument_bytes;
 	uint32_t require_approval, require_human_initiated, egress, taints;
-	uint32_t cls, sensitivity, high_risk; ///< cls is never AUTO here
+	uint32_t cls, sensitivity, high_risk; ///< cls is never AUTO; actions have their own in their facts
 	int32_t base_risk; ///< -1 = by class
 	struct sp_snap_table scopes; ///< struct sp_snap_str, each needed
 	struct sp_snap_sql sql;
@@ -94,14 +94,13 @@ struct sp_snap_purpose {
 	struct sp_snap_table actions; ///< u32, ascending
 	struct sp_snap_table globs;   ///< struct sp_snap_str
 };
-#define SP_SNAP_SEQUENCES_MAX 64u
+#define SP_SNAP_SEQUENCES_MAX 64u ///< so that a call's states of all of them fit an array
 struct sp_snap_sequence {
 	struct sp_snap_str name, reason;
 	uint32_t kind, effect;
 	uint64_t window_ns, roles;
-	uint64_t id; ///< hash of the name
-	uint32_t any_agent;
-	uint32_t slot; ///< of its state in the history, below SP_SNAP_SEQUENCES_MAX; state of another `id` is void
+	uint64_t id; ///< hash of the name: its state in the history is kept by it over publishes
+	uint32_t any_agent, reserved;
 	struct sp_snap_table agents; ///< u32, ascending
 	struct sp_snap_table first, between, then; ///< struct sp_snap_str: exact names and globs
 };

@@ -1,21 +1,9 @@
 #include "config/diff.h"
 #include "config/snapshot_build.h"
+#include "tests/support/snap_touch.h"
 #include "common/banned.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static volatile uint64_t sink;
-
-static void touch(const struct sp_snap *s, struct sp_snap_str v)
-{
-	sink += sp_snap_hash(sp_snap_str(s, v));
-}
-
-static void touch_strs(const struct sp_snap *s, struct sp_snap_table t)
-{
-	for (uint32_t i = 0; i < t.n; i++)
-		touch(s, *SP_SNAP_GET(s, t, sp_snap_str, i));
-}
 
 static void touch_identity(const struct sp_snap *s)
 {
@@ -23,13 +11,13 @@ static void touch_identity(const struct sp_snap *s)
 		const struct sp_snap_issuer *x = SP_SNAP_GET(s, s->h->issuers, sp_snap_issuer, i);
 
 		sp_snap_find_issuer(s, sp_snap_str(s, x->iss));
-		touch(s, x->agent_claim);
+		touch_str(s, x->agent_claim);
 		touch_strs(s, x->audiences);
 		for (uint32_t k = 0; k < x->keys.n; k++) {
 			const struct sp_snap_key *key = SP_SNAP_GET(s, x->keys, sp_snap_key, k);
 
-			touch(s, key->kid);
-			touch(s, key->spki);
+			touch_str(s, key->kid);
+			touch_str(s, key->spki);
 			SP_BUG_IF(key->issuer >= s->h->issuers.n);
 		}
 	}
@@ -41,22 +29,22 @@ static void touch_routes(const struct sp_snap *s)
 		const struct sp_snap_route *r = sp_snap_route(s, i);
 
 		sp_snap_find_route(s, sp_snap_str(s, r->path));
-		touch(s, r->metadata);
-		touch(s, r->metadata_url);
-		touch(s, r->scopes);
-		touch(s, r->resource);
-		touch(s, r->anonymous_agent);
+		touch_str(s, r->metadata);
+		touch_str(s, r->metadata_url);
+		touch_str(s, r->scopes);
+		touch_str(s, r->resource);
+		touch_str(s, r->anonymous_agent);
 		touch_strs(s, r->hosts);
 		touch_strs(s, r->origins);
 		for (uint32_t k = 0; k < r->upstreams.n; k++) {
 			uint32_t no = *(const uint32_t *)sp_snap_at(s, r->upstreams, k, 4);
 			const struct sp_snap_upstream *u = sp_snap_upstream(s, no);
 
-			touch(s, u->name);
-			touch(s, u->credential);
-			touch(s, u->ca_pem);
+			touch_str(s, u->name);
+			touch_str(s, u->credential);
+			touch_str(s, u->ca_pem);
 			for (uint32_t a = 0; a < u->addrs_n; a++)
-				sink += sp_snap_hash(sp_bytes(u->addr[a], u->addr_len[a]));
+				touch_sink += sp_snap_hash(sp_bytes(u->addr[a], u->addr_len[a]));
 		}
 	}
 }
@@ -67,10 +55,10 @@ static void touch_agents(const struct sp_snap *s)
 		const struct sp_snap_agent *a = sp_snap_agent(s, i);
 
 		sp_snap_find_agent(s, sp_snap_str(s, a->name));
-		touch(s, a->source);
+		touch_str(s, a->source);
 		for (uint32_t k = 0; k < s->h->actions.n && k < 256; k++) {
-			sink += sp_snap_allows(s, a, k);
-			touch(s, SP_SNAP_GET(s, s->h->actions, sp_snap_action, k)->name);
+			touch_sink += sp_snap_allows(s, a, k);
+			touch_str(s, SP_SNAP_GET(s, s->h->actions, sp_snap_action, k)->name);
 		}
 	}
 	sp_snap_find_action(s, SP_LIT("read"));
@@ -96,8 +84,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		touch_identity(&s);
 		touch_routes(&s);
 		touch_agents(&s);
+		touch_policy(&s);
 		if (s.h->agents.n < 64 && s.h->actions.n < 256)
-			sink += sp_snap_diff(NULL, &s, NULL, NULL);
+			touch_sink += sp_snap_diff(NULL, &s, NULL, NULL);
 	}
 	free(blob);
 	return 0;
