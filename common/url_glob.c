@@ -36,7 +36,7 @@ static bool take_apart(struct sp_bytes glob, struct parts *ret)
 	struct parts g = {.path = glob};
 	const uint8_t *sep, *slash;
 
-	if (glob.n == 0 || glob.n > SP_GLOB_MAX)
+	if (!glob.p || glob.n == 0 || glob.n > SP_GLOB_MAX)
 		return false;
 	if (glob.p[0] != '/') {
 		sep = memmem(glob.p, glob.n, "://", 3);

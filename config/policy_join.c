@@ -1,6 +1,6 @@
 #include "config/policy.h"
 
-#include "common/sql/sql.h"
+#include "common/url.h"
 
 #include <stdio.h>
 #include "common/banned.h"
@@ -59,17 +59,24 @@ static bool within(const char *narrow, const char *wide)
 	return star && star == wide + n - 1 && strncmp(narrow, wide, n - 1) == 0;
 }
 
-static bool within_any(const char *narrow, const struct sp_policy_strs *wide)
+static bool root_within(const char *narrow, const char *wide)
+{
+	return sp_path_below(sp_bytes_cstr(narrow), sp_bytes_cstr(wide));
+}
+
+typedef bool within_fn(const char *narrow, const char *wide);
+
+static bool within_any(const char *narrow, const struct sp_policy_strs *wide, within_fn *inside)
 {
 	for (uint32_t i = 0; i < wide->n; i++)
-		if (within(narrow, wide->v[i]))
+		if (inside(narrow, wide->v[i]))
 			return true;
 	return false;
 }
 
 /// What both lists allow. Two lists that share nothing would let nothing pass: somebody erred.
-static int intersect(const struct joining *j, const char *key, struct sp_policy_strs *a,
-	const struct sp_policy_strs *b)
+static int intersect_by(const struct joining *j, const char *key, struct sp_policy_strs *a,
+	const struct sp_policy_strs *b, within_fn *inside)
 {
 	const char **v = sp_arena_alloc(&j->p->arena, (a->n + b->n + 1) * sizeof(*v));
 	uint32_t n = 0;
@@ -77,15 +84,21 @@ static int intersect(const struct joining *j, const char *key, struct sp_policy_
 	if (!v)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < a->n; i++)
-		if (within_any(a->v[i], b))
+		if (within_any(a->v[i], b, inside))
 			v[n++] = a->v[i];
 	for (uint32_t i = 0; i < b->n; i++)
-		if (within_any(b->v[i], a) && !has(&(struct sp_policy_strs){v, n}, b->v[i]))
+		if (within_any(b->v[i], a, inside) && !has(&(struct sp_policy_strs){v, n}, b->v[i]))
 			v[n++] = b->v[i];
 	if (n == 0 && a->n && b->n)
 		differ(j, key);
 	*a = (struct sp_policy_strs){v, n};
 	return 0;
+}
+
+static int intersect(const struct joining *j, const char *key, struct sp_policy_strs *a,
+	const struct sp_policy_strs *b)
+{
+	return intersect_by(j, key, a, b, within);
 }
 
 /// Lists in which no entry means no restriction.
@@ -200,7 +213,9 @@ static int join_tool(
 	SP_TRY(join_sql(&j, a, b));
 	SP_TRY(join_endpoint(&j, a, b));
 	SP_TRY(unite(&j, &a->path.parameters, &b->path.parameters));
-	return intersect_open(&j, "the roots", &a->path.roots, &b->path.roots);
+	if (a->path.roots.n && b->path.roots.n)
+		return intersect_by(&j, "the roots", &a->path.roots, &b->path.roots, root_within);
+	return unite(&j, &a->path.roots, &b->path.roots);
 }
 
 static int by_name_then_place(const void *a, const void *b)

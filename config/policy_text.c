@@ -1,6 +1,7 @@
 #include "config/policy_text.h"
 
 #include "common/sql/sql.h"
+#include "common/url.h"
 #include "config/policy.h"
 
 #include <ctype.h>
@@ -74,17 +75,12 @@ const char *sp_policy_function_wrong(const char *s)
 
 const char *sp_policy_endpoint_wrong(const char *s)
 {
-	const char *wrong = strlen(s) > 1024 ? "is too long" : NULL;
-
-	for (const char *c = s; *c && !wrong; c++)
-		if (*c <= ' ' || *c >= 0x7f)
-			wrong = "has to be visible ASCII without blanks";
-	return *s ? wrong : "may not be empty";
+	return sp_url_glob_wrong(sp_bytes_cstr(s));
 }
 
 const char *sp_policy_root_wrong(const char *s)
 {
-	return *s == '/' ? sp_policy_endpoint_wrong(s) : "has to begin with /";
+	return sp_path_root_wrong(sp_bytes_cstr(s));
 }
 
 struct style {

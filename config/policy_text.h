@@ -12,7 +12,7 @@ const char *sp_policy_title_wrong(const char *s); ///< name of a rule, group, li
 const char *sp_policy_table_wrong(const char *s); ///< table, "schema.table", with '*'
 const char *sp_policy_function_wrong(const char *s);
 const char *sp_policy_endpoint_wrong(const char *s);
-const char *sp_policy_root_wrong(const char *s); ///< an absolute path
+const char *sp_policy_root_wrong(const char *s); ///< a folder
 const char *sp_policy_style_wrong(const char *s);
 const char *sp_policy_clock_wrong(const char *s); ///< "08:30"
 const char *sp_policy_day_wrong(const char *s); ///< "mon" ...

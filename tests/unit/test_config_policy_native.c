@@ -156,6 +156,24 @@ static void a_tool_restricts_sql_endpoints_and_paths(void **state)
 	sp_policy_free(p);
 }
 
+static void the_deeper_of_two_roots_holds(void **state)
+{
+	struct sp_policy *p = yaml(
+		V "tools:\n"
+		  "  - {name: q, paths: {parameters: [a, b], roots: [/srv/data, /srvx]}}\n"
+		  "  - {name: q, paths: {parameters: [b, c], roots: [/srv]}}\n");
+	const struct sp_policy_tool *t = tool(p, "q");
+
+	(void)state;
+	assert_int_equal(t->path.roots.n, 1);
+	assert_string_equal(t->path.roots.v[0], "/srv/data");
+	assert_int_equal(t->path.parameters.n, 3);
+	sp_policy_free(p);
+	bad_yaml(V "tools:\n  - {name: q, paths: {parameters: a, roots: /x}}\n"
+		   "  - {name: q, paths: {parameters: a, roots: /y}}\n",
+		"p.yaml:4:12: tool 'q': the roots contradicts what p.yaml:3 says");
+}
+
 static void every_dialect_has_its_number(void **state)
 {
 	static const char *const words[] = {"postgres", "mysql", "mssql", "sqlite", "ansi"};
@@ -434,7 +452,7 @@ static void wrong_native_text_is_told_with_place_and_mend(void **state)
 	bad_yaml(V "tools: [{name: q, class: read}, {name: q, class: write}]",
 		"tool 'q': class contradicts what p.yaml:2 says");
 	bad_yaml(V "tools: [{name: q, paths: {parameters: f}}]", "roots is missing");
-	bad_yaml(V "tools: [{name: q, paths: {parameters: f, roots: srv}}]", "begin with /");
+	bad_yaml(V "tools: [{name: q, paths: {parameters: f, roots: /srv/../x}}]", "roots: '/srv/../x' has dot segments");
 	bad_yaml(V "tools: [{name: q, cost: 0.1234567}]", "'0.1234567' is not an amount");
 	bad_yaml(V "limits: [{name: a, per: minute}]", "limit 'a': it limits nothing");
 	bad_yaml(V "limits: [{name: a, calls: 1, tokens: 1, per: minute}]",
@@ -598,6 +616,7 @@ int main(void)
 		cmocka_unit_test(an_allow_list_file_and_a_registry_entry_are_one_agent),
 		cmocka_unit_test(a_tool_has_every_constraint),
 		cmocka_unit_test(a_tool_restricts_sql_endpoints_and_paths),
+		cmocka_unit_test(the_deeper_of_two_roots_holds),
 		cmocka_unit_test(every_dialect_has_its_number),
 		cmocka_unit_test(a_rule_names_who_where_what_for_and_when),
 		cmocka_unit_test(a_group_shares_limits_and_audit),
