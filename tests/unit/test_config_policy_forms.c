@@ -134,6 +134,35 @@ static void an_agent_that_only_a_condition_names_is_known(void **state)
 	sp_policy_free(p);
 }
 
+static void agents_are_known_however_a_condition_pins_them(void **state)
+{
+	static const struct {
+		const char *condition;
+		unsigned agents;
+	} of[] = {{"agent.identity == 'a'", 1}, {"'a' == agent.name && request.x > 1", 1},
+		{"agent.identity in ['a', 'b'] && true", 2},
+		{"agent.identity == 'a' || agent.name == 'b'", 0},
+		{"agent.identity == 'a' || agent.identity == 'b'", 2},
+		{"agent.identity.user_id == 'a'", 0}, {"agent.identity != 'a'", 0},
+		{"agent.identity == 'a' || true", 0}, {"agent.identity == 'no agent'", 0},
+		{"not CEL at all", 0}};
+
+	(void)state;
+	for (unsigned i = 0; i < SP_ARRAY_LEN(of); i++) {
+		char text[256];
+		struct sp_policy *p;
+
+		snprintf(text, sizeof(text),
+			"policy_definitions: [{name: g, rules: [{action: t, allowed: true, "
+			"condition: \"%s\"}]}]",
+			of[i].condition);
+		p = yaml(text);
+		if (p->agents_n != of[i].agents)
+			fail_msg("%s: %u agents", of[i].condition, p->agents_n);
+		sp_policy_free(p);
+	}
+}
+
 static void every_tool_named_exactly_is_an_action(void **state)
 {
 	struct sp_policy *p = both("{\"TOOL_POLICIES\": {\"zip\": {}, \"db_*\": {}}}",
@@ -592,6 +621,7 @@ int main(void)
 		cmocka_unit_test(the_limits_of_a_definition_are_each_agents_own_over_its_rules),
 		cmocka_unit_test(a_definition_says_how_its_calls_are_audited_and_where),
 		cmocka_unit_test(an_agent_that_only_a_condition_names_is_known),
+		cmocka_unit_test(agents_are_known_however_a_condition_pins_them),
 		cmocka_unit_test(every_tool_named_exactly_is_an_action),
 		cmocka_unit_test(definitions_may_be_json_with_conditions_in_a_list),
 		cmocka_unit_test(wrong_definitions_are_told_with_place_and_mend),

@@ -1,5 +1,7 @@
 /// The native form of policy text: every part of it, what is refused, and what is made from its table.
+#include "config/judge/judge_env.h"
 #include "config/policy_native.h"
+#include "config/policy_text.h"
 #include "config/value.h"
 
 #include "common/sql/sql.h"
@@ -188,6 +190,21 @@ static void every_dialect_has_its_number(void **state)
 		assert_int_equal(tool(p, "q")->sql.dialect, SP_SQL_POSTGRES + i);
 		sp_policy_free(p);
 	}
+}
+
+static void styles_are_those_that_sql_is_judged_by(void **state)
+{
+	static const char *const words[] = {"select", "select-only", "insert", "insert-only",
+		"update", "delete", "explain", "ddl"};
+
+	(void)state;
+	for (unsigned i = 0; i < SP_ARRAY_LEN(words); i++) {
+		uint32_t bit = 0;
+
+		assert_int_equal(sp_sql_style_parse(sp_bytes_cstr(words[i]), &bit), 0);
+		assert_int_equal(sp_policy_style(words[i]), bit);
+	}
+	assert_int_equal(sp_policy_style("merge"), 0);
 }
 
 static void a_rule_names_who_where_what_for_and_when(void **state)
@@ -586,6 +603,28 @@ static void the_reference_in_the_docs_is_current(void **state)
 	assert_string_equal(made, want);
 }
 
+static void conditions_compile(const struct sp_policy *p)
+{
+	for (uint32_t i = 0; i < p->rules_n; i++) {
+		for (uint32_t k = 0; k < p->rule[i].when.n; k++) {
+			const struct sp_policy_condition *c = &p->rule[i].when.v[k];
+			const struct sp_cel_ask ask = {.text = sp_bytes_cstr(c->text),
+				.env = sp_judge_env(),
+				.phase = SP_CEL_PHASE_CALL,
+				.want_bool = true,
+				.at = c->at};
+			uint8_t *code;
+			size_t n;
+
+			sp_check_init(&check);
+			if (sp_cel_compile(&ask, &check, &code, &n) < 0)
+				fail_msg("%s: %s", c->text, check.n ? check.v[0].what : "?");
+			free(code);
+			sp_check_done(&check);
+		}
+	}
+}
+
 /// Every fenced block of a language is a policy by itself.
 static void every_example_in_the_docs_is_good(void **state)
 {
@@ -597,12 +636,15 @@ static void every_example_in_the_docs_is_good(void **state)
 	for (char *at = text; (at = strstr(at, "\n```")); n++) {
 		bool is_json = strncmp(at + 4, "json\n", 5) == 0;
 		char *end = strstr(at + 4, "\n```\n");
+		struct sp_policy *p;
 
 		assert_non_null(end);
 		if (!is_json && strncmp(at + 4, "yaml\n", 5) != 0)
 			fail_msg("a block that is neither JSON nor YAML: %.40s", at);
 		end[1] = 0;
-		sp_policy_free(is_json ? json(at + 9) : yaml(at + 9));
+		p = is_json ? json(at + 9) : yaml(at + 9);
+		conditions_compile(p);
+		sp_policy_free(p);
 		at = end + 4;
 	}
 	assert_true(n >= 13);
@@ -618,6 +660,7 @@ int main(void)
 		cmocka_unit_test(a_tool_restricts_sql_endpoints_and_paths),
 		cmocka_unit_test(the_deeper_of_two_roots_holds),
 		cmocka_unit_test(every_dialect_has_its_number),
+		cmocka_unit_test(styles_are_those_that_sql_is_judged_by),
 		cmocka_unit_test(a_rule_names_who_where_what_for_and_when),
 		cmocka_unit_test(a_group_shares_limits_and_audit),
 		cmocka_unit_test(a_limit_counts_calls_tokens_or_money_in_its_window),
