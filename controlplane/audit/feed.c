@@ -93,19 +93,19 @@ static void wake(int fd)
 
 void sp_feed_put(struct sp_feed *f, const struct sp_feed_entry *e, uint32_t n, uint64_t durable_seq)
 {
-	bool first, half;
+	bool first, many;
 
 	pthread_mutex_lock(&f->lock);
 	atomic_store(&f->durable_seq, durable_seq);
 	first = f->entries == 0 && n > 0;
-	half = f->entries < SP_FEED_ENTRIES / 8 && f->entries + n >= SP_FEED_ENTRIES / 8;
+	many = f->entries < SP_FEED_ENTRIES / 4 && f->entries + n >= SP_FEED_ENTRIES / 4;
 	if (n <= SP_FEED_ENTRIES - f->entries) {
 		if (n)
 			memcpy(f->entry + f->entries, e, n * sizeof(*e));
 		f->entries += n;
 	}
 	pthread_mutex_unlock(&f->lock);
-	if (first || half)
+	if (first || many)
 		wake(f->event);
 }
 

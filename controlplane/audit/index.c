@@ -14,9 +14,10 @@ struct meta {
 
 struct sp_index {
 	MDB_env *env;
+	MDB_txn *txn; ///< blocks written since the last flush; NULL = none
 	MDB_dbi blocks, metas;
 	struct sp_block_builder *builder;
-	uint64_t next;
+	uint64_t first, next; ///< `first`: where the journal begins
 	uint32_t n, flushed; ///< entries of the open block; of those, written
 	struct sp_feed_entry entry[SP_BLOCK_RECORDS];
 	alignas(8) uint8_t copy[SP_BLOCK_BYTES_MAX];
@@ -102,6 +103,7 @@ static int set_up(struct sp_index *x, const uint8_t store_id[16], uint64_t first
 	err = err_of(mdb_dbi_open(t, "blocks", MDB_CREATE | MDB_INTEGERKEY, &x->blocks));
 	if (!err)
 		err = err_of(mdb_dbi_open(t, "meta", MDB_CREATE | MDB_INTEGERKEY, &x->metas));
+	x->first = first_seq;
 	if (!err && same_store(x, t, store_id))
 		x->next = resume(x, t, last_seq);
 	if (!err && x->next < first_seq) {
@@ -122,7 +124,8 @@ static int open_env(struct sp_index *x, const char *path)
 	TRY_MDB(mdb_env_create(&x->env));
 	TRY_MDB(mdb_env_set_mapsize(x->env, MAP_BYTES));
 	TRY_MDB(mdb_env_set_maxdbs(x->env, 4));
-	return err_of(mdb_env_open(x->env, path, MDB_NORDAHEAD, 0600));
+	// A crash may undo the last commit, which is then read from the journal again; it spoils nothing.
+	return err_of(mdb_env_open(x->env, path, MDB_NORDAHEAD | MDB_NOMETASYNC, 0600));
 }
 
 static int open_once(const char *path, const uint8_t store_id[16], uint64_t first_seq,
@@ -183,36 +186,58 @@ uint64_t sp_index_next(const struct sp_index *x)
 	return x->next;
 }
 
+/// The blocks since the last flush are lost: go on behind what is written, as after a start.
+static void fall_back(struct sp_index *x)
+{
+	MDB_txn *t;
+
+	if (x->txn)
+		mdb_txn_abort(x->txn);
+	x->txn = NULL;
+	if (mdb_txn_begin(x->env, NULL, MDB_RDONLY, &t) != 0)
+		return;
+	x->next = sp_max(resume(x, t, UINT64_MAX), x->first);
+	x->n = x->flushed = 0;
+	mdb_txn_abort(t);
+}
+
+static int put_block(struct sp_index *x)
+{
+	struct sp_bytes b = sp_block_build(x->builder, x->entry, x->n);
+	uint64_t seq = x->entry[0].seq;
+	MDB_val k = key_of(&seq), v = {b.n, (void *)b.p};
+
+	if (!x->txn)
+		TRY_MDB(mdb_txn_begin(x->env, NULL, 0, &x->txn));
+	return err_of(mdb_put(x->txn, x->blocks, &k, &v, 0));
+}
+
 int sp_index_flush(struct sp_index *x)
 {
-	struct sp_bytes b;
-	uint64_t seq;
-	MDB_val k, v;
-	MDB_txn *t;
-	int r;
+	int err = x->n == x->flushed ? 0 : put_block(x);
 
-	if (x->n == x->flushed)
-		return 0;
-	b = sp_block_build(x->builder, x->entry, x->n);
-	seq = x->entry[0].seq;
-	k = key_of(&seq);
-	v = (MDB_val){b.n, (void *)b.p};
-	TRY_MDB(mdb_txn_begin(x->env, NULL, 0, &t));
-	r = mdb_put(t, x->blocks, &k, &v, 0);
-	if (r) {
-		mdb_txn_abort(t);
-		return err_of(r);
+	if (!err && x->txn) {
+		err = err_of(mdb_txn_commit(x->txn));
+		x->txn = NULL;
 	}
-	TRY_MDB(mdb_txn_commit(t));
-	x->flushed = x->n;
-	return 0;
+	if (err)
+		fall_back(x);
+	else
+		x->flushed = x->n;
+	return err;
 }
 
 int sp_index_add(struct sp_index *x, const struct sp_feed_entry *e)
 {
+	int err = 0;
+
 	SP_BUG_IF(e->seq != x->next);
 	if (x->n == SP_BLOCK_RECORDS) {
-		SP_TRY(sp_index_flush(x));
+		err = x->n == x->flushed ? 0 : put_block(x);
+		if (err) {
+			fall_back(x);
+			return err;
+		}
 		x->n = x->flushed = 0;
 	}
 	x->entry[x->n++] = *e;
@@ -245,6 +270,7 @@ int sp_index_drop_before(struct sp_index *x, uint64_t seq)
 			break;
 	}
 	mdb_cursor_close(c);
+	x->first = sp_max(x->first, seq);
 	return err_of(mdb_txn_commit(t));
 }
 

@@ -16,7 +16,8 @@ SP_MUST_CHECK int sp_index_remove(const char *path);
 void sp_index_close(struct sp_index *x);
 /// The record it wants next; adding any other is a bug.
 uint64_t sp_index_next(const struct sp_index *x);
-/// Full blocks are written at once, the last one by sp_index_flush().
+/// What was added is written by sp_index_flush(), at once; no walk before that. After a failure of either the index
+/// may want records again that it was given since the last flush.
 SP_MUST_CHECK int sp_index_add(struct sp_index *x, const struct sp_feed_entry *e);
 SP_MUST_CHECK int sp_index_flush(struct sp_index *x);
 /// Records before `seq` are gone from the journal.

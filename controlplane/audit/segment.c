@@ -135,12 +135,12 @@ void sp_segment_list_done(struct sp_segment_list *l)
 	*l = (struct sp_segment_list){0};
 }
 
-static int read_all(int fd, uint8_t *p, size_t n, size_t *ret)
+static int read_all(int fd, uint8_t *p, size_t n, uint64_t off, size_t *ret)
 {
 	size_t at = 0;
 
 	while (at < n) {
-		ssize_t r = pread(fd, p + at, n - at, (off_t)at);
+		ssize_t r = pread(fd, p + at, n - at, (off_t)(off + at));
 
 		if (r < 0 && errno == EINTR)
 			continue;
@@ -174,7 +174,7 @@ static int load(int dir, uint64_t number, size_t most, uint8_t **ret, size_t *re
 	p = malloc(n);
 	if (!p)
 		return -ENOMEM;
-	err = read_all(fd, p, n, &n);
+	err = read_all(fd, p, n, 0, &n);
 	if (err < 0 || n < sizeof(struct sp_segment_head)) {
 		free(p);
 		return err < 0 ? err : -EBADMSG;
@@ -187,6 +187,18 @@ static int load(int dir, uint64_t number, size_t most, uint8_t **ret, size_t *re
 int sp_segment_load(int dir, uint64_t number, uint8_t **ret, size_t *ret_n)
 {
 	return load(dir, number, SIZE_MAX, ret, ret_n);
+}
+
+int sp_segment_read(int dir, uint64_t number, uint64_t off, uint8_t *buf, size_t cap, size_t *ret_n)
+{
+	char name[SP_SEGMENT_NAME];
+	SP_AUTO_FD fd = -1;
+
+	sp_segment_name(number, name);
+	fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return -errno;
+	return read_all(fd, buf, cap, off, ret_n);
 }
 
 int sp_segment_head_load(int dir, uint64_t number, struct sp_segment_head *ret)

@@ -51,6 +51,9 @@ SP_MUST_CHECK int sp_segment_list(int dir, struct sp_segment_list *ret);
 void sp_segment_list_done(struct sp_segment_list *l);
 /// The whole file in memory, to be freed by the caller. -EBADMSG when shorter than a head.
 SP_MUST_CHECK int sp_segment_load(int dir, uint64_t number, uint8_t **ret, size_t *ret_n);
+/// Up to `cap` bytes of the file from `off` on; fewer only at its end.
+SP_MUST_CHECK int sp_segment_read(
+	int dir, uint64_t number, uint64_t off, uint8_t *buf, size_t cap, size_t *ret_n);
 /// Only the head (without the open calls behind it).
 SP_MUST_CHECK int sp_segment_head_load(int dir, uint64_t number, struct sp_segment_head *ret);
 /// One frame's bytes into `buf`, without its chain: -EBADMSG, or the error of open and read.

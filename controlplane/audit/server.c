@@ -31,6 +31,7 @@ static void server_free(struct sp_server *s)
 	sp_signer_free(s->signer);
 	free(s->taken);
 	free(s->hits);
+	free(s->chunk);
 	free(s);
 }
 

@@ -10,87 +10,6 @@
 #define RETAIN_NS (3600 * SP_NS_PER_SEC)
 #define DAY_NS (86400 * SP_NS_PER_SEC)
 
-/// Number of the segment that holds record `seq`.
-static int segment_of(int dir, uint64_t seq, uint64_t *ret)
-{
-	struct sp_segment_list l;
-	struct sp_segment_head h;
-	size_t lo = 0, hi;
-	int err;
-
-	SP_TRY(sp_segment_list(dir, &l));
-	for (hi = l.n; hi - lo > 1;) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		err = sp_segment_head_load(dir, l.number[mid], &h);
-		if (err < 0) {
-			sp_segment_list_done(&l);
-			return err;
-		}
-		if (h.first_seq <= seq)
-			lo = mid;
-		else
-			hi = mid;
-	}
-	err = l.n ? 0 : -ENOENT;
-	if (!err)
-		*ret = l.number[lo];
-	sp_segment_list_done(&l);
-	return err;
-}
-
-static int index_frame(struct sp_index *x, const struct sp_frame *f, uint64_t segment)
-{
-	struct sp_note n;
-
-	sp_note_of(f, &n);
-	n.feed.segment = segment;
-	n.feed.off = (uint32_t)f->off;
-	return sp_index_add(x, &n.feed);
-}
-
-/// The frames of one segment from the index's next on, up to `until`.
-static int index_segment(struct sp_server *s, uint64_t number, uint64_t until)
-{
-	struct sp_segment_head h;
-	struct sp_chain chain;
-	struct sp_scan scan;
-	struct sp_frame f;
-	uint8_t *p = NULL;
-	size_t n = 0;
-	int r;
-
-	SP_TRY(sp_segment_load(s->dir, number, &p, &n));
-	r = sp_segment_head_read(sp_bytes(p, n), &h);
-	if (r == 0) {
-		chain.seq = h.first_seq - 1;
-		memcpy(chain.hash, h.prev_hash, sizeof(chain.hash));
-		sp_scan_init(&scan, sp_bytes(p, n), h.head_bytes, &chain);
-		while (sp_index_next(s->index) <= until && (r = sp_scan_next(&scan, &f)) > 0)
-			if (f.head.seq == sp_index_next(s->index)) {
-				r = index_frame(s->index, &f, number);
-				if (r < 0)
-					break;
-			}
-	}
-	free(p);
-	return r < 0 ? r : 0;
-}
-
-static int index_from_journal(struct sp_server *s, uint64_t until)
-{
-	uint64_t number, before;
-
-	while (sp_index_next(s->index) <= until) {
-		before = sp_index_next(s->index);
-		SP_TRY(segment_of(s->dir, before, &number));
-		SP_TRY(index_segment(s, number, until));
-		if (sp_index_next(s->index) == before)
-			return -EBADMSG;
-	}
-	return 0;
-}
-
 static void index_path(const struct sp_server *s, char ret[SP_PATH_MAX + 16])
 {
 	snprintf(ret, SP_PATH_MAX + 16, "%s/audit/index", s->plan->state_dir);
@@ -125,7 +44,7 @@ static void discard_index(struct sp_server *s)
 	sp_log_err("index", err, "its files are spoilt: it is made anew from the journal");
 }
 
-static int catch_up(struct sp_server *s)
+static int take_in(struct sp_server *s)
 {
 	uint64_t durable;
 	uint32_t n = sp_feed_take(s->feed, &s->taken, &durable);
@@ -135,12 +54,18 @@ static int catch_up(struct sp_server *s)
 		const struct sp_feed_entry *e = &s->taken[i];
 
 		if (e->seq > sp_index_next(s->index))
-			SP_TRY(index_from_journal(s, e->seq - 1));
+			SP_TRY(sp_server_index_journal(s, e->seq - 1));
 		if (e->seq == sp_index_next(s->index))
-			SP_TRY(sp_index_add(s->index, e));
+			SP_TRY(sp_server_index_add(s, e));
 	}
-	SP_TRY(index_from_journal(s, durable));
-	return sp_index_flush(s->index);
+	return sp_server_index_journal(s, durable);
+}
+
+static int catch_up(struct sp_server *s)
+{
+	int err = take_in(s), flush = sp_index_flush(s->index);
+
+	return err < 0 ? err : flush;
 }
 
 int sp_server_catch_up(struct sp_server *s)

@@ -39,6 +39,8 @@ struct sp_server {
 	pthread_t thread;
 	bool started;
 	struct sp_feed_entry *taken; ///< SP_FEED_ENTRIES
+	struct sp_feed_entry indexed; ///< the last record given to the index; seq 0 = none yet
+	uint8_t *chunk;               ///< of the journal, once needed
 	uint64_t dirty_ns;           ///< when something came that is not yet in the index; 0 = nothing
 	struct sp_signer *signer;
 	uint64_t signed_size;
@@ -49,6 +51,10 @@ struct sp_server {
 
 /// Open the index if it is not, and bring it up to what is durable. 0; or -errno, and what is open is usable.
 SP_MUST_CHECK int sp_server_catch_up(struct sp_server *s);
+/// Between server_index.c and server_journal.c: give the index its next record.
+SP_MUST_CHECK int sp_server_index_add(struct sp_server *s, const struct sp_feed_entry *e);
+/// And all up to record `until` from the journal. -EBADMSG when they are not there.
+SP_MUST_CHECK int sp_server_index_journal(struct sp_server *s, uint64_t until);
 /// Remove segments past their retention, now and then.
 void sp_server_retain(struct sp_server *s, uint64_t now_ns);
 

@@ -78,6 +78,7 @@ static int tear_down(void **state)
 	sp_open_calls_done(&open_calls);
 	free(s.taken);
 	free(s.hits);
+	free(s.chunk);
 	close(s.dir);
 	return nftw(plan.state_dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
@@ -149,11 +150,73 @@ static void segments_go_when_the_next_one_is_older_than_records_are_kept(void **
 	assert_int_equal(sp_feed_acts(&feed, act, 4), old - 1);
 }
 
+/// Every record once, in its place: what a query finds is read back from the journal.
+static void all_are_found(uint64_t last)
+{
+	struct sp_query q = {.limit = SP_QUERY_LIMIT_MAX, .from = 1};
+	uint64_t seq = 0, next;
+	uint32_t n;
+
+	do {
+		assert_int_equal(sp_query_run(s.index, s.dir, &q, s.hits, &n, &next), 0);
+		for (uint32_t i = 0; i < n; i++) {
+			uint8_t buf[sizeof(struct sp_frame_head) + SP_FRAME_BYTES_MAX];
+			struct sp_frame f;
+
+			assert_int_equal(s.hits[i].seq, ++seq);
+			assert_int_equal(sp_segment_frame(s.dir, s.hits[i].segment, s.hits[i].off, buf, &f), 0);
+			assert_int_equal(f.head.seq, seq);
+		}
+		q.from = seq + 1;
+	} while (n);
+	assert_int_equal(seq, last);
+}
+
+static void an_index_that_is_told_nothing_reads_on_where_it_stood(void **state)
+{
+	(void)state;
+	later = 0;
+	for (unsigned i = 0; i < 40; i++) {
+		write_records(i % 3 ? 61 : 1);
+		assert_int_equal(sp_server_catch_up(&s), 0);
+		assert_int_equal(sp_index_next(s.index), journal.chain.seq + 1);
+	}
+	assert_true(journal.number >= 2);
+	all_are_found(journal.chain.seq);
+	// A place that is not one any more costs time, not records.
+	s.indexed.off += 8;
+	write_records(2);
+	assert_int_equal(sp_server_catch_up(&s), 0);
+	s.indexed.segment += 7;
+	write_records(2);
+	assert_int_equal(sp_server_catch_up(&s), 0);
+	s.indexed.seq = 0;
+	write_records(1);
+	assert_int_equal(sp_server_catch_up(&s), 0);
+	all_are_found(journal.chain.seq);
+}
+
+static void records_that_are_not_in_the_journal_are_told_of(void **state)
+{
+	(void)state;
+	write_records(3);
+	assert_int_equal(sp_server_catch_up(&s), 0);
+	atomic_store(&feed.durable_seq, journal.chain.seq + 1);
+	assert_int_equal(sp_server_catch_up(&s), -EBADMSG);
+	write_records(1);
+	assert_int_equal(sp_server_catch_up(&s), 0);
+	all_are_found(journal.chain.seq);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
 			segments_go_when_the_next_one_is_older_than_records_are_kept, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			an_index_that_is_told_nothing_reads_on_where_it_stood, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			records_that_are_not_in_the_journal_are_told_of, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
