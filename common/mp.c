@@ -21,6 +21,10 @@ static uint64_t be(struct sp_mp *m, size_t n)
 	const uint8_t *p = take(m, n);
 	uint64_t v = 0;
 
+	if (p && n == sizeof(v)) {
+		memcpy(&v, p, sizeof(v));
+		return __builtin_bswap64(v);
+	}
 	for (size_t i = 0; p && i < n; i++)
 		v = v << 8 | p[i];
 	return v;
@@ -139,14 +143,20 @@ void sp_mp_skip(struct sp_mp *m)
 	skip(m, 0);
 }
 
-static void put_be(struct sp_out *o, uint8_t t, uint64_t v, size_t n)
+static inline void put_be(struct sp_out *o, uint8_t t, uint64_t v, size_t n)
 {
+	uint64_t wire = n ? __builtin_bswap64(v << 8 * (8 - n)) : 0;
 	uint8_t b[9];
 
 	b[0] = t;
-	for (size_t i = 0; i < n; i++)
-		b[1 + i] = (uint8_t)(v >> 8 * (n - 1 - i));
-	sp_out_put(o, b, 1 + n);
+	memcpy(b + 1, &wire, sizeof(wire));
+	if (sp_unlikely(o->cap - o->len < sizeof(b))) {
+		sp_out_put(o, b, 1 + n);
+		return;
+	}
+	// All of it, in moves of fixed size: what is too much is written over by what follows.
+	memcpy(o->p + o->len, b, sizeof(b));
+	o->len += 1 + n;
 }
 
 void sp_mp_put_u(struct sp_out *o, uint64_t v)

@@ -51,9 +51,11 @@ void sp_record_begin(struct sp_record_writer *w, uint8_t *buf, size_t cap)
 
 static void key(struct sp_record_writer *w, enum sp_record_field f)
 {
-	uint8_t k = (uint8_t)f;
-
-	sp_out_put(&w->out, &k, 1);
+	if (sp_unlikely(w->out.len == w->out.cap)) {
+		w->out.overflow = true;
+		return;
+	}
+	w->out.p[w->out.len++] = (uint8_t)f;
 	w->fields++;
 }
 

@@ -23,15 +23,17 @@ uint64_t sp_dim_hash_bytes(struct sp_bytes b)
 {
 	uint64_t h = b.n * 0x9e3779b97f4a7c15ull, w;
 
-	while (b.n) {
-		size_t n = sp_min(b.n, sizeof(w));
-
-		w = 0;
-		memcpy(&w, b.p, n);
+	for (; b.n >= sizeof(w); b.p += sizeof(w), b.n -= sizeof(w)) {
+		memcpy(&w, b.p, sizeof(w));
 		h = (h ^ w) * 0xff51afd7ed558ccdull;
 		h ^= h >> 29;
-		b.p += n;
-		b.n -= n;
+	}
+	if (b.n) {
+		w = 0;
+		for (size_t i = 0; i < b.n; i++)
+			w |= (uint64_t)b.p[i] << 8 * i;
+		h = (h ^ w) * 0xff51afd7ed558ccdull;
+		h ^= h >> 29;
 	}
 	return mix(h);
 }
