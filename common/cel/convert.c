@@ -218,6 +218,7 @@ size_t cel_double_text(double d, char *buf)
 {
 	char digits_of[32], *e;
 	int precision = 0, exponent;
+	size_t n;
 
 	if (__builtin_isnan(d))
 		return (size_t)snprintf(buf, 40, "NaN");
@@ -230,7 +231,15 @@ size_t cel_double_text(double d, char *buf)
 	exponent = e ? (int)strtol(e + 1, NULL, 10) : 0;
 	if (exponent < -4 || exponent >= 21)
 		return (size_t)snprintf(buf, 40, "%s", digits_of);
-	return (size_t)snprintf(buf, 40, "%.*f", sp_max(precision - 1 - exponent, 0), d);
+	if (exponent < precision - 1)
+		return (size_t)snprintf(buf, 40, "%.*f", precision - 1 - exponent, d);
+	n = d < 0;
+	buf[0] = '-';
+	for (const char *c = digits_of; c < e; c++)
+		if (*c >= '0' && *c <= '9')
+			buf[n++] = *c;
+	memset(buf + n, '0', (size_t)(exponent - precision + 1));
+	return n + (size_t)(exponent - precision + 1);
 }
 
 enum sp_cel_error cel_to_string(struct sp_cel *v, struct cel_meter *m)

@@ -36,10 +36,14 @@ bool cel_redirect_fields(struct cel_checker *k, struct cel_node *base)
 static const struct cel_type *unknown(struct cel_checker *k, struct cel_node *n)
 {
 	const struct sp_cel_env *env = k->c->ask->env;
+	const struct cel_node *root = n;
 	char path[256], mend[320];
 	const char *near;
 	size_t len = cel_path(n, path, sizeof(path));
 
+	while (root->n)
+		root = root->arg[0];
+	n->off = root->off;
 	n->kind = CEL_FAIL;
 	n->error = SP_CEL_E_UNKNOWN_VAR;
 	n->n = 0;

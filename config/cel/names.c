@@ -58,6 +58,7 @@ bool cel_resolve_var(struct cel_cc *c, struct cel_node *n)
 			part[i]->kind = CEL_VAR;
 			part[i]->var = var;
 			part[i]->n = 0;
+			part[i]->off = part[parts - 1]->off;
 			return true;
 		}
 		len -= sp_min(len, part[i]->text.n + 1);
