@@ -119,7 +119,7 @@ static enum sp_cel_error pairs_done(const struct pairs *p, struct sp_cel_arena *
 static enum sp_cel_error attributes(const struct judge *j, struct sp_cel_arena *arena, struct sp_cel *ret)
 {
 	const struct sp_json *claims = j->c->claims;
-	uint32_t own = j->agent ? j->agent->attributes.n / 2 : 0;
+	uint32_t own = j->agent ? j->agent->attributes.n : 0;
 	struct pairs p;
 
 	if (own == 0)
