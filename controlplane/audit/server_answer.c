@@ -134,11 +134,12 @@ static void put_record(struct sp_conn *c, const struct sp_frame *f, bool more)
 	end_frame(c);
 }
 
-/// Nothing matched: an answer there must be.
+/// Nothing matched: an answer there must be, and it is a list.
 static void put_nothing(struct sp_conn *c)
 {
 	begin_frame(c, false, SP_CTL_OK);
-	sp_cv_put_nil(&c->frame);
+	sp_cv_put_array(&c->frame);
+	sp_cv_put_end(&c->frame);
 	end_frame(c);
 }
 

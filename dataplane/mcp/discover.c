@@ -24,35 +24,6 @@ static void finish(struct sp_call *c)
 	sp_call_finish(c);
 }
 
-/// From the upstream at c->pos on; c->reason is why the last one was no use.
-static int ask_next(struct sp_call *c)
-{
-	int why = (int)c->reason;
-
-	for (; c->pos < sp_call_route(c)->upstreams.n; c->pos++) {
-		int r = sp_handshake_ready(c, sp_handshake_upstream(c, c->pos), on_ready);
-
-		if (r == SP_REASON_NONE)
-			return 0;
-		why = r;
-	}
-	if (c->found == 0)
-		return why;
-	c->reason = SP_REASON_NONE;
-	finish(c);
-	return 0;
-}
-
-static void next(struct sp_call *c)
-{
-	int r;
-
-	c->pos++;
-	r = ask_next(c);
-	if (r)
-		sp_call_fail(c, (enum sp_reason)r);
-}
-
 static void on_discovered(struct sp_call *c, const struct sp_json *j, const struct sp_envelope *e)
 {
 	if (j && e->kind == SP_RPC_RESULT) {
@@ -62,7 +33,7 @@ static void on_discovered(struct sp_call *c, const struct sp_json *j, const stru
 	} else if (j) {
 		c->reason = SP_REASON_UPSTREAM_INVALID;
 	}
-	next(c);
+	sp_handshake_next(c, on_ready, finish);
 }
 
 /// The upstream's era is settled; a legacy one has said its capabilities when its session was opened.
@@ -72,11 +43,11 @@ static int on_ready(struct sp_call *c)
 		return sp_handshake_ask_discover(c, c->south.upstream, on_discovered);
 	if (c->reason == SP_REASON_NONE)
 		c->found++;
-	next(c);
+	sp_handshake_next(c, on_ready, finish);
 	return SP_REASON_NONE;
 }
 
 int sp_handshake_discover(struct sp_call *c)
 {
-	return ask_next(c);
+	return sp_handshake_each(c, on_ready, finish);
 }

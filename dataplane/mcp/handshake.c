@@ -281,6 +281,34 @@ int sp_handshake_ready(struct sp_call *c, uint32_t upstream, int (*go)(struct sp
 	return c->modern ? ready_for_modern(c, upstream) : ready_for_legacy(c, upstream);
 }
 
+int sp_handshake_each(struct sp_call *c, int (*ready)(struct sp_call *), void (*finish)(struct sp_call *))
+{
+	int why = (int)c->reason;
+
+	for (; c->pos < sp_call_route(c)->upstreams.n; c->pos++) {
+		int r = sp_handshake_ready(c, sp_handshake_upstream(c, c->pos), ready);
+
+		if (r == SP_REASON_NONE)
+			return 0;
+		why = r;
+	}
+	if (c->found == 0)
+		return why;
+	c->reason = SP_REASON_NONE;
+	finish(c);
+	return 0;
+}
+
+void sp_handshake_next(struct sp_call *c, int (*ready)(struct sp_call *), void (*finish)(struct sp_call *))
+{
+	int r;
+
+	c->pos++;
+	r = sp_handshake_each(c, ready, finish);
+	if (r)
+		sp_call_fail(c, (enum sp_reason)r);
+}
+
 // North: initialize
 
 static void put_member(struct sp_out *o, const struct sp_json *j, uint32_t result, const char *member)

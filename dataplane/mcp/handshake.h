@@ -11,6 +11,12 @@
 uint32_t sp_handshake_upstream(const struct sp_call *c, uint32_t i);
 /// Number of the upstream with this identity, or SP_SNAP_NONE.
 uint32_t sp_handshake_by_identity(const struct sp_snap *s, uint64_t identity);
+/// Ask the route's upstreams in turn, from c->pos on: `ready` once era and session of one are settled (it calls
+/// sp_handshake_next() when it or its answer is done), `finish` when all were asked and some answered
+/// (c->found). c->reason is why the last one was no use: 0, or why none was.
+SP_MUST_CHECK int sp_handshake_each(struct sp_call *c, int (*ready)(struct sp_call *),
+	void (*finish)(struct sp_call *));
+void sp_handshake_next(struct sp_call *c, int (*ready)(struct sp_call *), void (*finish)(struct sp_call *));
 SP_MUST_CHECK int sp_handshake_ask_discover(struct sp_call *c, uint32_t upstream, sp_south_fn fn);
 /// SP_CAP_* of a result's `capabilities`, and those of the call as the agent is offered them.
 uint32_t sp_handshake_capabilities(const struct sp_json *j, uint32_t result);

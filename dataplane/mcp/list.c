@@ -118,7 +118,7 @@ static void on_page(struct sp_call *c, const struct sp_json *j, const struct sp_
 
 // Several upstreams: one list of all pages
 
-static int ask_next(struct sp_call *c);
+static int on_ready(struct sp_call *c);
 
 static void finish(struct sp_call *c)
 {
@@ -161,13 +161,8 @@ static int gather(struct sp_call *c, const struct sp_json *j, uint32_t result, s
 /// An upstream that fails is left out of the list; only when all do is the agent told why.
 static void next(struct sp_call *c)
 {
-	int r;
-
 	c->pages = 0;
-	c->pos++;
-	r = ask_next(c);
-	if (r)
-		sp_call_fail(c, (enum sp_reason)r);
+	sp_handshake_next(c, on_ready, finish);
 }
 
 static void on_gathered(struct sp_call *c, const struct sp_json *j, const struct sp_envelope *e)
@@ -230,25 +225,6 @@ static int on_ready(struct sp_call *c)
 	return SP_REASON_NONE;
 }
 
-/// From the upstream at c->pos on; c->reason is why the last one was no use.
-static int ask_next(struct sp_call *c)
-{
-	int why = (int)c->reason;
-
-	for (; c->pos < sp_call_route(c)->upstreams.n; c->pos++) {
-		int r = sp_handshake_ready(c, sp_handshake_upstream(c, c->pos), on_ready);
-
-		if (r == SP_REASON_NONE)
-			return 0;
-		why = r;
-	}
-	if (c->found == 0)
-		return why;
-	c->reason = SP_REASON_NONE;
-	finish(c);
-	return 0;
-}
-
 int sp_list_start(struct sp_call *c)
 {
 	struct sp_out o;
@@ -262,5 +238,5 @@ int sp_list_start(struct sp_call *c)
 	sp_out_bytes(&o, member_of(c));
 	sp_out_lit(&o, "\":[");
 	c->out_len = o.len;
-	return ask_next(c);
+	return sp_handshake_each(c, on_ready, finish);
 }
