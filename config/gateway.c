@@ -71,6 +71,11 @@ struct sp_gateway *sp_gateway_free(struct sp_gateway *g)
 	return NULL;
 }
 
+void sp_gateway_show(const struct sp_gateway *g, struct sp_out *out)
+{
+	sp_schema_show(out, &sp_gateway_schema, g);
+}
+
 void sp_gateway_example(struct sp_out *out)
 {
 	sp_out_lit(out,

@@ -169,6 +169,9 @@ SP_MUST_CHECK int sp_gateway_parse(
 struct sp_gateway *sp_gateway_free(struct sp_gateway *g);
 /// config/sallyport.example.yaml, from the schema's table.
 void sp_gateway_example(struct sp_out *out);
+/// Every value in force, defaults included, as a file that reads back to the same. There are no secrets in it:
+/// those stand in files that it names.
+void sp_gateway_show(const struct sp_gateway *g, struct sp_out *out);
 /// Settings that differ and take effect only at the next start: names go to `out`, comma-separated.
 /// Returns how many.
 unsigned sp_gateway_needs_restart(

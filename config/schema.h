@@ -99,6 +99,9 @@ void sp_schema_example(struct sp_out *out, const struct sp_schema *schema,
 void sp_schema_json(struct sp_out *out, const struct sp_schema *schema, const char *title);
 /// The reference in Markdown, a part for every group at the top. Overflow shows on `out`.
 void sp_schema_markdown(struct sp_out *out, const struct sp_schema *schema);
+/// What a struct of the schema says, defaults included, as a file that reads back to the same. Settings that have
+/// no value are left out. Overflow shows on `out`.
+void sp_schema_show(struct sp_out *out, const struct sp_schema *schema, const void *values);
 /// The range of a number, from the plan's list where it is in the plan.
 void sp_field_range(const struct sp_field *f, uint64_t *ret_min, uint64_t *ret_max);
 /// Settings of `apply` that differ between two structs of one schema: their dotted names,

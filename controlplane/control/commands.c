@@ -8,6 +8,8 @@
 #include <time.h>
 #include "common/banned.h"
 
+#define SHOW_BYTES (4u << 20)
+
 static sp_job_fn *const functions[SP_CMD__COUNT] = {
 	[SP_CMD_STATUS] = sp_cmd_status,
 	[SP_CMD_WORKERS] = sp_cmd_workers,
@@ -153,17 +155,27 @@ void sp_cmd_drain(struct sp_job *j)
 		sp_reply_error(j->reply, "the supervisor cannot be reached: %s", strerror(errno));
 }
 
+/// What was loaded last, from the file and from the table's defaults; what of it waits for the next start is told
+/// by "config check".
 void sp_cmd_config_show(struct sp_job *j)
 {
-	uint8_t *text;
-	size_t n;
-	int err = sp_load_file(j->c->plan->config_path, 1u << 20, &text, &n);
+	uint8_t *text = malloc(SHOW_BYTES);
+	struct sp_out o = sp_out_init(text, SHOW_BYTES);
 
-	if (err < 0) {
-		sp_reply_error(j->reply, "%s: %s", j->c->plan->config_path, strerror(-err));
+	if (!j->c->now.gateway) {
+		sp_reply_error(j->reply, "no configuration was loaded yet");
+		free(text);
 		return;
 	}
-	sp_cv_put_bytes(sp_reply_data(j->reply, SP_CTL_OK), sp_bytes(text, n));
+	if (!text) {
+		sp_reply_error(j->reply, "%s", strerror(ENOMEM));
+		return;
+	}
+	sp_gateway_show(j->c->now.gateway, &o);
+	if (o.overflow)
+		sp_reply_error(j->reply, "the configuration is longer than can be shown");
+	else
+		sp_cv_put_bytes(sp_reply_data(j->reply, SP_CTL_OK), sp_bytes(o.p, o.len));
 	free(text);
 }
 

@@ -463,6 +463,70 @@ static void the_example_in_the_tree_is_current_and_good(void **state)
 	assert_string_equal(have, want);
 }
 
+/// Shown, read back and shown again: the same, and nothing differs.
+static void shows_as_it_is(const char *text)
+{
+	static char shown[65536], again[65536];
+	struct sp_gateway *g = good(text), *back;
+	struct sp_out out = sp_out_init(shown, sizeof(shown) - 1);
+	uint8_t names[512];
+	struct sp_out later = sp_out_init(names, sizeof(names));
+
+	sp_gateway_show(g, &out);
+	assert_false(out.overflow);
+	shown[out.len] = 0;
+	back = good(shown);
+	out = sp_out_init(again, sizeof(again) - 1);
+	sp_gateway_show(back, &out);
+	again[out.len] = 0;
+	assert_string_equal(shown, again);
+	assert_int_equal(sp_gateway_needs_restart(g, back, &later), 0);
+	sp_gateway_free(g);
+	sp_gateway_free(back);
+}
+
+static void what_is_shown_reads_back_to_the_same(void **state)
+{
+	static char text[65536];
+
+	(void)state;
+	shows_as_it_is(GOOD);
+	shows_as_it_is(GOOD "timeouts:\n  idle: 10ms\n  drain: 2m\nworkers: {count: auto, pin: 4, mode: busy}\n"
+			    "control: {roles: {viewer: [ann, '@ops'], admin: ['1000']}}\n");
+	shows_as_it_is(HEAD ISSUER UPSTREAM "    credential: {header: X-Key, value_file: '/a \"b\\c'}\n"
+					    "    breaker: {failures: 7}\n" ROUTE
+					    "    scopes: ['tools:call', \"x\"]\n    methods: ['tools/*']\n");
+	for (unsigned i = 0; i < 3; i++) {
+		char path[64];
+		size_t n;
+
+		snprintf(path, sizeof(path), "config/profiles/%s.yaml", sp_profile_name((enum sp_profile)i));
+		n = read_whole(path, text, sizeof(text) - 1);
+		text[n] = 0;
+		shows_as_it_is(text);
+	}
+}
+
+static void defaults_are_shown_and_absent_parts_are_not(void **state)
+{
+	static char shown[65536];
+	struct sp_gateway *g = good(GOOD);
+	struct sp_out out = sp_out_init(shown, sizeof(shown) - 1);
+
+	(void)state;
+	sp_gateway_show(g, &out);
+	shown[out.len] = 0;
+	assert_non_null(strstr(shown, "\nlisteners:\n  - address: \"127.0.0.1:8080\"\n    tls: false\n"));
+	assert_non_null(strstr(shown, "\n  max_body: 1MiB\n"));
+	assert_non_null(strstr(shown, "\n  idle: 1m\n"));
+	assert_null(strstr(shown, "credential"));
+	assert_null(strstr(shown, "users"));
+	out = sp_out_init(shown, 10);
+	sp_gateway_show(g, &out);
+	assert_true(out.overflow);
+	sp_gateway_free(g);
+}
+
 static void the_profiles_in_the_tree_are_good(void **state)
 {
 	static const char *const names[] = {"development", "production", "compliance"};
@@ -504,6 +568,8 @@ int main(void)
 		cmocka_unit_test(a_reload_tells_what_waits_for_the_next_start),
 		cmocka_unit_test(the_example_in_the_tree_is_current_and_good),
 		cmocka_unit_test(the_profiles_in_the_tree_are_good),
+		cmocka_unit_test(what_is_shown_reads_back_to_the_same),
+		cmocka_unit_test(defaults_are_shown_and_absent_parts_are_not),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
