@@ -10,7 +10,7 @@
 #include "common/stats.h"
 
 #define SP_SHM_MAGIC 0x54524f5059414c53ull // "SALYPORT", little-endian
-#define SP_SHM_LAYOUT 4u                   // raise with every change below
+#define SP_SHM_LAYOUT 5u                   // raise with every change below
 #define SP_WORKERS_MAX 64u
 #define SP_POLICY_SLOTS 8u
 
@@ -79,11 +79,14 @@ struct sp_audit_slot {
 	_Atomic uint32_t epoch;     ///< supervisor
 };
 
+#define SP_ROLES_MAX 256u // four lists of 64 names
 struct sp_control_slot {
 	alignas(SP_CACHE_LINE) _Atomic uint64_t beat_ns; ///< control, boot time
 	_Atomic uint32_t state;                          ///< control: enum sp_process_state
 	_Atomic uint32_t pid;                            ///< supervisor
 	_Atomic uint32_t epoch;                          ///< supervisor
+	_Atomic uint32_t roles_turn, roles_n;                    ///< control: odd while it writes
+	_Atomic uint64_t role[SP_ROLES_MAX];                     ///< control: common/role_table.h
 };
 
 struct sp_root {

@@ -110,6 +110,13 @@ int sp_unix_peer(int fd, struct sp_unix_peer *ret)
 	return 0;
 }
 
+uint32_t sp_unix_peer_groups(int fd, gid_t *ret, uint32_t cap)
+{
+	socklen_t n = cap * (socklen_t)sizeof(gid_t);
+
+	return getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, ret, &n) < 0 ? 0 : n / (uint32_t)sizeof(gid_t);
+}
+
 int sp_unix_write_all(int fd, const void *p, size_t n, int timeout_ms)
 {
 	uint64_t deadline = deadline_of(timeout_ms);

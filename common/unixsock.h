@@ -21,6 +21,10 @@ struct sp_unix_peer {
 };
 SP_MUST_CHECK int sp_unix_peer(int fd, struct sp_unix_peer *ret);
 
+/// Its groups beyond that one, as they were when it connected (SO_PEERGROUPS): how many of them lie in `ret`;
+/// 0 when there are more than `cap`.
+uint32_t sp_unix_peer_groups(int fd, gid_t *ret, uint32_t cap);
+
 /// Write or read exactly `n` bytes; `timeout_ms` covers the whole, -1 waits for ever.
 /// -ETIMEDOUT, -EPIPE when the peer is gone (reading: before the last byte), or -errno.
 SP_MUST_CHECK int sp_unix_write_all(int fd, const void *p, size_t n, int timeout_ms);

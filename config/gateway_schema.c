@@ -481,7 +481,7 @@ static const struct sp_field roles_fields[] = {
 };
 static const struct sp_schema roles_schema = SCHEMA(roles_fields, "roles", sp_gw_roles);
 static const struct sp_field control_fields[] = {
-	GROUP(sp_gw_control, roles, roles_schema, "who may do what at the control socket"),
+	GROUP(sp_gw_control, roles, roles_schema, "who may do what at the control and audit sockets"),
 };
 static const struct sp_schema control_schema = SCHEMA(control_fields, "control", sp_gw_control);
 

@@ -11,6 +11,7 @@
 
 #define INDEX_NS (250 * SP_NS_PER_MS)
 #define INDEX_NICE 15
+#define STRANGER_NS (2 * SP_NS_PER_SEC)
 #define FOLLOW_NS (20 * SP_NS_PER_MS)
 
 static int open_socket(struct sp_server *s)
@@ -20,7 +21,7 @@ static int open_socket(struct sp_server *s)
 	if (s->plan->run_dir[0] == 0)
 		return 0;
 	snprintf(path, sizeof(path), "%s/audit.sock", s->plan->run_dir);
-	return sp_unix_listen(path, 0660, 16, &s->listener);
+	return sp_unix_listen(path, 0666, 16, &s->listener);
 }
 
 static void server_free(struct sp_server *s)
@@ -77,10 +78,12 @@ static void drop_conn(struct sp_conn *c)
 	c->in_n = c->sent = 0;
 }
 
-static bool welcome(const struct sp_server *s, const struct sp_unix_peer *p)
+/// Root, who runs control, and who runs this may everything; for all others the roles of the configuration count.
+enum sp_ctl_access sp_server_access(const struct sp_server *s, const struct sp_conn *c)
 {
-	return p->uid == 0 || p->uid == geteuid() || p->uid == s->plan->uid_control ||
-		(s->plan->gid && p->gid == s->plan->gid);
+	if (c->peer.uid == 0 || c->peer.uid == geteuid() || c->peer.uid == s->plan->uid_control)
+		return SP_ACCESS_ADMIN;
+	return sp_role_table_of(&s->root->control, c->peer.uid, c->group, c->groups_n);
 }
 
 static void accept_conn(struct sp_server *s)
@@ -90,7 +93,7 @@ static void accept_conn(struct sp_server *s)
 
 	if (fd < 0)
 		return;
-	if (sp_unix_peer(fd, &peer) == 0 && welcome(s, &peer))
+	if (sp_unix_peer(fd, &peer) == 0)
 		for (unsigned i = 0; i < SP_SERVER_CONNS; i++) {
 			struct sp_conn *c = &s->conn[i];
 
@@ -98,9 +101,27 @@ static void accept_conn(struct sp_server *s)
 				continue;
 			c->fd = fd;
 			c->peer = peer;
+			c->since_ns = sp_clock_boot_ns();
+			c->group[0] = peer.gid;
+			c->groups_n = 1 + sp_unix_peer_groups(fd, c->group + 1, SP_SERVER_GROUPS - 1);
 			return;
 		}
 	close(fd);
+}
+
+/// One without a role has a moment to hear that it has none: it may not keep the seats from the others. One that
+/// lost its role hears no more.
+static void show_out(struct sp_server *s, uint64_t now)
+{
+	for (unsigned i = 0; i < SP_SERVER_CONNS; i++) {
+		struct sp_conn *c = &s->conn[i];
+
+		enum sp_ctl_access access = c->fd >= 0 ? sp_server_access(s, c) : SP_ACCESS_ADMIN;
+
+		if ((access == SP_ACCESS_NONE && now - c->since_ns > STRANGER_NS) ||
+			(access < SP_ACCESS_REVIEW && (c->following || c->verifying)))
+			drop_conn(c);
+	}
 }
 
 static bool busy(const struct sp_conn *c)
@@ -253,6 +274,7 @@ static void poll_once(struct sp_server *s)
 	}
 	keep_index(s, now, at_once);
 	sign_tree(s, now);
+	show_out(s, now);
 	if (f[1].revents & POLLIN)
 		accept_conn(s);
 	for (unsigned i = 0; i < SP_SERVER_CONNS; i++)

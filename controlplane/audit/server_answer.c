@@ -384,8 +384,18 @@ static void put_verified(struct sp_conn *c)
 	end_frame(c);
 }
 
+static void refuse_access(struct sp_conn *c, const struct sp_ctl_command *cmd, enum sp_ctl_access has)
+{
+	char why[192];
+
+	snprintf(why, sizeof(why), "'%s' needs the role %s; uid %u has %s (control.roles in the configuration)",
+		cmd->words, sp_ctl_access_name(cmd->access), (unsigned)c->peer.uid, sp_ctl_access_name(has));
+	refuse(c, why);
+}
+
 bool sp_server_request(struct sp_server *s, struct sp_conn *c, struct sp_bytes body)
 {
+	const struct sp_ctl_command *cmd;
 	struct sp_ctl_request r;
 	int err = sp_ctl_request_read(body, &r, &c->id);
 
@@ -396,16 +406,21 @@ bool sp_server_request(struct sp_server *s, struct sp_conn *c, struct sp_bytes b
 	if (err < 0)
 		return false;
 	c->id = r.id;
-	if (sp_bytes_eq(r.command, SP_LIT("audit query")))
-		query(s, c, &r);
-	else if (sp_bytes_eq(r.command, SP_LIT("audit tail")))
-		tail(s, c, &r);
-	else if (sp_bytes_eq(r.command, SP_LIT("audit verify")))
-		verify(s, c, &r);
-	else {
+	cmd = sp_ctl_command_find(r.command);
+	if (!cmd || cmd->server != SP_CTL_AUDIT) {
 		refuse(c, "no such command of the audit process");
 		return true;
 	}
+	if (sp_server_access(s, c) < cmd->access) {
+		refuse_access(c, cmd, sp_server_access(s, c));
+		return true;
+	}
+	if (cmd->id == SP_CMD_AUDIT_QUERY)
+		query(s, c, &r);
+	else if (cmd->id == SP_CMD_AUDIT_TAIL)
+		tail(s, c, &r);
+	else
+		verify(s, c, &r);
 	put_act(s, c, &r);
 	return true;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "common/ctlmsg.h"
+#include "common/role_table.h"
 #include "common/unixsock.h"
 #include "controlplane/audit/checkpoint.h"
 #include "controlplane/audit/query.h"
@@ -11,9 +12,14 @@
 #define SP_SERVER_CONNS 32u
 #define SP_SERVER_REQUEST_MAX (64u << 10)
 
+#define SP_SERVER_GROUPS 65u
+
 struct sp_conn {
 	int fd; ///< -1 = free
 	struct sp_unix_peer peer;
+	gid_t group[SP_SERVER_GROUPS];
+	uint32_t groups_n;
+	uint64_t since_ns; ///< boot time
 	uint8_t in[SP_SERVER_REQUEST_MAX];
 	size_t in_n;
 	struct sp_cv_out frame; ///< being built
@@ -58,6 +64,8 @@ SP_MUST_CHECK int sp_server_index_journal(struct sp_server *s, uint64_t until);
 /// Remove segments past their retention, now and then.
 void sp_server_retain(struct sp_server *s, uint64_t now_ns);
 
+/// What the peer may do now: roles change with a reload.
+enum sp_ctl_access sp_server_access(const struct sp_server *s, const struct sp_conn *c);
 /// Act on a whole request. False: close the connection.
 bool sp_server_request(struct sp_server *s, struct sp_conn *c, struct sp_bytes body);
 /// Go on with what a connection is in the middle of.

@@ -2,6 +2,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "controlplane/control/roles.h"
 
 #include <stdio.h>
 #include "common/banned.h"
@@ -176,8 +177,11 @@ int sp_control_recompile(struct sp_control *c)
 /// The candidate takes the place of what is in force, its policy included.
 static void adopt(struct sp_control *c, struct sp_candidate *next)
 {
+	struct sp_role_number role[SP_ROLES_MAX];
+
 	sp_candidate_done(&c->now);
 	c->now = *next;
+	sp_role_table_put(&c->root->control, role, sp_role_numbers(&c->now.gateway->control.roles, role));
 	plan_resolving(c);
 }
 

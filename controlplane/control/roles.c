@@ -76,3 +76,48 @@ enum sp_ctl_access sp_role_of_peer(
 	snprintf(name, cap, "%s (uid %u)", f.user ? f.user : "unknown", (unsigned)peer->uid);
 	return sp_role_of(roles, &f, geteuid(), group_of_system);
 }
+
+static bool number_of(const char *name, struct sp_role_number *ret)
+{
+	struct passwd pw, *found = NULL;
+	char buf[4096];
+	uint64_t number;
+	gid_t gid;
+
+	ret->group = name[0] == '@';
+	if (ret->group) {
+		gid = group_of_system(name + 1);
+		ret->id = gid;
+		return gid != (gid_t)-1;
+	}
+	if (sp_bytes_u64(sp_bytes_cstr(name), &number) == 0) {
+		ret->id = (uint32_t)number;
+		return number < UINT32_MAX;
+	}
+	if (getpwnam_r(name, &pw, buf, sizeof(buf), &found) != 0 || !found)
+		return false;
+	ret->id = found->pw_uid;
+	return true;
+}
+
+uint32_t sp_role_numbers(const struct sp_gw_roles *roles, struct sp_role_number ret[SP_ROLES_MAX])
+{
+	const struct {
+		const struct sp_texts *names;
+		enum sp_ctl_access access;
+	} lists[] = {
+		{&roles->admin, SP_ACCESS_ADMIN},
+		{&roles->operator, SP_ACCESS_OPERATE},
+		{&roles->reviewer, SP_ACCESS_REVIEW},
+		{&roles->viewer, SP_ACCESS_VIEW},
+	};
+	uint32_t n = 0;
+
+	for (unsigned l = 0; l < SP_ARRAY_LEN(lists); l++) {
+		for (uint32_t i = 0; i < lists[l].names->n && n < SP_ROLES_MAX; i++) {
+			ret[n].access = lists[l].access;
+			n += number_of(lists[l].names->v[i].s, &ret[n]);
+		}
+	}
+	return n;
+}

@@ -86,7 +86,10 @@ static bool take_answer(int fd, struct answers *a)
 	assert_int_equal(sp_ctl_answer_read(sp_bytes(body, n), &got), 0);
 	a->code = got.code;
 	snprintf(a->error, sizeof(a->error), "%.*s", SP_FMT(got.error));
-	if (got.data.n > 1 && a->n < ANSWERS) {
+	value = got.data;
+	if (got.data.n && sp_cv_next(&value, &v) == 0 && v.type == SP_CV_ARRAY)
+		assert_int_equal(v.n, 0); // nothing matched
+	else if (got.data.n > 1 && a->n < ANSWERS) {
 		a->text[a->n] = calloc(1, 8192);
 		out = sp_out_init(a->text[a->n], 8191);
 		sp_cv_json(got.data, &out);
