@@ -43,6 +43,8 @@ static void put_number(struct writer *w, const struct sp_field *f, uint64_t v)
 		sp_value_show_duration(v, buf, sizeof(buf));
 	else if (f->kind == SP_KIND_SIZE)
 		sp_value_show_size(v, buf, sizeof(buf));
+	else if (f->kind == SP_KIND_MONEY)
+		sp_value_show_money(v, buf, sizeof(buf));
 	else
 		snprintf(buf, sizeof(buf), "%llu", (unsigned long long)v);
 	sp_out_bytes(w->out, sp_bytes_cstr(buf));
@@ -59,6 +61,21 @@ static void put_texts(struct writer *w, const struct sp_field *f, const struct s
 		put_text(w, t->v[i].s);
 	}
 	sp_out_lit(w->out, "]\n");
+}
+
+static void put_pairs(struct writer *w, const struct sp_field *f, const struct sp_pairs *p)
+{
+	if (p->n == 0)
+		return;
+	put_name(w, f->name);
+	sp_out_lit(w->out, " {");
+	for (uint32_t i = 0; i < p->n; i++) {
+		sp_out_bytes(w->out, i ? SP_LIT(", ") : SP_NOBYTES);
+		put_text(w, p->v[i].name.s);
+		sp_out_lit(w->out, ": ");
+		put_text(w, p->v[i].value.s);
+	}
+	sp_out_lit(w->out, "}\n");
 }
 
 static void put_value(struct writer *w, const struct sp_field *f, const void *at)
@@ -128,6 +145,8 @@ static void put_schema(struct writer *w, const struct sp_schema *s, const void *
 			put_groups(w, f, at);
 		else if (f->kind == SP_KIND_TEXTS)
 			put_texts(w, f, at);
+		else if (f->kind == SP_KIND_PAIRS)
+			put_pairs(w, f, at);
 		else if (f->kind != SP_KIND_TEXT || ((const struct sp_text *)at)->s)
 			put_value(w, f, at);
 	}
