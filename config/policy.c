@@ -220,8 +220,8 @@ static int entry_add(struct sp_policy *p, void **v, uint32_t n, uint32_t *cap, s
 		struct sp_policy *p, struct sp_at at, struct sp_policy_##type **ret)               \
 	{                                                                                          \
 		void *v = p->table, *entry;                                                        \
-		int err = entry_add(p, &v, p->count, &p->capacity, sizeof(*p->table), most, &at,   \
-			&entry);                                                                   \
+		int err = entry_add(                                                               \
+			p, &v, p->count, &p->capacity, sizeof(*p->table), most, &at, &entry);      \
                                                                                                    \
 		p->table = v;                                                                      \
 		if (err)                                                                           \

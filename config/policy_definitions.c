@@ -79,9 +79,8 @@ static void read_conditions(
 	}
 }
 
-static void read_rule(
-	struct sp_policy_reader *r, const struct sp_node *map, const char *group, uint32_t group_no,
-	uint32_t no)
+static void read_rule(struct sp_policy_reader *r, const struct sp_node *map, const char *group,
+	uint32_t group_no, uint32_t no)
 {
 	static const char *const keys[] = {"action", "condition", "allowed", "reason", NULL};
 	struct sp_policy_rule *rule;
@@ -95,8 +94,7 @@ static void read_rule(
 	sp_pn_keys(r, map, "a rule", keys, "condition");
 	*tool = sp_pn_member(r, map, "action", sp_policy_tool_wrong, "the tool it is about");
 	if (!sp_node_get(map, "allowed"))
-		sp_check_add(
-			r->check, sp_pn_at(r, map), "true or false", "allowed is missing");
+		sp_check_add(r->check, sp_pn_at(r, map), "true or false", "allowed is missing");
 	sp_pn_bool(r, map, "allowed", &allowed);
 	snprintf(number, sizeof(number), "%u", no);
 	rule->name = join_name(r, group, number);
@@ -123,8 +121,8 @@ static void add_limit(struct sp_policy_reader *r, const struct sp_node *at, cons
 	*l = limit;
 }
 
-static void read_limits(struct sp_policy_reader *r, const struct sp_node *map, const char *group,
-	uint32_t group_no)
+static void read_limits(
+	struct sp_policy_reader *r, const struct sp_node *map, const char *group, uint32_t group_no)
 {
 	static const char *const keys[] = {"requests_per_minute", "tokens_per_request", NULL};
 	const struct sp_node *part = sp_pn_part(r, map, "rate_limits", keys);
@@ -143,8 +141,8 @@ static void read_limits(struct sp_policy_reader *r, const struct sp_node *map, c
 			.max = sp_pn_count(r, part, keys[1], SP_LIMIT_TOKENS_MAX)});
 }
 
-static void read_rules(struct sp_policy_reader *r, const struct sp_node *map, const char *group,
-	uint32_t group_no)
+static void read_rules(
+	struct sp_policy_reader *r, const struct sp_node *map, const char *group, uint32_t group_no)
 {
 	const struct sp_node *rules = sp_node_get(map, "rules");
 	uint32_t no = 0;

@@ -1,5 +1,6 @@
-/// The forms of policy text that stand in other people's documents, each a reader of its part of a tree.
-/// Problems go to the reader's check, -ENOMEM and -E2BIG to its `err`. Used by policy_read.c only.
+/// The forms of policy text that stand in other people's documents, each a reader of its part of a
+/// tree. Problems go to the reader's check, -ENOMEM and -E2BIG to its `err`. Used by policy_read.c
+/// only.
 #pragma once
 
 #include "config/policy_node.h"

@@ -28,8 +28,7 @@ static bool has(const struct sp_policy_strs *v, const char *s)
 	return false;
 }
 
-static int unite(
-	const struct joining *j, struct sp_policy_strs *a, const struct sp_policy_strs *b)
+static int unite(const struct joining *j, struct sp_policy_strs *a, const struct sp_policy_strs *b)
 {
 	const char **v;
 	uint32_t n = a->n;
@@ -158,8 +157,8 @@ static int join_sql(
 	SP_TRY(unite(j, &a->sql.deny_tables, &b->sql.deny_tables));
 	/* A document without a list says nothing of functions. */
 	if (a->sql.allow_functions.n && b->sql.allow_functions.n)
-		return intersect(
-			j, "the functions allowed", &a->sql.allow_functions, &b->sql.allow_functions);
+		return intersect(j, "the functions allowed", &a->sql.allow_functions,
+			&b->sql.allow_functions);
 	return unite(j, &a->sql.allow_functions, &b->sql.allow_functions);
 }
 
@@ -194,8 +193,7 @@ static int join_facts(
 	return 0;
 }
 
-static int join_tool(
-	struct sp_policy *p, struct sp_check *check, struct sp_policy_tool *a,
+static int join_tool(struct sp_policy *p, struct sp_check *check, struct sp_policy_tool *a,
 	const struct sp_policy_tool *b)
 {
 	const struct joining j = {p, check, "tool", a->name, a->at, b->at};

@@ -15,8 +15,7 @@ static struct sp_at place(const struct sp_policy_reader *r, const struct sp_grou
 
 static struct sp_policy_strs strs(struct sp_policy_reader *r, const struct sp_texts *t)
 {
-	struct sp_policy_strs v = {
-		sp_arena_alloc(&r->p->arena, (t->n + 1) * sizeof(*v.v)), t->n};
+	struct sp_policy_strs v = {sp_arena_alloc(&r->p->arena, (t->n + 1) * sizeof(*v.v)), t->n};
 
 	if (!v.v) {
 		r->err = -ENOMEM;
@@ -47,8 +46,7 @@ static void put_allow(
 		for (uint32_t k = 0; k < i && !r->err; k++)
 			if (strcmp(allow->v[k].s, allow->v[i].s) == 0)
 				sp_check_add(r->check,
-					(struct sp_at){
-						r->file, allow->v[i].line, allow->v[i].col},
+					(struct sp_at){r->file, allow->v[i].line, allow->v[i].col},
 					"keep one of them", "allow: '%s' stands there twice",
 					allow->v[i].s);
 		a->actions_n += r->err == 0;
@@ -64,8 +62,7 @@ static void put_attributes(
 		return;
 	}
 	for (uint32_t i = 0; i < pairs->n; i++)
-		a->attributes[i] =
-			(struct sp_policy_pair){pairs->v[i].name.s, pairs->v[i].value.s};
+		a->attributes[i] = (struct sp_policy_pair){pairs->v[i].name.s, pairs->v[i].value.s};
 	a->attributes_n = pairs->n;
 }
 
@@ -256,9 +253,7 @@ static void put_limits(struct sp_policy_reader *r, const struct sp_groups *list,
 		if (r->err)
 			return;
 		l->name = f->name.s;
-		l->kind = f->calls    ? SP_LIMIT_CALLS
-			  : f->tokens ? SP_LIMIT_TOKENS
-				      : SP_LIMIT_MONEY;
+		l->kind = f->calls ? SP_LIMIT_CALLS : f->tokens ? SP_LIMIT_TOKENS : SP_LIMIT_MONEY;
 		l->max = f->calls ? f->calls : f->tokens ? f->tokens : f->money;
 		l->per = (enum sp_limit_per)(f->per + 1);
 		l->group = group;
@@ -391,8 +386,8 @@ static const char *stem(struct sp_policy_reader *r)
 {
 	const char *slash = strrchr(r->file, '/'), *base = slash ? slash + 1 : r->file;
 	const char *dot = strrchr(base, '.');
-	const char *s = sp_arena_str(&r->p->arena,
-		sp_bytes(base, dot ? (size_t)(dot - base) : strlen(base)));
+	const char *s = sp_arena_str(
+		&r->p->arena, sp_bytes(base, dot ? (size_t)(dot - base) : strlen(base)));
 
 	if (!s)
 		r->err = -ENOMEM;

@@ -1,5 +1,6 @@
-/// The native form of policy text as its table reads it: one struct a group of settings. What the keys mean is
-/// in the table (policy_native_schema.c), from which the reference and the JSON Schema are made.
+/// The native form of policy text as its table reads it: one struct a group of settings. What the
+/// keys mean is in the table (policy_native_schema.c), from which the reference and the JSON Schema
+/// are made.
 #pragma once
 
 #include "common/policy_words.h"

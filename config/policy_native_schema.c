@@ -107,7 +107,8 @@ static const struct sp_field agent_fields[] = {
 	TEXT("owner", sp_pf_agent, owner, sp_policy_title_wrong, "who answers for it"),
 	TEXT("environment", sp_pf_agent, environment, sp_policy_word_wrong,
 		"where it runs: tools and rules ask for it"),
-	TEXTS("roles", sp_pf_agent, roles, sp_policy_word_wrong, "tools and rules are granted to them"),
+	TEXTS("roles", sp_pf_agent, roles, sp_policy_word_wrong,
+		"tools and rules are granted to them"),
 	{.name = "attributes",
 		.kind = SP_KIND_PAIRS,
 		AT(sp_pf_agent, attributes),
@@ -116,7 +117,8 @@ static const struct sp_field agent_fields[] = {
 	WORD("audit_level", sp_pf_agent, audit_level, level_words, "default",
 		"how its calls are recorded; default is the gateway's default_audit_level"),
 	TEXTS("allow", sp_pf_agent, allow, sp_policy_action_wrong,
-		"its allow-list: grants these tools, and nothing outside is possible; absent, rules "
+		"its allow-list: grants these tools, and nothing outside is possible; absent, "
+		"rules "
 		"alone decide; [] allows nothing"),
 	GROUP("limits", sp_pf_agent, limits, agent_limits_schema, "over all its calls"),
 };
@@ -145,7 +147,8 @@ static const struct sp_field endpoint_fields[] = {
 	TEXTS("parameters", sp_pf_endpoints, parameters, sp_policy_word_wrong,
 		"arguments that hold a URL or path; absent: url, uri, endpoint, path"),
 	TEXTS("allow", sp_pf_endpoints, allow, sp_policy_endpoint_wrong,
-		"the only ones: /path/* or [scheme://]host[:port]/path/*; absent, any not forbidden"),
+		"the only ones: /path/* or [scheme://]host[:port]/path/*; absent, any not "
+		"forbidden"),
 	TEXTS("forbid", sp_pf_endpoints, forbid, sp_policy_endpoint_wrong, "wins over allow"),
 	FLAG("private_hosts", sp_pf_endpoints, private_hosts,
 		"whether literal private, loopback and metadata addresses may be asked"),
@@ -174,7 +177,8 @@ static const struct sp_field tool_fields[] = {
 		"only calls that a person began"),
 	WORD("class", sp_pf_tool, cls, class_words, "auto",
 		"what it does; auto goes by the first word of its name"),
-	WORD("sensitivity", sp_pf_tool, sensitivity, sense_words, "unset", "of the data it touches"),
+	WORD("sensitivity", sp_pf_tool, sensitivity, sense_words, "unset",
+		"of the data it touches"),
 	FLAG("egress", sp_pf_tool, egress, "it sends data out"),
 	FLAG("taints", sp_pf_tool, taints, "its results are not to be trusted"),
 	FLAG("high_risk", sp_pf_tool, high_risk, "on the list of high-risk actions"),
@@ -256,16 +260,19 @@ static const struct sp_field limit_fields[] = {
 		.words = per_words,
 		.required = true,
 		.help = "the window; request is one call by itself"},
-	TEXTS("agents", sp_pf_limit, agents, sp_policy_agent_wrong, "only their calls; absent, all"),
+	TEXTS("agents", sp_pf_limit, agents, sp_policy_agent_wrong,
+		"only their calls; absent, all"),
 	TEXTS("roles", sp_pf_limit, roles, sp_policy_word_wrong, "only their calls; absent, all"),
-	TEXTS("tools", sp_pf_limit, tools, sp_policy_tool_wrong, "only calls of these; absent, all"),
+	TEXTS("tools", sp_pf_limit, tools, sp_policy_tool_wrong,
+		"only calls of these; absent, all"),
 	{.name = "apart",
 		.kind = SP_KIND_TEXTS,
 		AT(sp_pf_limit, apart),
 		.text_wrong = apart_wrong,
 		.max = 2,
 		.single = true,
-		.help = "agent, tool: each has a window of its own; absent: agent; [] is one for all"},
+		.help = "agent, tool: each has a window of its own; absent: agent; [] is one for "
+			"all"},
 };
 static const struct sp_schema limit_schema = SCHEMA(limit_fields, "a limit", sp_pf_limit);
 
@@ -292,7 +299,8 @@ static const struct sp_field purpose_fields[] = {
 	NEEDED("tools", sp_pf_purpose, tools, sp_policy_tool_wrong, "what it covers, with *"),
 	TEXTS("agents", sp_pf_purpose, agents, sp_policy_agent_wrong,
 		"who may declare it; absent, all"),
-	TEXTS("roles", sp_pf_purpose, roles, sp_policy_word_wrong, "who may declare it; absent, all"),
+	TEXTS("roles", sp_pf_purpose, roles, sp_policy_word_wrong,
+		"who may declare it; absent, all"),
 };
 static const struct sp_schema purpose_schema = SCHEMA(purpose_fields, "a purpose", sp_pf_purpose);
 
@@ -303,7 +311,8 @@ static const struct sp_field sequence_fields[] = {
 		AT(sp_pf_sequence, kind),
 		.words = sequence_words,
 		.required = true,
-		.help = "then needs first, or is refused after first, or once the session is tainted"},
+		.help = "then needs first, or is refused after first, or once the session is "
+			"tainted"},
 	WORD("effect", sp_pf_sequence, effect, refusal_words, "deny", "of a call out of order"),
 	TEXTS("first", sp_pf_sequence, first, sp_policy_tool_wrong,
 		"what comes before; not with forbid-after-taint"),

@@ -66,8 +66,7 @@ bool sp_pn_is(struct sp_policy_reader *r, const struct sp_node *n, const char *w
 		return false;
 	if (n->kind == kind)
 		return true;
-	sp_check_add(
-		r->check, sp_pn_at(r, n), NULL, "%s has to be %s", what, names[kind]);
+	sp_check_add(r->check, sp_pn_at(r, n), NULL, "%s has to be %s", what, names[kind]);
 	return false;
 }
 
@@ -92,8 +91,8 @@ const char *sp_pn_text(struct sp_policy_reader *r, const struct sp_node *n, cons
 	else
 		wrong = wrong_fn(n->text);
 	if (wrong) {
-		sp_check_add(r->check, sp_pn_at(r, n), NULL, "%s: '%s' %s", what, sp_pn_show(n),
-			wrong);
+		sp_check_add(
+			r->check, sp_pn_at(r, n), NULL, "%s: '%s' %s", what, sp_pn_show(n), wrong);
 		return NULL;
 	}
 	copy = sp_arena_str(&r->p->arena, sp_bytes(n->text, n->n));
@@ -165,8 +164,7 @@ bool sp_pn_texts(struct sp_policy_reader *r, const struct sp_node *map, const ch
 	return true;
 }
 
-bool sp_pn_bool(
-	struct sp_policy_reader *r, const struct sp_node *map, const char *key, bool *ret)
+bool sp_pn_bool(struct sp_policy_reader *r, const struct sp_node *map, const char *key, bool *ret)
 {
 	const struct sp_node *n = sp_node_get(map, key);
 
@@ -174,8 +172,8 @@ bool sp_pn_bool(
 		return false;
 	if (n->kind == SP_NODE_SCALAR && sp_value_bool(n->text, ret) == 0)
 		return true;
-	sp_check_add(r->check, sp_pn_at(r, n), "true or false", "%s: '%s' is neither true nor false",
-		key, sp_pn_show(n));
+	sp_check_add(r->check, sp_pn_at(r, n), "true or false",
+		"%s: '%s' is neither true nor false", key, sp_pn_show(n));
 	return false;
 }
 

@@ -3,7 +3,7 @@
 
 #include "config/arena.h"
 
-/// Names that `agent.identity` or `agent.name` must be one of for `text` to hold: at most `cap`, returns how
-/// many; 0 when it pins none. Names live in `arena`.
+/// Names that `agent.identity` or `agent.name` must be one of for `text` to hold: at most `cap`,
+/// returns how many; 0 when it pins none. Names live in `arena`.
 uint32_t sp_policy_pinned(
 	struct sp_bytes text, struct sp_arena *arena, const char **ret, uint32_t cap);

@@ -89,7 +89,8 @@ static void read_root(struct sp_policy_reader *r, char *names, size_t cap)
 	}
 }
 
-static int note_source(const struct sp_policy_reader *r, const struct sp_policy *was, const char *names)
+static int note_source(
+	const struct sp_policy_reader *r, const struct sp_policy *was, const char *names)
 {
 	const struct sp_policy *p = r->p;
 	struct sp_policy_source *s;
@@ -112,8 +113,7 @@ static int note_source(const struct sp_policy_reader *r, const struct sp_policy 
 static int read_tree(struct sp_policy *p, const struct sp_tree *tree, bool json,
 	struct sp_check *check, bool whitelist_only)
 {
-	struct sp_policy_reader r = {
-		p, tree, check, sp_policy_file(p, tree->file), json, 0};
+	struct sp_policy_reader r = {p, tree, check, sp_policy_file(p, tree->file), json, 0};
 	struct sp_policy was = *p;
 	char names[128] = "";
 

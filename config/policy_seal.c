@@ -49,8 +49,7 @@ static void find_repeats(struct sealing *s, const char *what, struct named *v, u
 		if (!v_)                                                                           \
 			return -ENOMEM;                                                            \
 		for (uint32_t i_ = 0; i_ < (s)->p->count; i_++)                                    \
-			v_[i_] = (struct named){                                                   \
-				(s)->p->table[i_].name, (s)->p->table[i_].at};                     \
+			v_[i_] = (struct named){(s)->p->table[i_].name, (s)->p->table[i_].at};     \
 		find_repeats(s, what, v_, (s)->p->count);                                          \
 		free(v_);                                                                          \
 	} while (0)
@@ -93,8 +92,8 @@ static int purposes_exist(struct sealing *s)
 			near = sp_value_nearest(wanted, name);
 			if (near)
 				snprintf(mend, sizeof(mend), "did you mean '%s'?", near);
-			sp_check_add(s->check, r->at, mend,
-				"rule '%s': there is no purpose '%s'", r->name, wanted);
+			sp_check_add(s->check, r->at, mend, "rule '%s': there is no purpose '%s'",
+				r->name, wanted);
 		}
 	}
 	free(name);
@@ -194,15 +193,15 @@ static int imply_all(struct sealing *s, const struct sp_policy_strs *v, struct s
 	return 0;
 }
 
-/// Agents that a condition compares the caller's name with: without a place in the registry no rule could be
-/// found by them.
+/// Agents that a condition compares the caller's name with: without a place in the registry no rule
+/// could be found by them.
 static int imply_pinned(struct sealing *s, const struct sp_policy_rule *r)
 {
 	const char *name[PINNED_MAX];
 
 	for (uint32_t i = 0; i < r->when.n; i++) {
-		uint32_t n = sp_policy_pinned(sp_bytes_cstr(r->when.v[i].text), &s->p->arena, name,
-			SP_ARRAY_LEN(name));
+		uint32_t n = sp_policy_pinned(
+			sp_bytes_cstr(r->when.v[i].text), &s->p->arena, name, SP_ARRAY_LEN(name));
 
 		for (uint32_t k = 0; k < n; k++)
 			if (!sp_policy_agent_wrong(name[k]))
@@ -317,7 +316,8 @@ static int sort_names(struct sp_policy *p)
 	return v && now ? 0 : -ENOMEM;
 }
 
-/// The threshold of the style form holds in every mode; where a mode's own was written, the lower one.
+/// The threshold of the style form holds in every mode; where a mode's own was written, the lower
+/// one.
 static void join_risk(struct sp_policy_risk *r)
 {
 	for (unsigned m = 0; r->auto_block && m < SP_ARRAY_LEN(r->block_at); m++)
@@ -348,7 +348,8 @@ int sp_policy_seal_in(struct sp_policy *p, struct sp_check *check)
 	p->agent_index = p->action_index = NULL;
 	p->agent_mask = p->action_mask = 0;
 	if (err == -E2BIG) {
-		sp_check_add(check, (struct sp_at){p->file, 0, 0}, NULL, "too many agents or tools");
+		sp_check_add(
+			check, (struct sp_at){p->file, 0, 0}, NULL, "too many agents or tools");
 		err = -EBADMSG;
 	}
 	if (err)

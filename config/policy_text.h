@@ -1,5 +1,5 @@
-/// Which texts may stand where in a policy: each answers NULL, or what is wrong (static text that goes on
-/// from "key: 'text' "). And the words that have numbers. Pure.
+/// Which texts may stand where in a policy: each answers NULL, or what is wrong (static text that
+/// goes on from "key: 'text' "). And the words that have numbers. Pure.
 #pragma once
 
 #include "common/bytes.h"

@@ -14,8 +14,8 @@ static void read_tool(struct sp_policy_reader *r, const struct sp_node *map)
 	part.name = sp_pn_text(r, map->key, "a tool's name", sp_policy_tool_wrong);
 	part.has_allowed_for =
 		sp_pn_texts(r, map, "allowed_for", sp_policy_word_wrong, &part.allowed_for);
-	part.has_environments = sp_pn_texts(r, map, "allowed_environments", sp_policy_word_wrong,
-		&part.allowed_environments);
+	part.has_environments = sp_pn_texts(
+		r, map, "allowed_environments", sp_policy_word_wrong, &part.allowed_environments);
 	part.max_calls = sp_pn_count(r, map, "max_calls", SP_LIMIT_CALLS_MAX);
 	part.sql.on = sp_pn_texts(
 		r, map, "forbidden_tables", sp_policy_table_wrong, &part.sql.deny_tables);

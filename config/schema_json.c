@@ -85,7 +85,8 @@ static void put_number(struct writer *w, const struct sp_field *f)
 	} else {
 		put(w, "{\"type\": \"string\", \"pattern\": ");
 		put_string(w, pattern_of(f));
-		put(w, f->kind == SP_KIND_MONEY ? "}, {\"type\": \"number\", \"minimum\": 0}" : "}");
+		put(w, f->kind == SP_KIND_MONEY ? "}, {\"type\": \"number\", \"minimum\": 0}"
+						: "}");
 	}
 	if (f->word) {
 		put(w, ", {\"const\": ");

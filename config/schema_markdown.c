@@ -46,8 +46,8 @@ static void put_range(struct writer *w, const struct sp_field *f)
 
 	sp_field_range(f, &min, &max);
 	put(w, f->kind == SP_KIND_DURATION ? "duration, "
-	       : f->kind == SP_KIND_SIZE   ? "size, "
-	       : f->kind == SP_KIND_MONEY  ? "amount, "
+		: f->kind == SP_KIND_SIZE  ? "size, "
+		: f->kind == SP_KIND_MONEY ? "amount, "
 					   : "number, ");
 	put_number(w, f, min);
 	put(w, " to ");

@@ -19,8 +19,8 @@ static void read_actions(
 	struct sp_policy_strs names = {0};
 
 	if (!sp_node_get(map, "allowed_actions")) {
-		sp_check_add(r->check, sp_pn_at(r, map),
-			"a list of the tools this agent may call", "allowed_actions is missing");
+		sp_check_add(r->check, sp_pn_at(r, map), "a list of the tools this agent may call",
+			"allowed_actions is missing");
 		return;
 	}
 	sp_pn_texts(r, map, "allowed_actions", sp_policy_action_wrong, &names);

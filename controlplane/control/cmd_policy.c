@@ -1,10 +1,12 @@
 #include "controlplane/control/commands.h"
 
 #include "config/diff.h"
+#include "config/policy_read.h"
 
 #include <stdio.h>
 #include "common/banned.h"
 
+#define SOURCES_SHOWN 1000u // files in the summary of a check
 #define CHANGES_MAX 20000u // lines of a diff: what an answer holds for certain
 
 /// Fill the stage with the files a request carries.
@@ -47,21 +49,46 @@ static bool stage_sources(struct sp_job *j)
 	return err == 0;
 }
 
-/// Compile the stage with the configuration in force, as a check. The caller frees.
-static int try_stage(struct sp_job *j, struct sp_check *check, uint8_t **ret, size_t *ret_n)
+/// Compile the stage with the configuration in force, as a check. The caller frees both.
+static int try_stage(struct sp_job *j, struct sp_check *check, struct sp_policy **ret_policy,
+	uint8_t **ret, size_t *ret_n)
 {
 	struct sp_policy *policy;
 	int err;
 
 	SP_TRY(sp_load_policy(j->c->policies.stage_path, check, &policy));
 	err = sp_candidate_try(&j->c->now, policy, check, ret, ret_n);
-	sp_policy_free(policy);
+	if (err < 0)
+		sp_policy_free(policy);
+	else
+		*ret_policy = policy;
 	return err;
+}
+
+/// What is in the policy, and a line of what each file gave.
+static void put_summary(struct sp_job *j, const struct sp_policy *p)
+{
+	struct sp_cv_out *o = sp_reply_data(j->reply, SP_CTL_OK);
+	uint32_t shown = sp_min(p->sources_n, SOURCES_SHOWN);
+	char text[512];
+
+	sp_cv_put_array(o);
+	sp_cv_put_fmt(o, "good: %u agents, %u tools", p->agents_n, p->actions_n);
+	for (uint32_t i = 0; i < shown; i++) {
+		const struct sp_policy_source *s = &p->source[i];
+
+		sp_policy_source_text(s, text, sizeof(text));
+		sp_cv_put_fmt(o, "%s: %s", sp_problem_file(s->file, j->c->policies.stage_path), text);
+	}
+	if (shown < p->sources_n)
+		sp_cv_put_fmt(o, "and %u files more", p->sources_n - shown);
+	sp_cv_put_end(o);
 }
 
 void sp_cmd_policy_check(struct sp_job *j)
 {
 	struct sp_check check;
+	struct sp_policy *policy;
 	struct sp_snap s;
 	uint8_t *blob;
 	size_t n;
@@ -70,16 +97,16 @@ void sp_cmd_policy_check(struct sp_job *j)
 	if (!stage_sources(j))
 		return;
 	sp_check_init(&check);
-	err = try_stage(j, &check, &blob, &n);
+	err = try_stage(j, &check, &policy, &blob, &n);
 	if (err < 0) {
 		sp_job_problems(j, &check, err);
 	} else {
 		if (sp_snap_open(blob, n, &s) == 0)
-			sp_reply_text(j->reply, "good: %u agents, %u tools", s.h->agents.n,
-				s.h->actions.n);
+			put_summary(j, policy);
 		else
 			sp_reply_error(j->reply, "the compiled policy does not read back");
 		free(blob);
+		sp_policy_free(policy);
 	}
 	sp_check_done(&check);
 }
@@ -116,6 +143,7 @@ static void put_changes(const struct sp_snap *now, const struct sp_snap *next, s
 void sp_cmd_policy_diff(struct sp_job *j)
 {
 	struct sp_check check;
+	struct sp_policy *policy;
 	struct sp_snap now, next;
 	uint8_t *blob;
 	size_t n;
@@ -124,10 +152,11 @@ void sp_cmd_policy_diff(struct sp_job *j)
 	if (!stage_sources(j))
 		return;
 	sp_check_init(&check);
-	err = try_stage(j, &check, &blob, &n);
+	err = try_stage(j, &check, &policy, &blob, &n);
 	if (err < 0) {
 		sp_job_problems(j, &check, err);
 	} else {
+		sp_policy_free(policy);
 		if (sp_snap_open(blob, n, &next) == 0 &&
 			sp_publisher_current(&j->c->publisher, &now) == 0)
 			put_changes(&now, &next, sp_reply_data(j->reply, SP_CTL_OK));

@@ -86,7 +86,8 @@ static void read_as(const char *file, struct sp_bytes text)
 	sp_check_done(&check);
 }
 
-/// Every text is refused with a problem, or makes a policy that keeps its promises; as JSON and as YAML.
+/// Every text is refused with a problem, or makes a policy that keeps its promises; as JSON and as
+/// YAML.
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	read_as("p.json", sp_bytes(data, size));

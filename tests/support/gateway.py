@@ -174,7 +174,7 @@ class Gateway:
 
     build     folder of the build to run (the runner's --build)
     config    changes merged into the default configuration (see `default_config`)
-    policies  {agent: whitelist} instead of default_policies(); {file name ending in .json: text} also works
+    policies  {agent: whitelist} instead of default_policies(); {file name: text} also works
     demo_args arguments of the demo server; demo=None starts none (then give upstreams in `config`)
     start     False only writes the folder
     """
@@ -236,7 +236,7 @@ class Gateway:
         shutil.rmtree(folder, ignore_errors=True)
         os.makedirs(folder)
         for name, policy in policies.items():
-            file = name if name.endswith(".json") else f"{name}.json"
+            file = name if name.endswith((".json", ".yaml", ".yml")) else f"{name}.json"
             with open(os.path.join(folder, file), "w", encoding="utf-8") as f:
                 if isinstance(policy, str):
                     f.write(policy)

@@ -1,4 +1,5 @@
-/// Policy text to a sealed policy, for tests: one document or several, good or with the problem wanted.
+/// Policy text to a sealed policy, for tests: one document or several, good or with the problem
+/// wanted.
 #pragma once
 
 #include "config/policy_read.h"
@@ -64,8 +65,7 @@ static inline struct sp_policy *yaml(const char *text)
 
 static inline struct sp_policy *both(const char *a, const char *b)
 {
-	return must(
-		join((const char *const[3]){a, b}, (const char *const[3]){"a.json", "b.json"}));
+	return must(join((const char *const[3]){a, b}, (const char *const[3]){"a.json", "b.json"}));
 }
 
 static inline void wanted(struct sp_policy *p, const char *want)

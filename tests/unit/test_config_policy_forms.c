@@ -17,7 +17,7 @@ static bool has_action(const struct sp_policy *p, const char *name)
 #define DEFS                                                                                       \
 	"policy_definitions:\n"                                                                    \
 	"  - name: \"customer-data-access\"\n"                                                     \
-	"    description: \"客服機器人可以讀取客戶資料\"\n"                             \
+	"    description: \"客服機器人可以讀取客戶資料\"\n"                           \
 	"    rules:\n"                                                                             \
 	"      - action: \"read_customer_data\"\n"                                                 \
 	"        condition: \"agent.identity == 'customer-service-bot'\"\n"                        \
@@ -28,7 +28,7 @@ static bool has_action(const struct sp_policy *p, const char *name)
 	"        condition: request.user_id == agent.identity.user_id\n"                           \
 	"      - action: \"delete_customer_data\"\n"                                               \
 	"        allowed: false\n"                                                                 \
-	"        reason: \"修改資料要先申請\"\n"                                                 \
+	"        reason: \"修改資料要先申請\"\n"                                           \
 	"    rate_limits:\n"                                                                       \
 	"      requests_per_minute: 100\n"                                                         \
 	"      tokens_per_request: 2000\n"                                                         \
@@ -44,10 +44,8 @@ static void two_conditions_in_one_rule_are_both_required(void **state)
 	assert_int_equal(p->rules_n, 3);
 	assert_int_equal(p->rule[0].when.n, 1);
 	assert_int_equal(p->rule[1].when.n, 2);
-	assert_string_equal(
-		p->rule[1].when.v[0].text, "agent.identity == 'customer-service-bot'");
-	assert_string_equal(
-		p->rule[1].when.v[1].text, "request.user_id == agent.identity.user_id");
+	assert_string_equal(p->rule[1].when.v[0].text, "agent.identity == 'customer-service-bot'");
+	assert_string_equal(p->rule[1].when.v[1].text, "request.user_id == agent.identity.user_id");
 	sp_policy_free(p);
 }
 
@@ -236,7 +234,8 @@ static void wrong_definitions_are_told_with_place_and_mend(void **state)
 	" \"forbidden_styles\": [\"update\", \"delete\"]},\n"                                      \
 	" {\"action\": \"call_api\", \"allowed_endpoints\": [\"/api/v1/external/*\"],\n"           \
 	"  \"forbidden_endpoints\": [\"/api/admin/*\"]}],\n"                                       \
-	" \"risk_scoring\": {\"high_risk_actions\": [\"execute_shell\", \"access_network_socket\"]," \
+	" \"risk_scoring\": {\"high_risk_actions\": [\"execute_shell\", "                          \
+	"\"access_network_socket\"],"                                                              \
 	"\n  \"auto_block_threshold\": 70}}\n"
 
 static void style_rules_restrict_the_sql_of_a_tool(void **state)
@@ -333,7 +332,8 @@ static void wrong_style_rules_are_told_with_place_and_mend(void **state)
 
 #define TOOLS                                                                                      \
 	"{\"TOOL_POLICIES\": {\n"                                                                  \
-	" \"query_database\": {\"allowed_for\": [\"support\", \"engineering\"], \"max_calls\": 50,\n" \
+	" \"query_database\": {\"allowed_for\": [\"support\", \"engineering\"], \"max_calls\": "   \
+	"50,\n"                                                                                    \
 	"  \"forbidden_tables\": [\"secrets\", \"credentials\"], \"require_approval\": false},\n"  \
 	" \"deploy_service\": {\"allowed_for\": [\"engineering\"],\n"                              \
 	"  \"allowed_environments\": [\"staging\"], \"require_approval\": true},\n"                \
@@ -516,8 +516,9 @@ static void more_roles_than_a_snapshot_has_bits_for_are_told(void **state)
 
 static void forms_may_be_yaml_or_json_and_stand_in_one_file(void **state)
 {
-	struct sp_policy *p = yaml("TOOL_POLICIES:\n  q: {allowed_for: [support]}\n"
-				   "style_rules:\n  - {action: q, allowed_styles: [select-only]}\n");
+	struct sp_policy *p =
+		yaml("TOOL_POLICIES:\n  q: {allowed_for: [support]}\n"
+		     "style_rules:\n  - {action: q, allowed_styles: [select-only]}\n");
 
 	(void)state;
 	assert_int_equal(p->tools_n, 1);
@@ -570,8 +571,7 @@ static void what_a_file_gave_is_summed_up(void **state)
 	sp_policy_free(p);
 	p = json(STYLES);
 	sp_policy_source_text(&p->source[0], text, sizeof(text));
-	assert_string_equal(
-		text, "style rules, risk scoring: 4 tools, risk");
+	assert_string_equal(text, "style rules, risk scoring: 4 tools, risk");
 	sp_policy_free(p);
 }
 
@@ -615,8 +615,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(two_conditions_in_one_rule_are_both_required),
 		cmocka_unit_test(conditions_know_where_their_text_begins),
-		cmocka_unit_test(
-			allowed_makes_a_grant_and_not_allowed_a_denial_with_its_reason),
+		cmocka_unit_test(allowed_makes_a_grant_and_not_allowed_a_denial_with_its_reason),
 		cmocka_unit_test(descriptions_are_kept_in_their_language),
 		cmocka_unit_test(the_limits_of_a_definition_are_each_agents_own_over_its_rules),
 		cmocka_unit_test(a_definition_says_how_its_calls_are_audited_and_where),

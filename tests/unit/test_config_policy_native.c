@@ -1,4 +1,5 @@
-/// The native form of policy text: every part of it, what is refused, and what is made from its table.
+/// The native form of policy text: every part of it, what is refused, and what is made from its
+/// table.
 #include "config/judge/judge_env.h"
 #include "config/policy_native.h"
 #include "config/policy_text.h"
@@ -14,16 +15,17 @@
 
 static void an_agent_has_roles_environment_owner_and_attributes(void **state)
 {
-	struct sp_policy *p = yaml(V "agents:\n"
-				     "  - name: bot\n"
-				     "    description: 客服\n"
-				     "    owner: Support Team\n"
-				     "    environment: staging\n"
-				     "    roles: [support, night]\n"
-				     "    attributes: {user_id: u-1, level: 3}\n"
-				     "    audit_level: strict\n"
-				     "    limits: {per_minute: 5, per_hour: 50, tokens_per_request: "
-				     "7, tokens_per_day: 70}\n");
+	struct sp_policy *p =
+		yaml(V "agents:\n"
+		       "  - name: bot\n"
+		       "    description: 客服\n"
+		       "    owner: Support Team\n"
+		       "    environment: staging\n"
+		       "    roles: [support, night]\n"
+		       "    attributes: {user_id: u-1, level: 3}\n"
+		       "    audit_level: strict\n"
+		       "    limits: {per_minute: 5, per_hour: 50, tokens_per_request: "
+		       "7, tokens_per_day: 70}\n");
 	const struct sp_policy_agent *a = agent(p, "bot");
 
 	(void)state;
@@ -66,11 +68,11 @@ static void an_allow_list_bounds_an_agent_also_an_empty_one(void **state)
 
 static void an_allow_list_file_and_a_registry_entry_are_one_agent(void **state)
 {
-	struct sp_policy *p = must(join(
-		(const char *const[3]){"{\"tool_id\": \"bot\", \"allowed_actions\": [\"x\"], "
-				       "\"rate_limits\": {\"per_minute\": 9}}",
-			V "agents: [{name: bot, roles: support, limits: {per_minute: 4}}]"},
-		(const char *const[3]){"a.json", "b.yaml"}));
+	struct sp_policy *p = must(
+		join((const char *const[3]){"{\"tool_id\": \"bot\", \"allowed_actions\": [\"x\"], "
+					    "\"rate_limits\": {\"per_minute\": 9}}",
+			     V "agents: [{name: bot, roles: support, limits: {per_minute: 4}}]"},
+			(const char *const[3]){"a.json", "b.yaml"}));
 	const struct sp_policy_agent *a = agent(p, "bot");
 
 	(void)state;
@@ -126,15 +128,15 @@ static void a_tool_has_every_constraint(void **state)
 
 static void a_tool_restricts_sql_endpoints_and_paths(void **state)
 {
-	struct sp_policy *p = yaml(
-		V "tools:\n"
-		  "  - name: q\n"
-		  "    sql: {dialect: postgres, parameters: q, styles: [select-only, insert], "
-		  "forbid_styles: insert, tables: ['public.*'], forbid_tables: secrets, "
-		  "functions: [now], returning: true}\n"
-		  "    endpoints: {parameters: [to], allow: ['/api/*'], forbid: ['/api/x'], "
-		  "private_hosts: true}\n"
-		  "    paths: {parameters: file, roots: [/srv/data]}\n");
+	struct sp_policy *p =
+		yaml(V "tools:\n"
+		       "  - name: q\n"
+		       "    sql: {dialect: postgres, parameters: q, styles: [select-only, insert], "
+		       "forbid_styles: insert, tables: ['public.*'], forbid_tables: secrets, "
+		       "functions: [now], returning: true}\n"
+		       "    endpoints: {parameters: [to], allow: ['/api/*'], forbid: ['/api/x'], "
+		       "private_hosts: true}\n"
+		       "    paths: {parameters: file, roots: [/srv/data]}\n");
 	const struct sp_policy_tool *t = tool(p, "q");
 
 	(void)state;
@@ -160,10 +162,10 @@ static void a_tool_restricts_sql_endpoints_and_paths(void **state)
 
 static void the_deeper_of_two_roots_holds(void **state)
 {
-	struct sp_policy *p = yaml(
-		V "tools:\n"
-		  "  - {name: q, paths: {parameters: [a, b], roots: [/srv/data, /srvx]}}\n"
-		  "  - {name: q, paths: {parameters: [b, c], roots: [/srv]}}\n");
+	struct sp_policy *p =
+		yaml(V "tools:\n"
+		       "  - {name: q, paths: {parameters: [a, b], roots: [/srv/data, /srvx]}}\n"
+		       "  - {name: q, paths: {parameters: [b, c], roots: [/srv]}}\n");
 	const struct sp_policy_tool *t = tool(p, "q");
 
 	(void)state;
@@ -209,25 +211,26 @@ static void styles_are_those_that_sql_is_judged_by(void **state)
 
 static void a_rule_names_who_where_what_for_and_when(void **state)
 {
-	struct sp_policy *p = yaml(V "rules:\n"
-				     "  - name: readers\n"
-				     "    effect: allow\n"
-				     "    tools: [read_*, list]\n"
-				     "    agents: bot\n"
-				     "    roles: [support]\n"
-				     "    environments: [prod]\n"
-				     "    purposes: refund\n"
-				     "    when:\n"
-				     "      - agent.name == 'bot'\n"
-				     "      - \"1 == 1\"\n"
-				     "    reason: 可以\n"
-				     "  - effect: review\n"
-				     "    tools: x\n"
-				     "    when: |\n"
-				     "      1 == 1 &&\n"
-				     "        2 == 2\n"
-				     "  - {effect: deny, tools: x}\n"
-				     "purposes: [{name: refund, tools: [read_*], roles: support}]\n");
+	struct sp_policy *p =
+		yaml(V "rules:\n"
+		       "  - name: readers\n"
+		       "    effect: allow\n"
+		       "    tools: [read_*, list]\n"
+		       "    agents: bot\n"
+		       "    roles: [support]\n"
+		       "    environments: [prod]\n"
+		       "    purposes: refund\n"
+		       "    when:\n"
+		       "      - agent.name == 'bot'\n"
+		       "      - \"1 == 1\"\n"
+		       "    reason: 可以\n"
+		       "  - effect: review\n"
+		       "    tools: x\n"
+		       "    when: |\n"
+		       "      1 == 1 &&\n"
+		       "        2 == 2\n"
+		       "  - {effect: deny, tools: x}\n"
+		       "purposes: [{name: refund, tools: [read_*], roles: support}]\n");
 	const struct sp_policy_rule *r = p->rule;
 
 	(void)state;
@@ -281,14 +284,15 @@ static void a_group_shares_limits_and_audit(void **state)
 
 static void a_limit_counts_calls_tokens_or_money_in_its_window(void **state)
 {
-	struct sp_policy *p = yaml(V "limits:\n"
-				     "  - {name: a, calls: 5, per: second}\n"
-				     "  - {name: b, tokens: 100, per: request, apart: []}\n"
-				     "  - {name: c, money: 10.5, per: minute, apart: [agent, tool], "
-				     "agents: x, roles: r, tools: 'pay_*'}\n"
-				     "  - {name: d, calls: 1, per: session, apart: tool}\n"
-				     "  - {name: e, calls: 1, per: hour}\n"
-				     "  - {name: f, tokens: 1, per: day}\n");
+	struct sp_policy *p =
+		yaml(V "limits:\n"
+		       "  - {name: a, calls: 5, per: second}\n"
+		       "  - {name: b, tokens: 100, per: request, apart: []}\n"
+		       "  - {name: c, money: 10.5, per: minute, apart: [agent, tool], "
+		       "agents: x, roles: r, tools: 'pay_*'}\n"
+		       "  - {name: d, calls: 1, per: session, apart: tool}\n"
+		       "  - {name: e, calls: 1, per: hour}\n"
+		       "  - {name: f, tokens: 1, per: day}\n");
 	const struct sp_policy_limit *l = p->limit;
 
 	(void)state;
@@ -378,8 +382,7 @@ static void an_empty_risk_part_gives_the_defaults_of_a_policy_without_one(void *
 	assert_false(b->on);
 	assert_int_equal(a->mode, b->mode);
 	assert_memory_equal(a->review_at, b->review_at, sizeof(a->review_at));
-	assert_memory_equal(
-		a->review_writes_at, b->review_writes_at, sizeof(a->review_writes_at));
+	assert_memory_equal(a->review_writes_at, b->review_writes_at, sizeof(a->review_writes_at));
 	assert_memory_equal(a->block_at, b->block_at, sizeof(a->block_at));
 	assert_memory_equal(a->weight, b->weight, sizeof(a->weight));
 	assert_memory_equal(a->class_base, b->class_base, sizeof(a->class_base));
@@ -469,7 +472,8 @@ static void wrong_native_text_is_told_with_place_and_mend(void **state)
 	bad_yaml(V "tools: [{name: q, class: read}, {name: q, class: write}]",
 		"tool 'q': class contradicts what p.yaml:2 says");
 	bad_yaml(V "tools: [{name: q, paths: {parameters: f}}]", "roots is missing");
-	bad_yaml(V "tools: [{name: q, paths: {parameters: f, roots: /srv/../x}}]", "roots: '/srv/../x' has dot segments");
+	bad_yaml(V "tools: [{name: q, paths: {parameters: f, roots: /srv/../x}}]",
+		"roots: '/srv/../x' has dot segments");
 	bad_yaml(V "tools: [{name: q, cost: 0.1234567}]", "'0.1234567' is not an amount");
 	bad_yaml(V "limits: [{name: a, per: minute}]", "limit 'a': it limits nothing");
 	bad_yaml(V "limits: [{name: a, calls: 1, tokens: 1, per: minute}]",
@@ -499,8 +503,8 @@ static void an_amount_has_at_most_six_decimals_and_is_shown_as_it_was_written(vo
 	static const struct {
 		const char *text;
 		uint64_t micros;
-	} good[] = {{"0", 0}, {"10", 10000000}, {"0.25", 250000}, {"0.000001", 1},
-		{"1.5", 1500000}, {"18446744073709.551615", UINT64_MAX}};
+	} good[] = {{"0", 0}, {"10", 10000000}, {"0.25", 250000}, {"0.000001", 1}, {"1.5", 1500000},
+		{"18446744073709.551615", UINT64_MAX}};
 	static const char *const bad[] = {"", ".", "1.", ".5", "-1", "1e3", "1,5", "0.0000001",
 		"1.5x", "18446744073709.551616", "18446744073710"};
 	char shown[32];
@@ -531,8 +535,7 @@ static void every_truncation_is_survived(void **state)
 		char *cut = strndup(text, n);
 
 		assert_non_null(cut);
-		sp_policy_free(
-			join((const char *const[3]){cut}, (const char *const[3]){"p.yaml"}));
+		sp_policy_free(join((const char *const[3]){cut}, (const char *const[3]){"p.yaml"}));
 		sp_check_done(&check);
 		free(cut);
 	}
@@ -671,8 +674,7 @@ int main(void)
 		cmocka_unit_test(intent_may_be_required),
 		cmocka_unit_test(the_native_form_may_be_json),
 		cmocka_unit_test(wrong_native_text_is_told_with_place_and_mend),
-		cmocka_unit_test(
-			an_amount_has_at_most_six_decimals_and_is_shown_as_it_was_written),
+		cmocka_unit_test(an_amount_has_at_most_six_decimals_and_is_shown_as_it_was_written),
 		cmocka_unit_test(every_truncation_is_survived),
 		cmocka_unit_test(the_json_schema_in_the_tree_is_current),
 		cmocka_unit_test(the_reference_in_the_docs_is_current),

@@ -1,0 +1,66 @@
+"""Policy files in every form, by name, through sallyctl and the folder."""
+import json
+import os
+
+from gateway import Gateway
+from runner import skip
+
+NATIVE = """\
+version: 1
+agents:
+  - {name: native-bot, roles: [support], allow: [read_customer_data]}
+rules:
+  - {name: readers, effect: allow, tools: "read_*", roles: support}
+"""
+TOOLS = json.dumps({"TOOL_POLICIES": {"delete_records": {"allowed_for": [], "require_human_initiated": True}}})
+
+
+def put(folder, name, text):
+    path = os.path.join(folder, name)
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(text)
+    return path
+
+
+def test_a_check_says_what_each_file_of_the_seeds_gives(gateway, shared):
+    seeds = os.path.join(shared, "fixtures", "seeds")
+    if not os.path.isdir(seeds):
+        skip("no seeds there")
+    status, out, err = gateway.ctl_text("policy", "check", seeds)
+    assert status == 0, (out, err)
+    lines = [line.strip() for line in out.splitlines()]
+    assert lines[0].startswith("good: 3 agents, "), out
+    for line in ("policy-definitions.yaml: policy definitions: 4 rules, 2 groups, 4 limits",
+                 "style-rules.json: style rules, risk scoring: 5 tools, risk",
+                 "tool-policies.json: tool policies: 3 tools", "whitelist.json: allow-list: 1 agent"):
+        assert line in lines, out
+
+
+def test_a_problem_in_a_yaml_file_names_its_place(gateway, tmp):
+    put(tmp, "a.yaml", NATIVE.replace("effect:", "efect:"))
+    status, out, err = gateway.ctl_text("policy", "check", tmp)
+    assert status != 0
+    lines = [" ".join(line.split()) for line in (out + err).splitlines()]
+    assert "a.yaml:5:21 unknown key 'efect' in a rule did you mean 'effect'?" in lines, (out, err)
+    assert any(line.startswith("a.yaml:5:5 effect is missing") for line in lines), (out, err)
+
+
+def test_yaml_and_json_are_published_together_and_kept(make, tmp):
+    g = make()
+    put(tmp, "a.yaml", NATIVE)
+    put(tmp, "b.yml", "tool_id: yml-bot\nallowed_actions: [echo]\n")
+    put(tmp, "c.json", TOOLS)
+    status, out, err = g.ctl_text("policy", "publish", tmp)
+    assert status == 0, (out, err)
+    assert {a["agent"] for a in g.ctl("agents")} == {"native-bot", "yml-bot"}
+    before = g.ctl("policy", "history")[0]["generation"]
+    put(tmp, "b.yml", "tool_id: other-bot\nallowed_actions: [echo]\n")
+    assert g.ctl_text("policy", "publish", tmp)[0] == 0
+    assert {a["agent"] for a in g.ctl("agents")} == {"native-bot", "other-bot"}
+    assert g.ctl_text("policy", "rollback", str(before))[0] == 0
+    assert {a["agent"] for a in g.ctl("agents")} == {"native-bot", "yml-bot"}
+
+
+def test_a_gateway_starts_over_a_folder_of_yaml(build):
+    with Gateway(build, policies={"all.yaml": NATIVE, "more.json": TOOLS}) as g:
+        assert {a["agent"] for a in g.ctl("agents")} == {"native-bot"}
