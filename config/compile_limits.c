@@ -79,6 +79,7 @@ static int add_figures(struct sp_compiling *k, const struct figure *f, uint32_t 
 		.group = SP_SNAP_NONE,
 		.by_agent = true,
 		.any_tool = true,
+		.allow_list = true,
 		.agents = {agents, n},
 		.at = first->at,
 	};

@@ -76,8 +76,11 @@ static int by_number(const void *a, const void *b)
 uint32_t sp_compile_sort(uint32_t *v, uint32_t n)
 {
 	uint32_t kept = 0;
+	bool sorted = true;
 
-	if (n > 1)
+	for (uint32_t i = 1; i < n && sorted; i++)
+		sorted = v[i - 1] <= v[i];
+	if (!sorted)
 		qsort(v, n, sizeof(*v), by_number);
 	for (uint32_t i = 0; i < n; i++)
 		if (i == 0 || v[i] != v[i - 1])

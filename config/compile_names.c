@@ -120,14 +120,25 @@ static void check_counts(struct sp_compiling *k)
 			SP_POLICY_ACTIONS_MAX);
 }
 
-static int allow_list(struct sp_compiling *k, const struct sp_policy_agent *a, struct sp_list *ret)
+/// Numbers of the policy's own actions after sorting.
+static uint32_t *renumber(struct sp_compiling *k)
+{
+	uint32_t *v = sp_compile_room(k, k->p->actions_n, sizeof(*v));
+
+	for (uint32_t i = 0; v && i < k->p->actions_n; i++)
+		v[i] = sp_names_find(&k->c->actions_names, k->p->action[i]);
+	return v;
+}
+
+static int allow_list(struct sp_compiling *k, const uint32_t *number,
+	const struct sp_policy_agent *a, struct sp_list *ret)
 {
 	uint32_t *v = sp_compile_room(k, a->actions_n, sizeof(*v));
 
 	if (!v)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < a->actions_n; i++)
-		v[i] = sp_names_find(&k->c->actions_names, k->p->action[a->actions[i]]);
+		v[i] = number[a->actions[i]];
 	*ret = (struct sp_list){v, sp_compile_sort(v, a->actions_n)};
 	return 0;
 }
@@ -142,10 +153,11 @@ static uint64_t one_bit(const struct sp_names *names, const char *name)
 static int fill_agents(struct sp_compiling *k)
 {
 	struct sp_compiled *c = k->c;
+	uint32_t *number = renumber(k);
 
 	c->agent = sp_compile_room(k, c->agents_names.n, sizeof(*c->agent));
 	c->action = sp_compile_room(k, c->actions_names.n, sizeof(*c->action));
-	if (!c->agent || !c->action)
+	if (!number || !c->agent || !c->action)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < c->agents_names.n; i++)
 		c->agent[i].name = c->agents_names.v[i];
@@ -157,7 +169,7 @@ static int fill_agents(struct sp_compiling *k)
 		out->roles = sp_compile_bits(&c->roles, &a->roles);
 		if (a->environment)
 			out->environment = one_bit(&c->environments, a->environment);
-		SP_TRY(allow_list(k, a, &out->actions));
+		SP_TRY(allow_list(k, number, a, &out->actions));
 	}
 	return 0;
 }

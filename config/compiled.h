@@ -47,7 +47,7 @@ struct sp_c_limit {
 	enum sp_limit_kind kind;
 	enum sp_limit_per per;
 	uint32_t group;
-	bool by_agent, by_tool, any_agent, any_tool;
+	bool by_agent, by_tool, any_agent, any_tool, allow_list;
 	struct sp_list agents, actions;
 	struct sp_policy_strs globs;
 	struct sp_at at;

@@ -1,112 +1,30 @@
 #include "config/diff.h"
 
+#include "config/diff_inner.h"
+#include "config/standing.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include "common/banned.h"
 
-struct differ {
-	const struct sp_snap *a, *b; ///< a may be NULL
-	void (*fn)(void *user, const struct sp_change *c);
-	void *user;
-	uint64_t found;
-};
-
-static void tell(struct differ *d, const struct sp_change *c)
+void sp_diff_tell(struct sp_differ *d, const struct sp_change *c)
 {
 	d->found++;
 	if (d->fn)
 		d->fn(d->user, c);
 }
 
-static void tell_name(struct differ *d, enum sp_change_kind kind, struct sp_bytes name)
+static void tell_name(struct sp_differ *d, enum sp_change_kind kind, struct sp_bytes name)
 {
-	tell(d, &(struct sp_change){.kind = kind, .agent = name});
+	sp_diff_tell(d, &(struct sp_change){.kind = kind, .agent = name});
 }
 
-static const struct sp_snap_action *action_at(const struct sp_snap *s, uint32_t i)
-{
-	return SP_SNAP_GET(s, s->h->actions, sp_snap_action, i);
-}
-
-/// Tools of `x` that the agent may call there, but not (or not at all) in `y`.
-static void only_in(struct differ *d, enum sp_change_kind kind, const struct sp_snap *x,
-	const struct sp_snap_agent *ax, const struct sp_snap *y, const struct sp_snap_agent *ay)
-{
-	for (uint32_t i = 0; i < x->h->actions.n; i++) {
-		struct sp_bytes name;
-
-		if (!sp_snap_allows(x, ax, i))
-			continue;
-		name = sp_snap_str(x, action_at(x, i)->name);
-		if (ay && sp_snap_allows(y, ay, sp_snap_find_action(y, name)))
-			continue;
-		tell(d, &(struct sp_change){
-				.kind = kind, .agent = sp_snap_str(x, ax->name), .what = name});
-	}
-}
-
-static void diff_limits(
-	struct differ *d, const struct sp_snap_agent *x, const struct sp_snap_agent *y)
-{
-	const struct {
-		struct sp_bytes name;
-		uint64_t before, after;
-	} limits[] = {
-		{SP_LIT("calls per minute"), x->per_minute, y->per_minute},
-		{SP_LIT("calls per hour"), x->per_hour, y->per_hour},
-		{SP_LIT("tokens per request"), x->per_request_tokens, y->per_request_tokens},
-		{SP_LIT("tokens per day"), x->daily_tokens, y->daily_tokens},
-	};
-	struct sp_bytes name = sp_snap_str(d->b, y->name);
-
-	for (size_t i = 0; i < SP_ARRAY_LEN(limits); i++)
-		if (limits[i].before != limits[i].after)
-			tell(d, &(struct sp_change){SP_CHANGE_LIMIT, name, limits[i].name,
-					limits[i].before, limits[i].after});
-	if (x->audit_level != y->audit_level)
-		tell(d, &(struct sp_change){SP_CHANGE_AUDIT_LEVEL, name, SP_NOBYTES, x->audit_level,
-				y->audit_level});
-}
-
-static const struct sp_snap_agent *agent_of(const struct sp_snap *s, struct sp_bytes name)
-{
-	uint32_t i = s ? sp_snap_find_agent(s, name) : SP_SNAP_NONE;
-
-	return i == SP_SNAP_NONE ? NULL : sp_snap_agent(s, i);
-}
-
-static void diff_agents(struct differ *d)
-{
-	for (uint32_t i = 0; d->a && i < d->a->h->agents.n; i++) {
-		const struct sp_snap_agent *x = sp_snap_agent(d->a, i);
-		struct sp_bytes name = sp_snap_str(d->a, x->name);
-
-		if (agent_of(d->b, name))
-			continue;
-		only_in(d, SP_CHANGE_TOOL_DENIED, d->a, x, d->b, NULL);
-		tell_name(d, SP_CHANGE_AGENT_GONE, name);
-	}
-	for (uint32_t i = 0; i < d->b->h->agents.n; i++) {
-		const struct sp_snap_agent *y = sp_snap_agent(d->b, i);
-		struct sp_bytes name = sp_snap_str(d->b, y->name);
-		const struct sp_snap_agent *x = agent_of(d->a, name);
-
-		if (!x)
-			tell_name(d, SP_CHANGE_AGENT_NEW, name);
-		else
-			only_in(d, SP_CHANGE_TOOL_DENIED, d->a, x, d->b, y);
-		only_in(d, SP_CHANGE_TOOL_ALLOWED, d->b, y, d->a, x);
-		if (x)
-			diff_limits(d, x, y);
-	}
-}
-
-static bool str_eq(const struct differ *d, struct sp_snap_str x, struct sp_snap_str y)
+static bool str_eq(const struct sp_differ *d, struct sp_snap_str x, struct sp_snap_str y)
 {
 	return sp_bytes_eq(sp_snap_str(d->a, x), sp_snap_str(d->b, y));
 }
 
-static bool strs_eq(const struct differ *d, struct sp_snap_table x, struct sp_snap_table y)
+static bool strs_eq(const struct sp_differ *d, struct sp_snap_table x, struct sp_snap_table y)
 {
 	if (x.n != y.n)
 		return false;
@@ -126,7 +44,7 @@ static const struct sp_snap_upstream *upstream_at(
 }
 
 static bool route_eq(
-	const struct differ *d, const struct sp_snap_route *x, const struct sp_snap_route *y)
+	const struct sp_differ *d, const struct sp_snap_route *x, const struct sp_snap_route *y)
 {
 	if (x->upstreams.n != y->upstreams.n)
 		return false;
@@ -140,7 +58,7 @@ static bool route_eq(
 	       x->prefixed == y->prefixed && x->auth_none == y->auth_none;
 }
 
-static void diff_routes(struct differ *d)
+static void diff_routes(struct sp_differ *d)
 {
 	for (uint32_t i = 0; d->a && i < d->a->h->routes.n; i++) {
 		struct sp_bytes path = sp_snap_str(d->a, sp_snap_route(d->a, i)->path);
@@ -168,7 +86,7 @@ static const struct sp_snap_upstream *upstream_of(const struct sp_snap *s, struc
 	return NULL;
 }
 
-static void diff_upstreams(struct differ *d)
+static void diff_upstreams(struct sp_differ *d)
 {
 	for (uint32_t i = 0; d->a && i < d->a->h->upstreams.n; i++) {
 		struct sp_bytes name = sp_snap_str(d->a, sp_snap_upstream(d->a, i)->name);
@@ -188,17 +106,18 @@ static void diff_upstreams(struct differ *d)
 	}
 }
 
-uint64_t sp_snap_diff(const struct sp_snap *a, const struct sp_snap *b,
+int64_t sp_snap_diff(const struct sp_snap *a, const struct sp_snap *b,
 	void (*fn)(void *user, const struct sp_change *c), void *user)
 {
-	struct differ d = {a, b, fn, user, 0};
+	struct sp_differ d = {a, b, fn, user, 0};
 
 	if (!a || a->h->auth_epoch != b->h->auth_epoch)
 		tell_name(&d, SP_CHANGE_IDENTITY, SP_NOBYTES);
 	diff_upstreams(&d);
 	diff_routes(&d);
-	diff_agents(&d);
-	return d.found;
+	SP_TRY(sp_diff_policy(&d));
+	SP_TRY(sp_diff_agents(&d));
+	return (int64_t)d.found;
 }
 
 static void show_limit(uint64_t v, char *buf, size_t cap)
@@ -219,6 +138,40 @@ static int limit_text(const struct sp_change *c, char *buf, size_t cap)
 		after, before);
 }
 
+static const char *terms(uint64_t standing)
+{
+	static const char *const text[] = {
+		[SP_STANDING_DENIED] = "never",
+		[SP_STANDING_CONDITIONAL] = "where conditions hold",
+		[SP_STANDING_REVIEW] = "after review",
+		[SP_STANDING_ALLOWED] = "always",
+	};
+
+	return standing < SP_ARRAY_LEN(text) ? text[standing] : "";
+}
+
+static int tool_text(const struct sp_change *c, char *buf, size_t cap)
+{
+	if (c->kind == SP_CHANGE_TOOL_DENIED)
+		return snprintf(buf, cap, "agent %.*s: may no longer call %.*s", SP_FMT(c->agent),
+			SP_FMT(c->what));
+	if (c->kind == SP_CHANGE_TOOL)
+		return snprintf(buf, cap, "agent %.*s: may call %.*s %s, was %s", SP_FMT(c->agent),
+			SP_FMT(c->what), terms(c->after), terms(c->before));
+	return snprintf(buf, cap, "agent %.*s: may now call %.*s%s%s", SP_FMT(c->agent),
+		SP_FMT(c->what), c->after == SP_STANDING_ALLOWED ? "" : " ",
+		c->after == SP_STANDING_ALLOWED ? "" : terms(c->after));
+}
+
+static int rule_text(const struct sp_change *c, char *buf, size_t cap)
+{
+	const char *verb = c->kind == SP_CHANGE_RULE_NEW    ? "new"
+			   : c->kind == SP_CHANGE_RULE_GONE ? "gone"
+							    : "changed";
+
+	return snprintf(buf, cap, "%.*s %.*s: %s", SP_FMT(c->what), SP_FMT(c->agent), verb);
+}
+
 int sp_change_text(const struct sp_change *c, char *buf, size_t cap)
 {
 	static const struct {
@@ -236,11 +189,18 @@ int sp_change_text(const struct sp_change *c, char *buf, size_t cap)
 
 	switch (c->kind) {
 	case SP_CHANGE_TOOL_ALLOWED:
-		return snprintf(buf, cap, "agent %.*s: may now call %.*s", SP_FMT(c->agent),
-			SP_FMT(c->what));
 	case SP_CHANGE_TOOL_DENIED:
-		return snprintf(buf, cap, "agent %.*s: may no longer call %.*s", SP_FMT(c->agent),
-			SP_FMT(c->what));
+	case SP_CHANGE_TOOL:
+		return tool_text(c, buf, cap);
+	case SP_CHANGE_RULE_NEW:
+	case SP_CHANGE_RULE_GONE:
+	case SP_CHANGE_RULE:
+		return rule_text(c, buf, cap);
+	case SP_CHANGE_FACTS:
+		return snprintf(buf, cap, "agent %.*s: roles, environment or attributes changed",
+			SP_FMT(c->agent));
+	case SP_CHANGE_RISK:
+		return snprintf(buf, cap, "risk scoring or what calls must declare: changed");
 	case SP_CHANGE_LIMIT:
 		return limit_text(c, buf, cap);
 	case SP_CHANGE_AUDIT_LEVEL:

@@ -12,22 +12,6 @@ static uint32_t most(struct sp_snap_table t, uint32_t so_far)
 	return t.n > so_far ? t.n : so_far;
 }
 
-/// What no call of the agent can exceed, read off the lengths of lists.
-static uint32_t ceiling(const struct sp_snap *s, uint32_t agent, uint32_t actions, uint32_t groups)
-{
-	return SP_SNAP_POLICY(s, agent_facts, sp_snap_agent_facts, agent)->limits.n + actions +
-	       groups + OWN;
-}
-
-static int refuse(const struct sp_compiled *c, struct sp_check *check, uint32_t agent,
-	const char *tool, uint32_t limit, uint32_t n)
-{
-	sp_check_add(check, c->limit[limit].at, "join limits that bind the same calls",
-		"a call of '%s' by agent '%s' would be bound by %u limits, at most %u can be", tool,
-		c->agent[agent].name, n, SP_JUDGE_LIMITS_MAX);
-	return -EBADMSG;
-}
-
 static bool comparable(struct sp_bytes a, struct sp_bytes b)
 {
 	size_t n = sp_min(a.n, b.n);
@@ -44,8 +28,8 @@ static struct sp_bytes fixed_part(struct sp_bytes glob)
 	return sp_bytes(glob.p, n);
 }
 
-/// Limits that could bind a name beginning as `glob` does: two globs match one name only if the
-/// texts before their wildcards agree.
+/// Limits by tool that could bind a name beginning as `glob` does: two globs match one name only if
+/// the texts before their wildcards agree.
 static uint32_t near_glob(const struct sp_snap *s, uint32_t agent, const uint32_t *v, uint32_t n,
 	struct sp_bytes glob)
 {
@@ -53,7 +37,7 @@ static uint32_t near_glob(const struct sp_snap *s, uint32_t agent, const uint32_
 
 	for (uint32_t i = 0; i < n; i++) {
 		const struct sp_snap_limit *l = SP_SNAP_POLICY(s, limits, sp_snap_limit, v[i]);
-		bool fits = l->any_tool;
+		bool fits = false;
 
 		for (uint32_t g = 0; g < l->globs.n && !fits; g++)
 			fits = comparable(fixed_part(glob),
@@ -69,64 +53,111 @@ static const uint32_t *numbers(const struct sp_snap *s, struct sp_snap_table t)
 	return sp_snap_at(s, t, 0, sizeof(uint32_t));
 }
 
-struct wild {
+struct fit {
 	const struct sp_snap *s;
-	uint32_t agent, others;
-	struct sp_snap_table lists[2]; ///< the agent's, and those that name no agent
+	const struct sp_compiled *c;
+	struct sp_check *check;
+	uint32_t agent;
+	uint32_t others; ///< that bind it besides those of agents and tools
+	/// The agent's, and those that name no agent, for names that are no action.
+	struct sp_snap_table lists[2];
 };
 
-/// The most limits that a name could meet which one of the globs of limit `no` matches, from above.
-static uint32_t most_near(const struct wild *w, uint32_t no)
+static int refuse(const struct fit *f, const char *tool, uint32_t limit, uint32_t n)
 {
-	const struct sp_snap_limit *l = SP_SNAP_POLICY(w->s, limits, sp_snap_limit, no);
+	sp_check_add(f->check, f->c->limit[limit].at, "join limits that bind the same calls",
+		"a call of '%s' by agent '%s' could be bound by %u limits, at most %u can be", tool,
+		f->c->agent[f->agent].name, n, SP_JUDGE_LIMITS_MAX);
+	return -EBADMSG;
+}
+
+/// The most limits by tool that a name could meet which one of the globs of limit `no` matches,
+/// from above.
+static uint32_t most_near(const struct fit *f, uint32_t no)
+{
+	const struct sp_snap_limit *l = SP_SNAP_POLICY(f->s, limits, sp_snap_limit, no);
 	uint32_t found = 0;
 
 	for (uint32_t g = 0; g < l->globs.n; g++) {
 		struct sp_bytes glob =
-			sp_snap_str(w->s, *SP_SNAP_GET(w->s, l->globs, sp_snap_str, g));
-		uint32_t n = w->others;
+			sp_snap_str(f->s, *SP_SNAP_GET(f->s, l->globs, sp_snap_str, g));
+		uint32_t n = 0;
 
-		for (size_t i = 0; i < SP_ARRAY_LEN(w->lists); i++)
+		for (size_t i = 0; i < SP_ARRAY_LEN(f->lists); i++)
 			n += near_glob(
-				w->s, w->agent, numbers(w->s, w->lists[i]), w->lists[i].n, glob);
+				f->s, f->agent, numbers(f->s, f->lists[i]), f->lists[i].n, glob);
 		found = sp_max(found, n);
 	}
 	return found;
 }
 
-static int wild_fits(const struct sp_snap *s, const struct sp_compiled *c, uint32_t agent,
-	uint32_t groups, struct sp_check *check)
+/// Of names that are no action: how many limits by tool one of them could meet, from above, and one
+/// of those.
+static uint32_t most_wild(const struct fit *f, uint32_t *ret_limit)
 {
-	const struct wild w = {s, agent, groups + OWN,
-		{SP_SNAP_POLICY(s, agent_facts, sp_snap_agent_facts, agent)->limits,
-			s->h->policy.wild_limits}};
+	uint32_t found = 0;
 
-	for (size_t i = 0; i < SP_ARRAY_LEN(w.lists); i++) {
-		for (uint32_t k = 0; k < w.lists[i].n; k++) {
-			uint32_t no = numbers(s, w.lists[i])[k], n = most_near(&w, no);
+	for (size_t i = 0; i < SP_ARRAY_LEN(f->lists); i++) {
+		for (uint32_t k = 0; k < f->lists[i].n; k++) {
+			uint32_t no = numbers(f->s, f->lists[i])[k], n = most_near(f, no);
 
-			if (n > SP_JUDGE_LIMITS_MAX)
-				return refuse(c, check, agent, c->limit[no].globs.v[0], no, n);
+			if (n > found)
+				*ret_limit = no;
+			found = sp_max(found, n);
 		}
 	}
-	return 0;
+	return found;
 }
 
-static int agent_fits(const struct sp_snap *s, const struct sp_compiled *c, uint32_t agent,
-	uint32_t groups, struct sp_check *check)
+/// Limits for any tool that bind the agent.
+static uint32_t of_any_tool(const struct fit *f)
 {
-	uint32_t found[SP_JUDGE_LIMITS_MAX];
+	uint32_t n = 0;
 
-	for (uint32_t a = 0; a < s->h->actions.n; a++) {
-		const struct sp_snap_who who = {agent, a, sp_bytes_cstr(c->actions_names.v[a])};
-		uint32_t n = sp_snap_limits_of(s, &who, SP_SNAP_NONE, found, SP_ARRAY_LEN(found));
+	for (uint32_t i = 0; i < f->lists[0].n; i++)
+		n += SP_SNAP_POLICY(f->s, limits, sp_snap_limit, numbers(f->s, f->lists[0])[i])
+			     ->any_tool;
+	return n;
+}
 
-		if (n + groups + OWN > SP_JUDGE_LIMITS_MAX)
-			return refuse(c, check, agent, c->actions_names.v[a],
-				n ? found[sp_min(n, SP_JUDGE_LIMITS_MAX) - 1] : 0,
-				n + groups + OWN);
+/// A tool is also known by its name behind the upstream's: both names count on one call.
+static uint32_t of_bare_name(const struct fit *f, const char *name, uint32_t any_tool)
+{
+	const char *bare = strstr(name, "__");
+	uint32_t action = bare ? sp_names_find(&f->c->actions_names, bare + 2) : SP_SNAP_NONE;
+	const struct sp_snap_who who = {f->agent, action, SP_NOBYTES};
+
+	if (action == SP_SNAP_NONE)
+		return 0;
+	return sp_snap_limits_of(f->s, &who, SP_SNAP_NONE, NULL, 0) - any_tool;
+}
+
+static int agent_fits(struct fit *f)
+{
+	uint32_t found[SP_JUDGE_LIMITS_MAX] = {0}, limit = 0;
+	uint32_t wild, any;
+
+	f->lists[0] = SP_SNAP_POLICY(f->s, agent_facts, sp_snap_agent_facts, f->agent)->limits;
+	any = of_any_tool(f);
+	wild = most_wild(f, &limit);
+	for (uint32_t a = 0; a < f->s->h->actions.n; a++) {
+		const char *name = f->c->actions_names.v[a];
+		const struct sp_snap_who who = {f->agent, a, sp_bytes_cstr(name)};
+		uint32_t n =
+			sp_snap_limits_of(f->s, &who, SP_SNAP_NONE, found, SP_ARRAY_LEN(found));
+		uint32_t last = n ? found[sp_min(n, SP_JUDGE_LIMITS_MAX) - 1] : limit;
+
+		n += of_bare_name(f, name, any) + f->others;
+		if (n > SP_JUDGE_LIMITS_MAX)
+			return refuse(f, name, last, n);
+		n += wild;
+		if (n > SP_JUDGE_LIMITS_MAX)
+			return refuse(f, name, limit, n);
 	}
-	return wild_fits(s, c, agent, groups, check);
+	if (wild + any + f->others > SP_JUDGE_LIMITS_MAX)
+		return refuse(f, f->c->limit[limit].globs.n ? f->c->limit[limit].globs.v[0] : "*",
+			limit, wild + any + f->others);
+	return 0;
 }
 
 /// Agents of one class have the same list of limits and the same roles: what holds for one holds
@@ -148,8 +179,8 @@ static int by_class(const void *va, const void *vb)
 	return (a->agent > b->agent) - (a->agent < b->agent);
 }
 
-/// Agents whose lists are long enough to be looked at.
-static uint32_t gather(const struct sp_snap *s, uint32_t actions, uint32_t groups, struct class *v)
+/// Agents whose lists are long enough to be looked at; `others` bind every call at most.
+static uint32_t gather(const struct sp_snap *s, uint32_t others, struct class *v)
 {
 	uint32_t n = 0;
 
@@ -157,7 +188,7 @@ static uint32_t gather(const struct sp_snap *s, uint32_t actions, uint32_t group
 		const struct sp_snap_agent_facts *f =
 			SP_SNAP_POLICY(s, agent_facts, sp_snap_agent_facts, i);
 
-		if (ceiling(s, i, actions, groups) > SP_JUDGE_LIMITS_MAX)
+		if (f->limits.n + others > SP_JUDGE_LIMITS_MAX)
 			v[n++] = (struct class){f->roles, f->limits.off, i};
 	}
 	if (n)
@@ -168,8 +199,9 @@ static uint32_t gather(const struct sp_snap *s, uint32_t actions, uint32_t group
 int sp_limits_fit(const struct sp_snap *s, const struct sp_compiled *c, struct sp_check *check)
 {
 	const struct sp_snap_policy *p = &s->h->policy;
-	uint32_t actions = p->wild_limits.n, groups = 0, n;
+	struct fit f = {s, c, check, 0, OWN, {{0, 0}, p->wild_limits}};
 	struct class *v = calloc(s->h->agents.n + 1ul, sizeof(*v));
+	uint32_t actions = 0, groups = 0, n;
 	int err = 0;
 
 	if (!v)
@@ -179,11 +211,14 @@ int sp_limits_fit(const struct sp_snap *s, const struct sp_compiled *c, struct s
 			SP_SNAP_GET(s, p->action_facts, sp_snap_action_facts, i)->limits, actions);
 	for (uint32_t i = 0; i < p->groups.n; i++)
 		groups = most(SP_SNAP_GET(s, p->groups, sp_snap_group, i)->limits, groups);
-	n = gather(s, actions, groups, v);
-	for (uint32_t i = 0; i < n && !err; i++)
+	f.others = groups + OWN;
+	n = gather(s, 2 * actions + p->wild_limits.n + f.others, v);
+	for (uint32_t i = 0; i < n && !err; i++) {
+		f.agent = v[i].agent;
 		if (i == 0 || v[i].limits_off != v[i - 1].limits_off ||
 			v[i].roles != v[i - 1].roles)
-			err = agent_fits(s, c, v[i].agent, groups, check);
+			err = agent_fits(&f);
+	}
 	free(v);
 	return err;
 }

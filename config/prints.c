@@ -1,4 +1,5 @@
-/// A print is a hash over texts, never over numbers of agents or tools: those change with every policy.
+/// A print is a hash over texts, never over numbers of agents or tools: those change with every
+/// policy.
 #include "config/standing.h"
 #include "common/banned.h"
 
@@ -182,7 +183,8 @@ uint64_t sp_print_sequence(const struct sp_snap *s, uint32_t i)
 
 uint64_t sp_print_agent(const struct sp_snap *s, uint32_t i)
 {
-	const struct sp_snap_agent_facts *f = SP_SNAP_POLICY(s, agent_facts, sp_snap_agent_facts, i);
+	const struct sp_snap_agent_facts *f =
+		SP_SNAP_POLICY(s, agent_facts, sp_snap_agent_facts, i);
 	struct sp_snap_table pairs = {f->attributes.off, f->attributes.n * 2};
 	struct print p = {s, 7};
 

@@ -162,6 +162,7 @@ static void put_limits(
 			.actions = list(p, l->actions),
 			.globs = strs(p, &l->globs),
 			.any_tool = l->any_tool,
+			.allow_list = l->allow_list,
 		};
 
 		PUT(p, out->limits, i, v);

@@ -94,6 +94,7 @@ static bool limits_ok(const struct sp_snap_blob *b)
 			l->kind > SP_LIMIT_MONEY || l->per < SP_PER_REQUEST ||
 			l->per > SP_PER_SESSION || !number_ok(l->group, p->groups.n) ||
 			!flag_ok(l->by_agent) || !flag_ok(l->by_tool) || !flag_ok(l->any_tool) ||
+			!flag_ok(l->allow_list) ||
 			!agents_ok(b, l->agents, l->any_agent) ||
 			!actions_ok(b, l->actions, l->globs))
 			return false;

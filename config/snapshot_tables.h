@@ -55,7 +55,8 @@ struct sp_snap_limit {
 	struct sp_snap_table agents; ///< u32, ascending
 	struct sp_snap_table actions; ///< u32, ascending: named exactly or by glob
 	struct sp_snap_table globs;   ///< struct sp_snap_str: for names that are no action
-	uint32_t any_tool, reserved;
+	uint32_t any_tool;
+	uint32_t allow_list; ///< 1: a rate or budget of allow-lists; one entry an amount, all of one name and id
 };
 struct sp_snap_sql {
 	uint32_t on, dialect, styles, returning;

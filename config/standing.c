@@ -39,7 +39,8 @@ static void look_at_rules(const struct sp_snap *s, const struct sp_snap_who *who
 
 static void look_at_tool(const struct sp_snap *s, const struct sp_snap_who *who, struct found *f)
 {
-	const struct sp_snap_agent_facts *a = SP_SNAP_POLICY(s, agent_facts, sp_snap_agent_facts, who->agent);
+	const struct sp_snap_agent_facts *a =
+		SP_SNAP_POLICY(s, agent_facts, sp_snap_agent_facts, who->agent);
 	uint32_t no = sp_snap_tool_of(s, who);
 	const struct sp_snap_tool *t;
 

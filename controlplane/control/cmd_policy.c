@@ -134,7 +134,8 @@ static void put_changes(const struct sp_snap *now, const struct sp_snap *next, s
 	struct changes c = {.o = o};
 
 	sp_cv_put_array(o);
-	sp_snap_diff(now, next, put_change, &c);
+	if (sp_snap_diff(now, next, put_change, &c) < 0)
+		o->failed = true;
 	if (c.n > CHANGES_MAX)
 		sp_cv_put_fmt(o, "and %llu more", (unsigned long long)(c.n - CHANGES_MAX));
 	sp_cv_put_end(o);

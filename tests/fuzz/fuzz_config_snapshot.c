@@ -86,7 +86,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		touch_agents(&s);
 		touch_policy(&s);
 		if (s.h->agents.n < 64 && s.h->actions.n < 256)
-			touch_sink += sp_snap_diff(NULL, &s, NULL, NULL);
+			touch_sink += (uint64_t)sp_snap_diff(NULL, &s, NULL, NULL);
 	}
 	free(blob);
 	return 0;
