@@ -92,6 +92,8 @@ static int touching(const struct sp_lex *l, const struct sp_lex_token *t, struct
 	if ((a->kind == SP_LEX_STRING && sp_lex_is(t, '.')) ||
 		(t->kind == SP_LEX_STRING && sp_lex_is(a, '.')))
 		return refuse(v, SP_LIT("string-name")); // SQLite takes 'x' for a name
+	if (sp_lex_is(t, '.') && a->kind != SP_LEX_WORD && a->kind != SP_LEX_NAME)
+		return refuse(v, SP_LIT("field")); // PostgreSQL: (x).f calls f
 	if (t->space)
 		return 0;
 	if ((quote && (quote_before || a->kind == SP_LEX_WORD)) ||

@@ -20,7 +20,7 @@ struct judge {
 	uint32_t index; // words after the first
 	uint32_t depth, cases, sets;
 	uint32_t style; // of the statement itself, not of its EXPLAIN
-	bool started, with, inner_select, qualified;
+	bool started, values, with, inner_select, qualified;
 	struct sp_tables tables;
 };
 
@@ -163,7 +163,7 @@ static int select_word(struct judge *j)
 
 	if (j->depth || sp_sql_find(before, SP_ARRAY_LEN(before), j->prev) >= 0)
 		return 0;
-	if ((j->with || j->style == SP_SQL_INSERT ||
+	if ((j->with || (j->style == SP_SQL_INSERT && !j->values) ||
 		    (j->style == SP_SQL_DDL && is(j->prev, "as"))) &&
 		!j->inner_select) {
 		j->inner_select = true;
@@ -188,6 +188,8 @@ static int special_word(struct judge *j)
 {
 	if (is(j->word, "select"))
 		return select_word(j);
+	if (is(j->word, "values") && !j->depth)
+		j->values = true;
 	if (is(j->word, "replace") && !sp_lex_is(&j->next, '('))
 		return refuse(j, SP_SQL_WORD, j->word);
 	if (is(j->word, "with") && !j->depth && j->style != SP_SQL_INSERT)

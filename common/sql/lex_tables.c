@@ -118,7 +118,9 @@ static int table_here(struct sp_tables *t, struct sp_sql_verdict *v)
 	t->columns_next = target;
 	if (t->long_chain)
 		return sp_sql_refuse(v, SP_SQL_TABLE, t->chain.part[2]);
-	if (!target && t->chain.n == 1)
+	if (target)
+		return sp_sql_target(t->rules, &t->chain, v);
+	if (t->chain.n == 1)
 		for (uint32_t i = 0; i < t->cte_n; i++)
 			if (sp_bytes_ieq(t->cte[i], t->chain.part[0]))
 				return 0;
@@ -168,7 +170,8 @@ static int keyword(struct sp_tables *t, struct sp_bytes word, const struct sp_le
 			return 1;
 		f->from = e == TABLES || (t->drop && is(word, "table"));
 		f->expect = true;
-		t->target = e == TARGET || is(word, "update");
+		t->target = e == TARGET || is(word, "update") || t->deletes;
+		t->deletes = false;
 		return 1;
 	default:
 		f->from = f->expect = f->function = false;
@@ -192,6 +195,23 @@ static int with_name(struct sp_tables *t, struct sp_tables_frame *f, struct sp_b
 	return 0;
 }
 
+/// A function in a table's place, where PostgreSQL might read the text: f.g calls g on what f
+/// gives.
+static bool gives_rows(
+	const struct sp_tables *t, struct sp_bytes word, const struct sp_lex_token *next)
+{
+	static const char *const without_parentheses[] = {"current_catalog", "current_date",
+		"current_role", "current_schema", "current_time", "current_timestamp",
+		"current_user", "localtime", "localtimestamp", "session_user", "system_user",
+		"user"};
+	bool own = t->rules->dialect == SP_SQL_SQLITE || t->rules->dialect == SP_SQL_MSSQL;
+
+	if (t->target || own)
+		return false;
+	return sp_lex_is(next, '(') ||
+	       sp_sql_find(without_parentheses, SP_ARRAY_LEN(without_parentheses), word) >= 0;
+}
+
 static int name_token(struct sp_tables *t, const struct sp_lex_token *token, struct sp_bytes word,
 	const struct sp_lex_token *next, struct sp_sql_verdict *v)
 {
@@ -208,6 +228,8 @@ static int name_token(struct sp_tables *t, const struct sp_lex_token *token, str
 		if (is(word, "create") || is(word, "alter") || is(word, "drop") ||
 			is(word, "truncate"))
 			t->ddl = true;
+		if (is(word, "delete"))
+			t->deletes = true;
 		if (is(word, "drop") || is(word, "truncate"))
 			t->drop = true;
 		if (f->with == 1 && is(word, "recursive")) {
@@ -221,7 +243,11 @@ static int name_token(struct sp_tables *t, const struct sp_lex_token *token, str
 		return 0;
 	if (f->with == 1)
 		return with_name(t, f, token->text, v);
-	return f->expect && !sp_lex_is(next, '.') ? table_here(t, v) : 0;
+	if (!f->expect || sp_lex_is(next, '.'))
+		return 0;
+	if (gives_rows(t, word, next))
+		return sp_sql_refuse(v, SP_SQL_FUNCTION, token->text);
+	return table_here(t, v);
 }
 
 static int mark_token(struct sp_tables *t, uint8_t c, struct sp_sql_verdict *v)

@@ -75,6 +75,29 @@ bool sp_sql_denied(const struct sp_sql_rules *rules, const struct sp_sql_name *n
 	return false;
 }
 
+/// What the database keeps about itself is no table to write to.
+static bool of_the_system(const struct sp_sql_name *name)
+{
+	static const struct sp_bytes globs[] = {{(const uint8_t *)"pg_*", 4},
+		{(const uint8_t *)"sqlite_*", 8}, {(const uint8_t *)"information_schema", 18},
+		{(const uint8_t *)"performance_schema", 18}, {(const uint8_t *)"mysql", 5},
+		{(const uint8_t *)"sys", 3}, {(const uint8_t *)"master", 6},
+		{(const uint8_t *)"msdb", 4}};
+
+	for (uint32_t i = 0; i < name->n; i++)
+		if (sp_sql_listed(globs, i + 1 < name->n ? SP_ARRAY_LEN(globs) : 2, name->part[i]))
+			return true;
+	return false;
+}
+
+int sp_sql_target(
+	const struct sp_sql_rules *rules, const struct sp_sql_name *name, struct sp_sql_verdict *v)
+{
+	if (of_the_system(name))
+		return sp_sql_refuse(v, SP_SQL_TABLE, name->part[name->n - 1]);
+	return sp_sql_table(rules, name, v);
+}
+
 int sp_sql_table(
 	const struct sp_sql_rules *rules, const struct sp_sql_name *name, struct sp_sql_verdict *v)
 {

@@ -163,7 +163,7 @@ static int check_table(struct walk *w, struct sp_bytes m, bool target)
 			name.part[name.n++] = by[i];
 	if (!target && name.n == 1 && in(w->cte, w->cte_n, by[2]))
 		return 0;
-	return sp_sql_table(w->rules, &name, w->v);
+	return target ? sp_sql_target(w->rules, &name, w->v) : sp_sql_table(w->rules, &name, w->v);
 }
 
 static bool function_ok(struct walk *w, const struct sp_bytes *name, uint32_t n)
@@ -279,7 +279,7 @@ static int check_objects(struct walk *w, struct sp_bytes item)
 	if (n <= 0)
 		return refuse(w, SP_SQL_TABLE, SP_LIT("name"));
 	name.n = (uint32_t)n;
-	return sp_sql_table(w->rules, &name, w->v);
+	return sp_sql_target(w->rules, &name, w->v);
 }
 
 static int check_explain(struct walk *w, struct sp_bytes item)

@@ -21,6 +21,9 @@ struct sp_sql_name {
 SP_MUST_CHECK int sp_sql_table(
 	const struct sp_sql_rules *rules, const struct sp_sql_name *name, struct sp_sql_verdict *v);
 
+/// The same for a table that is written or defined: never one of the database's own.
+SP_MUST_CHECK int sp_sql_target(
+	const struct sp_sql_rules *rules, const struct sp_sql_name *name, struct sp_sql_verdict *v);
 bool sp_sql_denied(const struct sp_sql_rules *rules, const struct sp_sql_name *name);
 
 /// One of the functions that only compute, by its lower-case name.

@@ -72,6 +72,7 @@ static void characters_dialects_read_differently_are_refused(void **state)
 		{"SELECT 1 WHERE 1 IN t", SP_SQL_LEXICAL, "in"},
 		{"SELECT 'main'.t", SP_SQL_LEXICAL, "string-name"},
 		{"SELECT !1", SP_SQL_LEXICAL, "!"},
+		{"SELECT (5).pg_sleep", SP_SQL_LEXICAL, "field"},
 	};
 
 	(void)state;
@@ -145,7 +146,9 @@ static void inserts_updates_and_deletes_are_one_act(void **state)
 		{"INSERT INTO t VALUES (1) ON CONFLICT (a) DO UPDATE SET a = 1", SP_SQL_WORD, NULL},
 		{"INSERT INTO t VALUES (1) ON DUPLICATE KEY UPDATE a = 1", SP_SQL_WORD, NULL},
 		{"INSERT INTO t SET a = 1", SP_SQL_WORD, "set"},
-		{"INSERT INTO t VALUES (1) SELECT 1 SELECT 2", SP_SQL_STATEMENTS, NULL},
+		{"INSERT INTO t VALUES (1) SELECT 1", SP_SQL_STATEMENTS, NULL},
+		{"INSERT INTO mysql.user VALUES (1)", SP_SQL_TABLE, "user"},
+		{"DELETE FROM sqlite_sequence", SP_SQL_TABLE, NULL},
 		{"INSERT INTO t EXEC p", SP_SQL_WORD, "exec"},
 		{"INSERT INTO openquery (a, 'b') VALUES (1)", SP_SQL_WORD, "openquery"},
 		{"INSERT INTO f (a, 'b') VALUES (1)", SP_SQL_FUNCTION, "columns"},

@@ -175,6 +175,8 @@ static void insert_only_takes_rows_and_allowed_selects(void **state)
 		{"WITH x AS (DELETE FROM u RETURNING a) INSERT INTO t SELECT * FROM x", SP_SQL_NODE,
 			"DeleteStmt"},
 		{"INSERT INTO t SELECT pg_sleep(1)", SP_SQL_FUNCTION, "pg_sleep"},
+		{"INSERT INTO pg_class SELECT * FROM pg_class", SP_SQL_TABLE, "pg_class"},
+		{"INSERT INTO pg_catalog.t VALUES (1)", SP_SQL_TABLE, NULL},
 		{"SELECT 1", SP_SQL_STYLE, "SelectStmt"},
 	};
 	struct sp_sql_rules rules = insert_only;

@@ -1,7 +1,7 @@
 /// Judges SQL texts for tests/policy/sql. One request a line: dialect, styles joined by '+',
 /// options joined by '+' ("returning", "names", or "-"), the text in hex. One answer a line:
-/// reason, style, detail. `sqljudge --time N` judges the same line N times and adds the nanoseconds
-/// of one.
+/// reason, style, detail. `sql-judge --time N` judges the same line N times and adds the
+/// nanoseconds of one.
 #include "common/clock.h"
 #include "common/sql/sql.h"
 
@@ -82,7 +82,7 @@ int main(int argc, char **argv)
 		err = judge_line(line, text, times);
 		free(text);
 		if (err < 0) {
-			fprintf(stderr, "sqljudge: bad request: %s\n", strerror(-err));
+			fprintf(stderr, "sql-judge: bad request: %s\n", strerror(-err));
 			return 2;
 		}
 		fflush(stdout);
