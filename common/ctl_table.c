@@ -9,6 +9,10 @@ static const struct sp_ctl_arg config_check_args[] = {
 static const struct sp_ctl_arg sources_required[] = {
 	{"sources", SP_ARG_SOURCES, true, "PATH", "policy file, or folder of policy files", NULL},
 };
+static const struct sp_ctl_arg import_args[] = {
+	{"file", SP_ARG_PATH, true, "FILE", "the file to convert", NULL},
+	{"from", SP_OPT_TEXT, false, "FORM", "what the file is; required", "agentgateway mcp-servers"},
+};
 static const struct sp_ctl_arg lint_args[] = {
 	{"path", SP_ARG_PATH, true, "PATH...", "policy files, or folders of policy files", NULL},
 	{"sarif", SP_OPT_FLAG, false, NULL, "print SARIF 2.1.0, for code scanning", NULL},
@@ -114,6 +118,11 @@ static const struct sp_ctl_command commands[SP_CMD__COUNT] = {
 		.access = SP_ACCESS_VIEW, ARGS(policy_show_args),
 		.help = "the policy in force, or what one agent may do",
 		.more = "What is shown is read from the published snapshot, not from files."},
+	[SP_CMD_POLICY_IMPORT] = {NAMED(POLICY_IMPORT).server = SP_CTL_LOCAL, .access = SP_ACCESS_NONE,
+		ARGS(import_args),
+		.help = "convert another product's rules or an mcpServers file to policy",
+		.more = "Prints policy in the native form; what could not be carried over is told on standard "
+			"error with its place. What is not understood never grants. Needs no gateway."},
 	[SP_CMD_POLICY_LINT] = {NAMED(POLICY_LINT).server = SP_CTL_LOCAL, .access = SP_ACCESS_NONE,
 		ARGS(lint_args), .help = "find what is unwise in policy files, without a gateway",
 		.more = "Anti-patterns, rules without effect, grants that are too wide, missing limits and "

@@ -14,6 +14,7 @@
 	X(CONFIG_RELOAD, "config reload")                                                          \
 	X(POLICY_CHECK, "policy check")                                                            \
 	X(POLICY_SHOW, "policy show")                                                              \
+	X(POLICY_IMPORT, "policy import")                                                          \
 	X(POLICY_LINT, "policy lint")                                                              \
 	X(POLICY_DIFF, "policy diff")                                                              \
 	X(POLICY_PUBLISH, "policy publish")                                                        \

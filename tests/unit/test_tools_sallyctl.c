@@ -227,6 +227,29 @@ static void lint_fails_when_a_finding_is_an_error(void **state)
 	rmdir(dir);
 }
 
+static void import_prints_policy_and_fails_on_what_it_cannot_read(void **state)
+{
+	char file[] = "/tmp/sp-import-XXXXXX";
+	int fd = mkstemp(file);
+
+	(void)state;
+	assert_true(fd >= 0);
+	close(fd);
+	write_file(file, "rules: ['mcp.tool.name == \"a\"', 'apiKey.x == 1']\n");
+	assert_int_equal(LOCAL(sp_local_policy_import, "policy", "import", "--from", "agentgateway", file), SP_CTL_OK);
+	assert_int_equal(LOCAL(sp_local_policy_import, "policy", "import", file, "--from=agentgateway", "--json"), SP_CTL_OK);
+	assert_int_equal(
+		LOCAL(sp_local_policy_import, "policy", "import", file, "--from=mcp-servers"), SP_CTL_REFUSED);
+	assert_int_equal(LOCAL(sp_local_policy_import, "policy", "import", file), SP_CTL_USAGE);
+	assert_int_equal(LOCAL(sp_local_policy_import, "policy", "import", "--from", "opa", file), SP_CTL_USAGE);
+	assert_int_equal(LOCAL(sp_local_policy_import, "policy", "import", "--from"), SP_CTL_USAGE);
+	assert_int_equal(LOCAL(sp_local_policy_import, "policy", "import", "--to=x", file), SP_CTL_USAGE);
+	assert_int_equal(LOCAL(sp_local_policy_import, "policy", "import", file, file), SP_CTL_USAGE);
+	assert_int_equal(
+		LOCAL(sp_local_policy_import, "policy", "import", "--from=mcp-servers", "/nonexistent"), SP_CTL_REFUSED);
+	unlink(file);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -236,6 +259,7 @@ int main(void)
 		cmocka_unit_test(a_list_of_maps_is_an_aligned_table_without_escapes),
 		cmocka_unit_test(a_map_is_lines_with_what_it_holds_below),
 		cmocka_unit_test(lint_fails_when_a_finding_is_an_error),
+		cmocka_unit_test(import_prints_policy_and_fails_on_what_it_cannot_read),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,3 +4,4 @@
 #include "tools/sallyctl/args.h"
 
 int sp_local_policy_lint(const struct sp_line *l, const char *version);
+int sp_local_policy_import(const struct sp_line *l, const char *version);
