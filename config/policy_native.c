@@ -418,7 +418,10 @@ static void put_all(struct sp_policy_reader *r, const struct sp_pf *f)
 
 void sp_form_native(struct sp_policy_reader *r, const struct sp_node *map)
 {
-	struct sp_schema_in in = {.tree = r->tree, .arena = &r->p->arena, .check = r->check};
+	struct sp_schema_in in = {.tree = r->tree,
+		.arena = &r->p->arena,
+		.check = r->check,
+		.whole_groups = true};
 	uint32_t before = sp_check_count(r->check);
 	struct sp_pf *f = sp_arena_alloc(&r->p->arena, sizeof(*f));
 

@@ -6,10 +6,14 @@
 uint32_t sp_policy_pinned(
 	struct sp_bytes text, struct sp_arena *arena, const char **ret, uint32_t cap)
 {
-	static const uint32_t vars[] = {SP_VAR_AGENT_IDENTITY, SP_VAR_AGENT_NAME};
+	static const struct {
+		uint32_t var;
+		const char *word; ///< a text without it need not be parsed
+	} of[] = {{SP_VAR_AGENT_IDENTITY, "identity"}, {SP_VAR_AGENT_NAME, "name"}};
 	uint32_t n = 0;
 
-	for (size_t i = 0; i < SP_ARRAY_LEN(vars) && n == 0; i++)
-		n = sp_cel_pinned(text, sp_judge_env(), vars[i], arena, ret, cap);
+	for (size_t i = 0; i < SP_ARRAY_LEN(of) && n == 0; i++)
+		if (memmem(text.p, text.n, of[i].word, strlen(of[i].word)))
+			n = sp_cel_pinned(text, sp_judge_env(), of[i].var, arena, ret, cap);
 	return n;
 }

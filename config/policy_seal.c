@@ -216,7 +216,8 @@ static int imply_agents(struct sealing *s)
 
 	for (uint32_t i = 0; i < p->rules_n; i++) {
 		SP_TRY(imply_all(s, &p->rule[i].agents, p->rule[i].at));
-		SP_TRY(imply_pinned(s, &p->rule[i]));
+		if (p->rule[i].agents.n == 0)
+			SP_TRY(imply_pinned(s, &p->rule[i]));
 	}
 	for (uint32_t i = 0; i < p->limits_n; i++)
 		SP_TRY(imply_all(s, &p->limit[i].agents, p->limit[i].at));

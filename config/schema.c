@@ -327,8 +327,13 @@ static int read_scalar(struct walk *w, const struct sp_field *f, const struct sp
 static int read_value(struct walk *w, const struct sp_field *f, const struct sp_node *n, void *to)
 {
 	/* `group:` with nothing, or comments only, below it. */
-	if (f->kind == SP_KIND_GROUP && n->kind == SP_NODE_SCALAR && !n->quoted && n->n == 0)
+	if (f->kind == SP_KIND_GROUP && n->kind == SP_NODE_SCALAR && !n->quoted && n->n == 0) {
+		if (w->in->whole_groups)
+			sp_check_add(w->in->check, place(w, n),
+				"write {} for its defaults, or leave it out",
+				"%s: nothing stands below it", f->name);
 		return read_below(w, f, NULL, to);
+	}
 	switch (f->kind) {
 	case SP_KIND_TEXTS:
 		if (f->single && n->kind == SP_NODE_SCALAR)

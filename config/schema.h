@@ -87,6 +87,7 @@ struct sp_schema_in {
 	struct sp_check *check;
 	const struct sp_profile_default *profile_defaults; ///< ended by a NULL path
 	unsigned profile;
+	bool whole_groups; ///< a group's name with nothing below is a problem, not its defaults
 };
 /// Fill `ret` (zeroed, of schema->size bytes) from `node`, or with defaults when it is NULL. Every
 /// problem goes to the check; -ENOMEM is the only error returned.

@@ -178,6 +178,18 @@ static void the_deeper_of_two_roots_holds(void **state)
 		"p.yaml:4:12: tool 'q': the roots contradicts what p.yaml:3 says");
 }
 
+static void an_empty_group_judges_by_its_defaults(void **state)
+{
+	struct sp_policy *p = yaml(V "tools: [{name: q, sql: {}, endpoints: {}}]\nrisk: {}\n");
+
+	(void)state;
+	assert_true(tool(p, "q")->sql.on);
+	assert_int_equal(tool(p, "q")->sql.allow, 0);
+	assert_true(tool(p, "q")->endpoint.on);
+	assert_true(p->risk.on);
+	sp_policy_free(p);
+}
+
 static void every_dialect_has_its_number(void **state)
 {
 	static const char *const words[] = {"postgres", "mysql", "mssql", "sqlite", "ansi"};
@@ -489,6 +501,8 @@ static void wrong_native_text_is_told_with_place_and_mend(void **state)
 		"between has a meaning with require-before only");
 	bad_yaml(V "sequences: [{name: s, kind: forbid-after, first: a, then: b, effect: allow}]",
 		"effect: 'allow' is not known here (one of deny review)");
+	bad_yaml(V "tools:\n  - name: q\n    sql:\n",
+		"sql: nothing stands below it (write {} for its defaults, or leave it out)");
 	bad_yaml(V "risk: {mode: auto}", "mode: 'auto' is not known here");
 	bad_yaml(V "risk: {automatic: {block_at: 102}}", "above the maximum of 100");
 	bad_yaml(V "risk: {work_hours: {from: '25:00', until: '26:00'}}", "no time of the day");
@@ -662,6 +676,7 @@ int main(void)
 		cmocka_unit_test(a_tool_has_every_constraint),
 		cmocka_unit_test(a_tool_restricts_sql_endpoints_and_paths),
 		cmocka_unit_test(the_deeper_of_two_roots_holds),
+		cmocka_unit_test(an_empty_group_judges_by_its_defaults),
 		cmocka_unit_test(every_dialect_has_its_number),
 		cmocka_unit_test(styles_are_those_that_sql_is_judged_by),
 		cmocka_unit_test(a_rule_names_who_where_what_for_and_when),
