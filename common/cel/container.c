@@ -72,7 +72,7 @@ static enum sp_cel_error position(const struct sp_cel *key, uint64_t *ret)
 		*ret = key->u;
 		return SP_CEL_E_NONE;
 	case SP_CEL_DOUBLE:
-		if (!(key->d >= 0 && key->d < 0x1p32 && (double)(uint64_t)key->d == key->d))
+		if (!(key->d >= 0 && key->d < 4294967296.0 && (double)(uint64_t)key->d == key->d))
 			return SP_CEL_E_INDEX;
 		*ret = (uint64_t)key->d;
 		return SP_CEL_E_NONE;

@@ -143,7 +143,7 @@ enum sp_cel_error cel_to_int(struct sp_cel *v)
 		e = v->u > INT64_MAX ? SP_CEL_E_OVERFLOW : SP_CEL_E_NONE;
 		break;
 	case SP_CEL_DOUBLE:
-		if (!(v->d > -0x1p63 && v->d < 0x1p63))
+		if (!(v->d > -CEL_2_63 && v->d < CEL_2_63))
 			return SP_CEL_E_OVERFLOW;
 		i = (int64_t)v->d;
 		break;
@@ -171,7 +171,7 @@ enum sp_cel_error cel_to_uint(struct sp_cel *v)
 			return SP_CEL_E_OVERFLOW;
 		break;
 	case SP_CEL_DOUBLE:
-		if (!(v->d >= 0 && v->d < 0x1p64))
+		if (!(v->d >= 0 && v->d < CEL_2_64))
 			return SP_CEL_E_OVERFLOW;
 		u = (uint64_t)v->d;
 		break;
@@ -238,8 +238,9 @@ size_t cel_double_text(double d, char *buf)
 	for (const char *c = digits_of; c < e; c++)
 		if (*c >= '0' && *c <= '9')
 			buf[n++] = *c;
-	memset(buf + n, '0', (size_t)(exponent - precision + 1));
-	return n + (size_t)(exponent - precision + 1);
+	for (int zeros = exponent - precision + 1; zeros > 0; zeros--)
+		buf[n++] = '0';
+	return n;
 }
 
 enum sp_cel_error cel_to_string(struct sp_cel *v, struct cel_meter *m)

@@ -37,11 +37,11 @@ static int order_with_double(const struct sp_cel *a, double d)
 	if (a->type == SP_CEL_DOUBLE)
 		return order_double(a->d, d);
 	if (a->type == SP_CEL_INT) {
-		if (d > 0x1p63)
+		if (d > CEL_2_63)
 			return -1;
-		return d < -0x1p63 ? 1 : order_double((double)a->i, d);
+		return d < -CEL_2_63 ? 1 : order_double((double)a->i, d);
 	}
-	if (d > 0x1p64)
+	if (d > CEL_2_64)
 		return -1;
 	return d < 0 ? 1 : order_double((double)a->u, d);
 }

@@ -93,7 +93,7 @@ static enum sp_cel_error number_of(const struct sp_json *doc, uint32_t tok, stru
 	}
 	if (!cel_double_read(sp_json_span(doc, tok), &d))
 		return SP_CEL_E_CONVERT;
-	if (d >= -0x1p63 && d < 0x1p63 && (double)(int64_t)d == d) {
+	if (d >= -CEL_2_63 && d < CEL_2_63 && (double)(int64_t)d == d) {
 		cel_set_int(ret, (int64_t)d);
 	} else {
 		ret->type = SP_CEL_DOUBLE;

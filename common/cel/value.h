@@ -15,6 +15,9 @@ struct sp_cel_map {
 	struct sp_cel (*kv)[2];
 };
 
+#define CEL_2_63 9223372036854775808.0
+#define CEL_2_64 18446744073709551616.0
+
 /// Meter of one evaluation: everything whose work depends on data pays here.
 struct cel_meter {
 	struct sp_cel_arena *arena;

@@ -52,7 +52,7 @@ static const struct cel_type *check_call(struct cel_checker *k, struct cel_node 
 	other = cel_find_fn(n->text, !n->method);
 	near = cel_nearest_fn(n->text);
 	if (f)
-		snprintf(mend, sizeof(mend), "it takes %u to %u", f->min - n->method,
+		snprintf(mend, sizeof(mend), "it takes %d to %d", f->min - n->method,
 			f->max - n->method);
 	else if (other)
 		snprintf(mend, sizeof(mend), "write %s%s", other->method ? "x." : "",

@@ -52,9 +52,9 @@ static bool integer(struct cel_lexer *l)
 		uint64_t digit;
 
 		if (is_digit(c))
-			digit = (uint64_t)(c - '0');
+			digit = (unsigned)c - '0';
 		else if (hex && c >= 0 && low >= 'a' && low <= 'f')
-			digit = (uint64_t)(low - 'a' + 10);
+			digit = (unsigned)low - 'a' + 10;
 		else
 			break;
 		if (__builtin_mul_overflow(u, base, &u) || __builtin_add_overflow(u, digit, &u)) {

@@ -1,7 +1,6 @@
 #include "config/cel/ast.h"
 
 #include <fcntl.h>
-#include <stdio.h>
 #include "common/banned.h"
 
 #define ZONES "/usr/share/zoneinfo/"
@@ -113,14 +112,26 @@ static bool clock_of(const char **s, int64_t *ret)
 	return v <= 7 * DAY_S;
 }
 
+/// A small number after `lead`.
+static bool part_of(const char **s, const char *lead, int max, int *ret)
+{
+	size_t n = strlen(lead);
+	char *end;
+	long v;
+
+	if (strncmp(*s, lead, n) != 0 || (*s)[n] < '0' || (*s)[n] > '9')
+		return false;
+	v = strtol(*s + n, &end, 10);
+	*s = end;
+	*ret = (int)v;
+	return v <= max;
+}
+
 static bool change_of(const char **s, struct change *c)
 {
-	int taken = 0;
-
-	if (sscanf(*s, ",M%d.%d.%d%n", &c->month, &c->week, &c->day, &taken) != 3 || c->month < 1 ||
-		c->month > 12 || c->week < 1 || c->week > 5 || c->day < 0 || c->day > 6)
+	if (!part_of(s, ",M", 12, &c->month) || !part_of(s, ".", 5, &c->week) ||
+		!part_of(s, ".", 6, &c->day) || c->month < 1 || c->week < 1)
 		return false;
-	*s += taken;
 	c->time = 7200;
 	if (**s != '/')
 		return true;
