@@ -51,12 +51,12 @@ static void op_ERROR(struct vm *vm, struct sp_cel_insn in)
 static void op_FIELD(struct vm *vm, struct sp_cel_insn in)
 {
 	struct sp_cel_const k = sp_cel_const(vm->prog, in.z);
-	struct sp_cel *v = vm->sp - 1, map = *v;
+	struct sp_cel *v = vm->sp - 1;
 	enum sp_cel_error e;
 
-	if (map.type == SP_CEL_ERROR)
+	if (v->type == SP_CEL_ERROR)
 		return;
-	e = cel_field(&map, sp_bytes(vm->prog + k.v, k.n), &vm->m, v);
+	e = cel_field(v, sp_bytes(vm->prog + k.v, k.n), &vm->m, v);
 	if (e)
 		cel_set_error(v, e);
 }
@@ -77,14 +77,12 @@ static void op_HAS(struct vm *vm, struct sp_cel_insn in)
 
 static void op_INDEX(struct vm *vm, struct sp_cel_insn in)
 {
-	struct sp_cel container;
 	enum sp_cel_error e;
 
 	(void)in;
 	if (!two(vm))
 		return;
-	container = vm->sp[-1];
-	e = cel_index(&container, &vm->sp[0], &vm->m, &vm->sp[-1]);
+	e = cel_index(&vm->sp[-1], &vm->sp[0], &vm->m, &vm->sp[-1]);
 	if (e)
 		fail_top(vm, e);
 }

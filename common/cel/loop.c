@@ -107,6 +107,10 @@ static bool gather(struct vm *vm, enum sp_cel_gather how, struct sp_cel *acc)
 	struct sp_cel both[2];
 
 	if (how == SP_CEL_ALL || how == SP_CEL_EXISTS) {
+		if (acc->type == SP_CEL_BOOL && body->type == SP_CEL_BOOL) {
+			cel_set_bool(acc, body->b);
+			return body->b != (how == SP_CEL_EXISTS);
+		}
 		both[0] = *acc;
 		both[1] = *body;
 		cel_logic(both, how == SP_CEL_EXISTS);

@@ -48,7 +48,7 @@ static inline void cel_set_error(struct sp_cel *v, enum sp_cel_error e)
 static inline void cel_set_bool(struct sp_cel *v, bool b)
 {
 	v->type = SP_CEL_BOOL;
-	v->b = b;
+	v->u = b; // the whole word: a copy of the value follows at once
 }
 static inline void cel_set_int(struct sp_cel *v, int64_t i)
 {
@@ -68,7 +68,7 @@ void cel_cursor_init(struct cel_cursor *c, const struct sp_cel *container);
 /// False at the end. `value`, of maps only, may be NULL.
 bool cel_cursor_next(struct cel_cursor *c, struct sp_cel_arena *arena, struct sp_cel *key,
 	struct sp_cel *value, enum sp_cel_error *ret_error);
-/// Element `i` of a list, value of a key of a map.
+/// Element `i` of a list, value of a key of a map. `ret` may be the container itself.
 enum sp_cel_error cel_index(const struct sp_cel *container, const struct sp_cel *key,
 	struct cel_meter *m, struct sp_cel *ret);
 enum sp_cel_error cel_field(
