@@ -36,6 +36,8 @@ struct sp_plan {
 	uint32_t max_head_bytes, max_headers, max_body_bytes, max_answer_bytes;
 	uint32_t max_json_depth, max_json_tokens;
 	uint32_t buffer_blocks; ///< 16 KiB each
+	uint32_t max_batch; ///< messages in one
+	uint32_t reserved2;
 	uint32_t token_cache_entries;
 	uint32_t header_tools; ///< tools whose headers a worker checks against their arguments
 	uint32_t refused_tokens_per_minute; ///< of one address, checked by a worker in vain; 0 = any number

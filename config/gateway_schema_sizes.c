@@ -30,6 +30,7 @@ static const struct sp_field limits_fields[] = {
 	NUMBER(max_json_depth, max_json_depth, "64", "nesting of a message"),
 	NUMBER(max_json_tokens, max_json_tokens, "65536", "values in a message"),
 	NUMBER(buffer_blocks, buffer_blocks, "8192", "buffers of one worker, 16 KiB each"),
+	NUMBER(max_batch, max_batch, "32", "messages in a batch of a 2025-03-26 session"),
 	NUMBER(token_cache_entries, token_cache_entries, "8192",
 		"verified tokens kept by a worker"),
 	NUMBER(refused_tokens_per_minute, refused_tokens_per_minute, "600",

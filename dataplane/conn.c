@@ -342,7 +342,7 @@ static void on_drained(struct sp_stream *s, void *user)
 
 	(void)s;
 	sp_conn_pump(c);
-	if (c->parts_n == 0 && c->call)
+	if (c->parts_n == 0 && (c->call || c->batch))
 		sp_mcp_drained(c);
 	sp_conn_parse(c);
 }

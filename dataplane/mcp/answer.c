@@ -114,6 +114,12 @@ void sp_answer_refusal(struct sp_call *c)
 	}
 	put_call_error(&o, c);
 	text = sp_bytes(body, o.len);
+	if (c->in_batch) {
+		if (c->kind == SP_RPC_REQUEST || !c->kind)
+			sp_batch_event(c, &text, 1);
+		sp_call_answered(c);
+		return;
+	}
 	if (c->streaming) {
 		sp_conn_stream_event(c->conn, &text, 1);
 		sp_conn_stream_end(c->conn);
@@ -168,8 +174,12 @@ static void answer_event(struct sp_call *c)
 	for (uint32_t i = 0; i < c->parts_n; i++)
 		if (memchr(c->part[i].p, '\n', c->part[i].n) || memchr(c->part[i].p, '\r', c->part[i].n))
 			flatten(c->part[i]);
-	sp_conn_stream_event(c->conn, c->part, c->parts_n);
-	sp_conn_stream_end(c->conn);
+	if (c->in_batch) {
+		sp_batch_event(c, c->part, c->parts_n);
+	} else {
+		sp_conn_stream_event(c->conn, c->part, c->parts_n);
+		sp_conn_stream_end(c->conn);
+	}
 	sp_call_answered(c);
 }
 
@@ -178,7 +188,7 @@ void sp_answer_parts(struct sp_call *c)
 	sp_count(c->w, SP_STAT_ANSWERED);
 	if (!c->conn) {
 		sp_call_end(c);
-	} else if (c->streaming) {
+	} else if (c->streaming || c->in_batch) {
 		answer_event(c);
 	} else {
 		sp_conn_answer(c->conn, c->http_status ? c->http_status : 200, c->headers, c->part,
@@ -194,7 +204,8 @@ void sp_answer_accepted(struct sp_call *c)
 		sp_call_end(c);
 		return;
 	}
-	sp_conn_answer(c->conn, 202, SP_NOBYTES, NULL, 0);
+	if (!c->in_batch)
+		sp_conn_answer(c->conn, 202, SP_NOBYTES, NULL, 0);
 	sp_call_answered(c);
 }
 

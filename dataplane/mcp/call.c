@@ -1,6 +1,7 @@
 #include "dataplane/mcp/call.h"
 
 #include "dataplane/decide/stages.h"
+#include "dataplane/mcp/mcp.h"
 #include "dataplane/worker_shared.h"
 #include "common/banned.h"
 
@@ -110,7 +111,9 @@ void sp_call_answered(struct sp_call *c)
 	struct sp_conn *conn = c->conn;
 
 	sp_call_end(c);
-	if (conn)
+	if (conn && conn->batch)
+		sp_batch_next(conn);
+	else if (conn)
 		sp_conn_answered(conn);
 }
 

@@ -78,6 +78,7 @@ struct sp_call {
 	enum sp_method method;
 	enum sp_revision revision;
 	bool modern, has_session;
+	bool in_batch; ///< an element of one: its answer is an event of the batch's stream
 	uint32_t route, agent, action, upstream; ///< in the snapshot, or SP_SNAP_NONE
 	uint32_t issuer;
 	struct sp_principal principal;

@@ -221,7 +221,8 @@ static void begin_stream(struct sp_call *c)
 	c->streaming = true;
 	c->keepalive.fn = on_keepalive;
 	sp_timer_arm(&c->w->wheel, &c->keepalive, c->w->now_ns + c->w->plan->sse_keepalive_ns);
-	sp_conn_stream_begin(c->conn, c->headers);
+	if (c->conn->state != SP_CONN_STREAMING) // an element before may have begun it
+		sp_conn_stream_begin(c->conn, c->headers);
 }
 
 /// A modern server knows what each request asked for; a legacy one only what was set for its session.

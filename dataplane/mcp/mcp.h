@@ -29,6 +29,14 @@ void sp_answer_accepted(struct sp_call *c);
 void sp_answer_challenge(struct sp_out *o, const struct sp_snap *s, const struct sp_snap_route *r,
 	enum sp_reason why);
 
+// batch.c: arrays of messages, 2025-03-26 only
+/// A call whose body is an array: refused, or its elements become calls.
+void sp_batch_serve(struct sp_call *c);
+/// The element before has been answered, or its reader caught up: the next one, or the end.
+void sp_batch_next(struct sp_conn *conn);
+/// The answer of one element.
+void sp_batch_event(struct sp_call *c, const struct sp_bytes *part, unsigned n);
+
 // forward.c: one exchange with one upstream
 struct sp_south_ask {
 	uint32_t upstream;

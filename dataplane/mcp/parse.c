@@ -75,6 +75,8 @@ static enum sp_reason read_message(struct sp_call *c)
 	c->method = c->env.method;
 	if (c->kind == SP_RPC_REQUEST || c->kind == SP_RPC_NOTIFICATION)
 		keep_raw(c, c->env.progress_token, c->progress, &c->progress_len);
+	if (c->in_batch && c->method == SP_METHOD_INITIALIZE)
+		return SP_REASON_ENVELOPE_INVALID;
 	r = judge_era(c);
 	if (!r)
 		r = keep_log_level(c);

@@ -55,6 +55,21 @@ static struct sp_call *begin(struct sp_conn *c, uint32_t route)
 	return call;
 }
 
+static uint8_t first_of(struct sp_bytes text)
+{
+	size_t i = 0;
+
+	while (i + 1 < text.n && (text.p[i] == ' ' || text.p[i] == '\t' || text.p[i] == '\n' || text.p[i] == '\r'))
+		i++;
+	return text.p[i];
+}
+
+/// One that is good JSON; what is not is refused by the stages, as any message.
+static bool is_array(struct sp_call *c)
+{
+	return sp_stage_parse(c) == SP_STEP_CONTINUE && c->parse_reason == SP_REASON_BATCH_REFUSED;
+}
+
 static void serve_post(struct sp_conn *c, uint32_t route)
 {
 	enum sp_reason r = check_media(c);
@@ -68,7 +83,10 @@ static void serve_post(struct sp_conn *c, uint32_t route)
 	if (!call)
 		return;
 	call->body = sp_http_get(c->in, sp_http1_body(c->http));
-	sp_stages_run(call);
+	if (call->body.n && first_of(call->body) == '[' && is_array(call))
+		sp_batch_serve(call);
+	else
+		sp_stages_run(call);
 }
 
 /// DELETE ends a session: the same gates as any request, then the upstreams are told.
@@ -161,6 +179,8 @@ void sp_mcp_gone(struct sp_conn *c)
 
 void sp_mcp_drained(struct sp_conn *c)
 {
-	if (c->call && c->call->south.x)
+	if (c->batch && !c->call)
+		sp_batch_next(c);
+	else if (c->call && c->call->south.x)
 		sp_exchange_resume(c->call->south.x);
 }

@@ -9,6 +9,7 @@ from runner import eventually
 from upstream import VERSIONS, Lab, Upstream, policy
 
 AGENT = "tester"
+OLDEST = "2025-03-26"  # the one with batches
 RICH = {"tools": {"listChanged": True}, "prompts": {}, "resources": {"subscribe": True}, "logging": {},
         "completions": {}}
 
@@ -437,11 +438,86 @@ def test_answers_of_an_agent_are_accepted_and_dropped(gateway):
         assert len(gateway.servers["both"].requests) == before
 
 
-def test_batches_are_refused_in_every_revision(gateway):
+def test_batches_are_refused_where_the_revision_has_none(gateway):
     for version in VERSIONS:
-        with opened(gateway, version=version) as m:
-            a = m.post([{"jsonrpc": "2.0", "id": 1, "method": "ping"}])
-            assert (a.status, a.reason) == (400, "batch_refused"), (version, a)
+        if version != OLDEST:
+            with opened(gateway, version=version) as m:
+                a = m.post([{"jsonrpc": "2.0", "id": 1, "method": "ping"}])
+                assert (a.status, a.reason) == (400, "batch_refused"), (version, a)
+    with agent(gateway, version=OLDEST) as m:
+        a = m.post([{"jsonrpc": "2.0", "id": 1, "method": "ping"}])
+        assert (a.status, a.reason) == (400, "batch_refused"), "without a session there is no revision"
+
+
+def in_batch(id, tool, **arguments):
+    return {"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": {"name": tool, "arguments": arguments}}
+
+
+def test_each_message_of_a_batch_is_judged_recorded_and_answered_by_itself(gateway):
+    gateway.clear()
+    server = gateway.servers["both"]
+    with opened(gateway, version=OLDEST) as m:
+        before = len(gateway.audit("--type", "decision"))
+        a = m.post([
+            in_batch(1, "echo", n=1), {"jsonrpc": "2.0", "method": "notifications/cancelled",
+                                       "params": {"requestId": "none"}},
+            in_batch("two", "secret"), {"jsonrpc": "2.0", "id": 3, "method": "ping"},
+            {"jsonrpc": "2.0", "id": 4, "method": "initialize", "params": {"protocolVersion": OLDEST}},
+            [in_batch(5, "echo")], {"jsonrpc": "2.0", "id": 6, "method": "no/such"}, "seven",
+            in_batch(8, "echo", n=8, text="a ] , \" } b")])
+        assert a.status == 200 and a.headers["content-type"].startswith("text/event-stream"), a
+        by_id = {e.get("id"): e for e in a.events}
+        assert [e.get("id") for e in a.events] == [1, "two", 3, 4, None, 6, None, 8], a.events
+        assert by_id[1]["result"]["structuredContent"] == {"n": 1} and by_id[3]["result"] == {}
+        assert by_id["two"]["error"]["code"] == -32602, "as a tool that does not exist"
+        assert by_id[4]["error"]["code"] == -32600 and by_id[6]["error"]["code"] == -32601
+        assert by_id[8]["result"]["structuredContent"] == {"n": 8, "text": "a ] , \" } b"}
+        assert all("jsonrpc" in r.json for r in server.requests if r.json), "no batch goes south"
+        assert [r.arguments["n"] for r in server.calls()] == [1, 8]
+        decisions = gateway.audit("--type", "decision")[before:]
+        assert [(r.get("tool"), r["decision"]) for r in decisions if r.get("tool")] == [
+            ("echo", "allow"), ("secret", "deny"), ("echo", "allow")], decisions
+        assert m.call("echo", {"n": 9}).result, "the connection goes on"
+
+
+def test_batches_of_notifications_or_nothing_and_those_too_long(gateway):
+    note = {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": "none"}}
+    with opened(gateway, version=OLDEST) as m:
+        a = m.post([note, {"jsonrpc": "2.0", "id": "x", "result": {}}, note])
+        assert (a.status, a.body) == (202, b""), a
+        assert (m.post([]).status, m.post([]).reason) == (400, "envelope_invalid")
+        a = m.post([{"jsonrpc": "2.0", "id": n, "method": "ping"} for n in range(32)])
+        assert [e["id"] for e in a.events] == list(range(32))
+        a = m.post([{"jsonrpc": "2.0", "id": n, "method": "ping"} for n in range(33)])
+        assert (a.status, a.reason) == (413, "body_too_large"), a
+        assert m.post(None, raw=b'[{"jsonrpc":"2.0","id":1,"method":"ping"},]').reason == "json_invalid"
+        assert m.request("ping").result == {}
+
+
+def test_a_batch_goes_on_at_its_readers_pace_and_ends_with_its_reader(gateway):
+    gateway.clear()
+    server = gateway.servers["both"]
+    big = "x" * 200000
+    with opened(gateway, version=OLDEST) as m:
+        body = [in_batch(n, "echo", n=n, text=big if n < 4 else "") for n in range(5)]
+        a = m.post(body)
+        assert [e["id"] for e in a.events] == [0, 1, 2, 3, 4]
+        assert [len(e["result"]["structuredContent"]["text"]) for e in a.events] == [len(big)] * 4 + [0]
+        a = m.post([{**in_batch(n, "slow", say=str(n)), "params": {
+            "name": "slow", "arguments": {"say": str(n)}, "_meta": {"progressToken": n}}} for n in range(2)])
+        assert [e.get("id", "progress") for e in a.events] == ["progress"] * 3 + [0] + ["progress"] * 3 + [1], a.events
+        gateway.clear()
+        m.timeout = 0.3
+        m.close()
+        try:
+            m.post([in_batch(n, "slow", say=str(n)) for n in range(20)])
+            raise AssertionError("the answer came too early")
+        except (TimeoutError, OSError):
+            m.close()
+    with opened(gateway) as other:
+        assert other.call("echo").result
+        eventually("calls to end", lambda: all(w["calls_open"] == 0 for w in gateway.ctl("workers")), 15)
+    assert 1 <= len(server.calls("slow")) < 20, "what nobody waits for is not begun"
 
 
 def test_a_modern_only_upstream_is_no_use_to_a_legacy_agent(gateway):
