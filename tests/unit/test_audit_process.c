@@ -541,7 +541,7 @@ static void a_full_disk_stops_strict_calls_and_loses_nothing(void **state)
 	start(&r);
 	assert_int_equal(count_strict(&r, 0), 20);
 	fill_up(dir, path, sizeof(path));
-	assert_true(sp_rig_state(&r, SP_STORE_FULL, 5000));
+	assert_true(sp_rig_state(&r, SP_STORE_FULL, WAIT_MS));
 	// What is under way still has room in the segments at hand; then nothing is told to be durable.
 	for (unsigned i = 0; i < 200 && atomic_load(&r.root->audit.errors) == 0; i++) {
 		pid = sp_rig_worker(&r, 1, sixty_calls, &first);
@@ -554,7 +554,7 @@ static void a_full_disk_stops_strict_calls_and_loses_nothing(void **state)
 	assert_int_not_equal(atomic_load(&r.root->audit.state), SP_STORE_READY);
 	assert_int_equal(count_strict(&r, 0), 0);
 	assert_int_equal(unlink(path), 0);
-	assert_true(sp_rig_state(&r, SP_STORE_READY, 10000));
+	assert_true(sp_rig_state(&r, SP_STORE_READY, WAIT_MS));
 	assert_int_equal(count_strict(&r, 0), 20);
 	leave(&r);
 	sp_rig_count(&r, &t);
