@@ -6,6 +6,10 @@ static const struct sp_ctl_arg config_check_args[] = {
 	{"file", SP_ARG_PATH, false, "FILE",
 		"configuration to check; the running one's file when left out", NULL},
 };
+static const struct sp_ctl_arg check_args[] = {
+	{"sources", SP_ARG_SOURCES, true, "PATH", "policy file, or folder of policy files", NULL},
+	{"offline", SP_OPT_FLAG, false, NULL, "check the files alone, without the gateway", NULL},
+};
 static const struct sp_ctl_arg sources_required[] = {
 	{"sources", SP_ARG_SOURCES, true, "PATH", "policy file, or folder of policy files", NULL},
 };
@@ -110,10 +114,11 @@ static const struct sp_ctl_command commands[SP_CMD__COUNT] = {
 			"needs a restart; the answer names such changes. A file with an error "
 			"changes nothing."},
 	[SP_CMD_POLICY_CHECK] = {NAMED(POLICY_CHECK).server = SP_CTL_CONTROL,
-		.access = SP_ACCESS_VIEW, ARGS(sources_required),
+		.access = SP_ACCESS_VIEW, ARGS(check_args),
 		.help = "check policy files without publishing them",
 		.more = "They are compiled as a publish would, together with the configuration in "
-			"force."},
+			"force, or alone where there is no gateway. Shows what each file gives, or "
+			"every problem with its place and how to mend it."},
 	[SP_CMD_POLICY_SHOW] = {NAMED(POLICY_SHOW).server = SP_CTL_CONTROL,
 		.access = SP_ACCESS_VIEW, ARGS(policy_show_args),
 		.help = "the policy in force, or what one agent may do",

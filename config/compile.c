@@ -191,9 +191,14 @@ static int routes(struct compiler *c)
 	return 0;
 }
 
+static const char *config_file(const struct compiler *c)
+{
+	return c->in->gateway ? c->in->gateway->file : "policy";
+}
+
 static struct sp_at agent_at(const struct compiler *c, const struct sp_c_agent *a)
 {
-	return a->of ? a->of->at : (struct sp_at){c->in->gateway->policy.directory.s, 0, 0};
+	return a->of ? a->of->at : (struct sp_at){config_file(c), 0, 0};
 }
 
 static int limit_slot(struct compiler *c, const struct sp_c_agent *a, uint32_t i, uint32_t *ret)
@@ -226,14 +231,13 @@ static int agents(struct compiler *c)
 		names[i] = sp_bytes_cstr(p->actions_names.v[i]);
 	for (uint32_t i = 0; i < agents_n; i++) {
 		const struct sp_policy_agent *a = p->agent[i].of ? p->agent[i].of : &implied;
-		uint32_t level = c->in->gateway->policy.default_audit_level;
 		const char *file = agent_at(c, &p->agent[i]).file;
 
 		v[i] = (struct sp_snap_in_agent){
 			.name = sp_bytes_cstr(p->agent[i].name),
 			.source = sp_bytes_cstr(file ? file : ""),
 			.audit_level =
-				a->has_audit_level ? a->audit_level : (enum sp_audit_level)level,
+				a->has_audit_level ? a->audit_level : c->out.default_audit_level,
 			.per_minute = a->per_minute,
 			.per_hour = a->per_hour,
 			.per_request_tokens = a->per_request_tokens,
@@ -256,13 +260,29 @@ static int gather(struct compiler *c)
 
 	c->out.generation = c->in->generation;
 	c->out.built_ns = c->in->built_ns;
+	memcpy(c->out.policy_sha256, c->in->policy->sha256, sizeof(c->out.policy_sha256));
+	if (!g)
+		return agents(c);
 	c->out.profile = sp_bytes_cstr(sp_profile_name((enum sp_profile)g->profile));
 	c->out.default_audit_level = (enum sp_audit_level)g->policy.default_audit_level;
-	memcpy(c->out.policy_sha256, c->in->policy->sha256, sizeof(c->out.policy_sha256));
 	SP_TRY(issuers(c));
 	SP_TRY(upstreams(c));
 	SP_TRY(routes(c));
 	return agents(c);
+}
+
+/// A publish that cannot succeed is told before it is tried.
+static int fits_slot(const struct compiler *c, size_t n)
+{
+	const struct sp_gateway *g = c->in->gateway;
+
+	if (!g || n <= g->limits.policy_slot_bytes)
+		return 0;
+	sp_check_add(c->check, (struct sp_at){g->file, 0, 0},
+		"raise limits: policy_slot and restart",
+		"the policy comes to %zu bytes, limits: policy_slot has room for %llu", n,
+		(unsigned long long)g->limits.policy_slot_bytes);
+	return -EBADMSG;
 }
 
 /// Parts in order: the policy first, for its problems are the operator's.
@@ -278,6 +298,8 @@ static int compile(struct compiler *c, struct sp_compiled **policy, uint8_t **re
 	err = sp_snap_attach(*ret, *ret_n, &snap);
 	if (!err)
 		err = sp_limits_fit(&snap, c->policy, c->check);
+	if (!err)
+		err = fits_slot(c, *ret_n);
 	if (err)
 		free(*ret);
 	return err;
@@ -296,7 +318,7 @@ int sp_compile(const struct sp_compile_in *in, struct sp_check *check, uint8_t *
 	sp_compiled_free(policy);
 	sp_arena_done(&c.arena);
 	if (err == -EINVAL || err == -E2BIG) {
-		sp_check_add(check, (struct sp_at){in->gateway->file, 0, 0}, NULL, "%s",
+		sp_check_add(check, (struct sp_at){config_file(&c), 0, 0}, NULL, "%s",
 			err == -E2BIG ? "the policy is too large for a snapshot"
 				      : "configuration and policy make no valid snapshot");
 		return -EBADMSG;

@@ -23,7 +23,7 @@ struct sp_upstream_facts {
 	int resolve_err; ///< 0 or why: -EAI_* of getaddrinfo
 };
 struct sp_compile_in {
-	const struct sp_gateway *gateway;
+	const struct sp_gateway *gateway; ///< NULL = the policy alone, for a check without one
 	const struct sp_policy *policy; ///< sealed
 	const struct sp_issuer_keys *keys; ///< one an issuer of the gateway
 	const struct sp_upstream_facts *upstreams; ///< one an upstream of the gateway

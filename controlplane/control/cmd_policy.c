@@ -1,6 +1,7 @@
 #include "controlplane/control/commands.h"
 
 #include "config/diff.h"
+#include "config/policy_view.h"
 #include "config/policy_read.h"
 
 #include <stdio.h>
@@ -43,7 +44,8 @@ static bool stage_sources(struct sp_job *j)
 	if (err == 0)
 		err = stage_request(j, sources);
 	if (err == -EINVAL)
-		sp_reply_error(j->reply, "policy files have names that end in .json, .yaml or .yml");
+		sp_reply_error(
+			j->reply, "policy files have names that end in .json, .yaml or .yml");
 	else if (err < 0)
 		sp_reply_error(j->reply, "the policy files of the request: %s", strerror(-err));
 	return err == 0;
@@ -51,63 +53,45 @@ static bool stage_sources(struct sp_job *j)
 
 /// Compile the stage with the configuration in force, as a check. The caller frees both.
 static int try_stage(struct sp_job *j, struct sp_check *check, struct sp_policy **ret_policy,
-	uint8_t **ret, size_t *ret_n)
+	struct sp_bytes *ret)
 {
 	struct sp_policy *policy;
+	uint8_t *blob;
+	size_t n;
 	int err;
 
 	SP_TRY(sp_load_policy(j->c->policies.stage_path, check, &policy));
-	err = sp_candidate_try(&j->c->now, policy, check, ret, ret_n);
-	if (err < 0)
+	err = sp_candidate_try(&j->c->now, policy, check, &blob, &n);
+	if (err < 0) {
 		sp_policy_free(policy);
-	else
-		*ret_policy = policy;
-	return err;
-}
-
-/// What is in the policy, and a line of what each file gave.
-static void put_summary(struct sp_job *j, const struct sp_policy *p)
-{
-	struct sp_cv_out *o = sp_reply_data(j->reply, SP_CTL_OK);
-	uint32_t shown = sp_min(p->sources_n, SOURCES_SHOWN);
-	char text[512];
-
-	sp_cv_put_array(o);
-	sp_cv_put_fmt(o, "good: %u agents, %u tools", p->agents_n, p->actions_n);
-	for (uint32_t i = 0; i < shown; i++) {
-		const struct sp_policy_source *s = &p->source[i];
-
-		sp_policy_source_text(s, text, sizeof(text));
-		sp_cv_put_fmt(o, "%s: %s", sp_problem_file(s->file, j->c->policies.stage_path), text);
+		return err;
 	}
-	if (shown < p->sources_n)
-		sp_cv_put_fmt(o, "and %u files more", p->sources_n - shown);
-	sp_cv_put_end(o);
+	*ret_policy = policy;
+	*ret = sp_bytes(blob, n);
+	return 0;
 }
 
 void sp_cmd_policy_check(struct sp_job *j)
 {
+	struct sp_policy *policy = NULL;
+	struct sp_bytes blob = SP_NOBYTES;
 	struct sp_check check;
-	struct sp_policy *policy;
 	struct sp_snap s;
-	uint8_t *blob;
-	size_t n;
 	int err;
 
 	if (!stage_sources(j))
 		return;
 	sp_check_init(&check);
-	err = try_stage(j, &check, &policy, &blob, &n);
-	if (err < 0) {
+	err = try_stage(j, &check, &policy, &blob);
+	if (err < 0)
 		sp_job_problems(j, &check, err);
-	} else {
-		if (sp_snap_open(blob, n, &s) == 0)
-			put_summary(j, policy);
-		else
-			sp_reply_error(j->reply, "the compiled policy does not read back");
-		free(blob);
-		sp_policy_free(policy);
-	}
+	else if (sp_snap_open(blob.p, blob.n, &s) == 0)
+		sp_view_check(
+			sp_reply_data(j->reply, SP_CTL_OK), policy, &s, j->c->policies.stage_path);
+	else
+		sp_reply_error(j->reply, "the compiled policy does not read back");
+	free((void *)(uintptr_t)blob.p);
+	sp_policy_free(policy);
 	sp_check_done(&check);
 }
 
@@ -143,28 +127,25 @@ static void put_changes(const struct sp_snap *now, const struct sp_snap *next, s
 
 void sp_cmd_policy_diff(struct sp_job *j)
 {
+	struct sp_policy *policy = NULL;
+	struct sp_bytes blob = SP_NOBYTES;
 	struct sp_check check;
-	struct sp_policy *policy;
 	struct sp_snap now, next;
-	uint8_t *blob;
-	size_t n;
 	int err;
 
 	if (!stage_sources(j))
 		return;
 	sp_check_init(&check);
-	err = try_stage(j, &check, &policy, &blob, &n);
-	if (err < 0) {
+	err = try_stage(j, &check, &policy, &blob);
+	if (err < 0)
 		sp_job_problems(j, &check, err);
-	} else {
-		sp_policy_free(policy);
-		if (sp_snap_open(blob, n, &next) == 0 &&
-			sp_publisher_current(&j->c->publisher, &now) == 0)
-			put_changes(&now, &next, sp_reply_data(j->reply, SP_CTL_OK));
-		else
-			sp_reply_error(j->reply, "there is nothing in force to compare with");
-		free(blob);
-	}
+	else if (sp_snap_open(blob.p, blob.n, &next) == 0 &&
+		 sp_publisher_current(&j->c->publisher, &now) == 0)
+		put_changes(&now, &next, sp_reply_data(j->reply, SP_CTL_OK));
+	else
+		sp_reply_error(j->reply, "there is nothing in force to compare with");
+	free((void *)(uintptr_t)blob.p);
+	sp_policy_free(policy);
 	sp_check_done(&check);
 }
 

@@ -2,6 +2,7 @@
 
 #include "common/clock.h"
 #include "common/limits.h"
+#include "config/policy_view.h"
 
 #include <openssl/evp.h>
 #include "common/banned.h"
@@ -87,14 +88,7 @@ static void show_agent(struct sp_job *j, const struct sp_snap *s, const struct s
 	sp_put_str(o, "audit", sp_audit_level_name((enum sp_audit_level)a->audit_level));
 	sp_put_u64(o, "request_tokens", a->per_request_tokens);
 	put_limits(j->c, a, o);
-	sp_cv_put_str(o, "tools");
-	sp_cv_put_array(o);
-	for (uint32_t i = 0; i < s->h->actions.n; i++)
-		if (sp_snap_allows(s, a, i))
-			sp_cv_put_bytes(
-				o, sp_snap_str(s,
-					   SP_SNAP_GET(s, s->h->actions, sp_snap_action, i)->name));
-	sp_cv_put_end(o);
+	sp_view_agent(o, s, sp_snap_find_agent(s, name));
 	sp_cv_put_end(o);
 }
 
@@ -171,9 +165,7 @@ void sp_cmd_policy_show(struct sp_job *j)
 	sp_put_bytes(o, "profile", sp_snap_str(&s, s.h->profile));
 	sp_put_str(o, "default_audit",
 		sp_audit_level_name((enum sp_audit_level)s.h->default_audit_level));
-	sp_put_u64(o, "agents", s.h->agents.n);
-	sp_put_u64(o, "tools", s.h->actions.n);
-	sp_put_u64(o, "bytes", s.h->bytes);
+	sp_view_policy(o, &s);
 	show_routes(&s, o);
 	show_upstreams(&s, o);
 	sp_cv_put_end(o);

@@ -95,6 +95,73 @@ static void a_wrong_command_line_is_refused(void **state)
 	close(kept);
 }
 
+/// Standard output of `policy check` over a folder, run without a gateway.
+static int checked(const char *folder, char *buf, size_t cap)
+{
+	int out[2], kept = dup(STDOUT_FILENO), err = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	int kept_err = dup(STDERR_FILENO), code;
+	char *argv[] = {"sallyctl", "--run-dir", "/nonexistent", "policy", "check", (char *)(uintptr_t)folder};
+	struct sp_line line;
+	ssize_t n;
+
+	assert_int_equal(sp_line_read((int)SP_ARRAY_LEN(argv), argv, &line), 0);
+	assert_int_equal(pipe(out), 0);
+	fflush(stdout);
+	dup2(out[1], STDOUT_FILENO);
+	dup2(err, STDERR_FILENO);
+	close(out[1]);
+	assert_true(sp_local_policy_check_wanted(&line));
+	code = sp_local_policy_check(&line);
+	fflush(stdout);
+	dup2(kept, STDOUT_FILENO);
+	dup2(kept_err, STDERR_FILENO);
+	close(kept);
+	close(kept_err);
+	close(err);
+	n = read(out[0], buf, cap - 1);
+	close(out[0]);
+	buf[n < 0 ? 0 : n] = 0;
+	return code;
+}
+
+static void a_check_without_a_gateway_sums_up_what_each_file_gives(void **state)
+{
+	const char *shared = getenv("SP_SHARED");
+	char path[512], text[8192];
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/fixtures/seeds", shared ? shared : "../shared");
+	if (access(path, R_OK) < 0) {
+		print_message("%s is absent: skipped\n", path);
+		skip();
+	}
+	assert_int_equal(checked(path, text, sizeof(text)), SP_CTL_OK);
+	assert_non_null(strstr(text, "policy             good\n"));
+	assert_non_null(strstr(text, "rules              4\n"));
+	assert_non_null(strstr(text, "conditions         6\n"));
+	assert_non_null(strstr(text, "\n  policy-definitions.yaml  policy definitions"));
+	assert_non_null(strstr(text, "\n  style-rules.json         style rules, risk scoring"));
+	assert_non_null(strstr(text, "\n  tool-policies.json       tool policies"));
+	assert_non_null(strstr(text, "\n  whitelist.json           allow-list"));
+}
+
+static void a_check_without_a_gateway_tells_problems_with_their_places(void **state)
+{
+	char path[] = "/tmp/sp-check-XXXXXX.json", text[8192];
+	int fd = mkstemps(path, 5);
+	static const char policy[] = "{\"policy_definitions\": [{\"name\": \"d\", \"rules\": [\n"
+				     "  {\"action\": \"read\", \"allowed\": true, \"condition\": \"1 +\"}]}]}";
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, policy, sizeof(policy) - 1), sizeof(policy) - 1);
+	close(fd);
+	assert_int_equal(checked(path, text, sizeof(text)), SP_CTL_REFUSED);
+	unlink(path);
+	assert_non_null(strstr(text, ".json:2:"));
+	assert_non_null(strstr(text, "the condition ends where a value was expected"));
+}
+
 static void put_row(struct sp_cv_out *o, const char *name, uint64_t calls)
 {
 	sp_cv_put_map(o);
@@ -255,6 +322,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(times_are_ages_or_rfc3339),
 		cmocka_unit_test(arguments_become_the_request_by_the_table),
+		cmocka_unit_test(a_check_without_a_gateway_sums_up_what_each_file_gives),
+		cmocka_unit_test(a_check_without_a_gateway_tells_problems_with_their_places),
 		cmocka_unit_test(a_wrong_command_line_is_refused),
 		cmocka_unit_test(a_list_of_maps_is_an_aligned_table_without_escapes),
 		cmocka_unit_test(a_map_is_lines_with_what_it_holds_below),
