@@ -19,8 +19,8 @@ static size_t string_length(struct sp_bytes s)
 	size_t i = 0;
 	uint8_t quote;
 
-	while (i < s.n && i < 2 && memchr("rRbB", s.p[i], 4))
-		raw = raw || (s.p[i++] | 0x20) == 'r';
+	for (; i < s.n && i < 2 && memchr("rRbB", s.p[i], 4); i++)
+		raw = raw || (s.p[i] | 0x20) == 'r';
 	if (i == s.n || (s.p[i] != '"' && s.p[i] != '\''))
 		return 0;
 	quote = s.p[i];
@@ -113,6 +113,29 @@ static int nest(struct sp_cel_tok *t, uint8_t *open, uint32_t cap, uint32_t *dep
 	return 0;
 }
 
+static bool is_mark(const struct sp_cel_tok *t, const char *set)
+{
+	return t->kind == SP_CEL_TOK_MARK && t->text.n == 1 && strchr(set, t->text.p[0]);
+}
+
+/// Both sides of && and || hold something: what is cut there has no empty part.
+static bool joined(const struct sp_cel_toks *t)
+{
+	for (uint32_t i = 0; i < t->n; i++) {
+		const struct sp_cel_tok *v = &t->v[i];
+
+		if (v->kind != SP_CEL_TOK_MARK || (v->text.p[0] != '&' && v->text.p[0] != '|'))
+			continue;
+		if (i == 0 || i + 1 == t->n)
+			return false;
+		if (v[-1].kind == SP_CEL_TOK_MARK && !is_mark(v - 1, ")]}"))
+			return false;
+		if (v[1].kind == SP_CEL_TOK_MARK && !is_mark(v + 1, "([{!-"))
+			return false;
+	}
+	return true;
+}
+
 int sp_cel_tokens(struct sp_bytes text, struct sp_arena *arena, struct sp_cel_toks *ret)
 {
 	struct sp_cel_toks t = {sp_arena_alloc(arena, (text.n + 1) * sizeof(*t.v)), 0};
@@ -136,7 +159,7 @@ int sp_cel_tokens(struct sp_bytes text, struct sp_arena *arena, struct sp_cel_to
 		text = sp_bytes(text.p + v->text.n, text.n - v->text.n);
 		t.n++;
 	}
-	if (depth != 0 || t.n == 0)
+	if (depth != 0 || t.n == 0 || !joined(&t))
 		return -EINVAL;
 	*ret = t;
 	return 0;

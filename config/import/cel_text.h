@@ -17,7 +17,8 @@ struct sp_cel_toks {
 };
 #define SP_CEL_TOKS_MAX 4096u
 
-/// -EINVAL for text that is no CEL: open strings or brackets, foreign characters; -E2BIG, -ENOMEM.
+/// -EINVAL for text that is no CEL: open strings or brackets, foreign characters, && or ||
+/// without two sides; -E2BIG, -ENOMEM.
 SP_MUST_CHECK int sp_cel_tokens(
 	struct sp_bytes text, struct sp_arena *arena, struct sp_cel_toks *ret);
 bool sp_cel_tok_is(const struct sp_cel_toks *t, uint32_t at, const char *text);

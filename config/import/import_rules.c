@@ -253,6 +253,7 @@ static void convert_all_of(struct sp_import_run *r, struct rule *v, const struct
 			free(v->when[--v->when_n]);
 		}
 	}
+	SP_BUG_IF(v->effect == ALLOW && !r->err && v->tools_n + v->agents_n + v->when_n == 0);
 	if (!r->err)
 		put_rule(r, v);
 }

@@ -250,6 +250,12 @@ static void what_could_grant_too_much_or_is_no_condition_is_refused(void **state
 		{"rules: ['a ] [']", "rule 1 is no condition"},
 		{"rules: ['a # b']", "rule 1 is no condition"},
 		{"rules: ['']", "rule 1 is no condition"},
+		{"rules: ['a &&']", "rule 1 is no condition"},
+		{"rules: ['|| a']", "rule 1 is no condition"},
+		{"rules: ['a && && b']", "rule 1 is no condition"},
+		{"rules: ['(a ||) && b']", "rule 1 is no condition"},
+		{"rules: ['a || == b']", "rule 1 is no condition"},
+		{"rules: ['a & b']", "rule 1 is no condition"},
 		{"rules: ['// a']", "rule 1 is no condition"},
 		{"rules: [{audit: x}]", "'audit' is unknown"},
 		{"rules: [{allow: x, deny: y}]", "unknown form"}, {"rules: [[x]]", "unknown form"},
@@ -448,6 +454,8 @@ static void tokens_nest_and_split_outside_brackets_only(void **state)
 	assert_false(sp_cel_literal(&t.v[2], &s));
 	assert_false(sp_cel_literal(&t.v[4], &s));
 	assert_int_equal(sp_cel_tokens(SP_LIT("'a\nb'"), &a, &t), -EINVAL);
+	assert_int_equal(sp_cel_tokens(SP_LIT("rrse + rb'\\' + brr"), &a, &t), 0);
+	assert_int_equal(t.n, 5);
 	assert_int_equal(sp_cel_tokens(SP_LIT("(]"), &a, &t), -EINVAL);
 	assert_int_equal(sp_cel_tokens(SP_LIT("é"), &a, &t), -EINVAL);
 	sp_arena_done(&a);
