@@ -1,6 +1,8 @@
 #include "config/import/cel_vars.h"
 #include "config/import/import_run.h"
 
+#include "config/cel/cel_compile.h"
+#include "config/judge/judge_env.h"
 #include "config/policy_text.h"
 #include "config/value.h"
 #include "common/banned.h"
@@ -146,31 +148,61 @@ static bool take_agents(struct sp_import_run *r, struct rule *v, const struct sp
 	return v->agents_n > 0;
 }
 
-/// A condition in our names; false when it is too long.
-static bool add_when(
+/// NULL, or why the gateway would not publish such a condition.
+static const char *unfit(struct sp_import_run *r, const char *text, size_t n)
+{
+	struct sp_check problems;
+	const struct sp_cel_ask ask = {.text = sp_bytes(text, n),
+		.env = sp_judge_env(),
+		.phase = SP_CEL_PHASE_CALL,
+		.want_bool = true,
+		.at = {r->tree->file, 1, 1}};
+	const char *why = NULL;
+	uint8_t *code;
+	size_t code_n;
+	int err;
+
+	if (n > WHEN_BYTES_MAX)
+		return "a long condition";
+	sp_check_init(&problems);
+	err = sp_cel_compile(&ask, &problems, &code, &code_n);
+	if (err == 0)
+		free(code);
+	else if (err == -EBADMSG && problems.n)
+		why = sp_arena_str(&r->arena, sp_bytes_cstr(problems.v[0].what));
+	if (err && !why)
+		r->err = -ENOMEM;
+	sp_check_done(&problems);
+	return why;
+}
+
+/// Add a condition in our names: NULL, or why not.
+static const char *add_when(
 	struct sp_import_run *r, struct rule *v, const struct sp_cel_toks *t, bool negated)
 {
+	const char *why;
 	char *text = NULL;
 	size_t n;
 	FILE *f;
 
 	if (v->when_n == WHEN_MAX)
-		return false;
+		return "one condition too many";
 	f = open_memstream(&text, &n);
 	if (!f) {
 		r->err = -ENOMEM;
-		return false;
+		return NULL;
 	}
 	fputs(negated ? "!(" : "", f);
 	sp_cel_vars_write(t, f);
 	fputs(negated ? ")" : "", f);
-	if (fclose(f) != 0) {
-		free(text);
+	if (fclose(f) != 0)
 		r->err = -ENOMEM;
-		return false;
-	}
-	v->when[v->when_n++] = text;
-	return n <= WHEN_BYTES_MAX;
+	why = r->err ? NULL : unfit(r, text, n);
+	if (why || r->err)
+		free(text);
+	else
+		v->when[v->when_n++] = text;
+	return why;
 }
 
 static void put_names(FILE *f, const char *key, char *const *v, unsigned n)
@@ -217,41 +249,46 @@ static void put_rule(struct sp_import_run *r, struct rule *v)
 
 /// What of a conjunction is not understood: an allow is left out, a deny does without the part and
 /// refuses more.
-static bool not_carried(struct sp_import_run *r, const struct rule *v, struct sp_bytes what)
+static bool not_carried(struct sp_import_run *r, const struct rule *v, const char *why)
 {
 	if (v->effect == ALLOW) {
-		sp_import_lost(r, v->node, "write it anew",
-			"rule %u is left out: '%.*s' is not known to the gateway", v->number,
-			SP_FMT(what));
+		sp_import_lost(
+			r, v->node, "write it anew", "rule %u is left out: %s", v->number, why);
 		return false;
 	}
-	sp_import_lost(r, v->node, "narrow it by hand",
-		"rule %u refuses more than it did: '%.*s' is not known to the gateway", v->number,
-		SP_FMT(what));
+	sp_import_lost(r, v->node, "narrow it by hand", "rule %u refuses more than it did: %s",
+		v->number, why);
 	return true;
+}
+
+/// NULL, or why a part of a rule is not in what it became.
+static const char *convert_part(
+	struct sp_import_run *r, struct rule *v, const struct sp_cel_toks *part, bool whole)
+{
+	struct sp_bytes what;
+	char why[256];
+
+	if (!whole && (take_tools(r, v, part) || take_agents(r, v, part)))
+		return NULL;
+	if (sp_cel_vars_known(part, &what))
+		return add_when(r, v, part, v->effect == REQUIRE);
+	snprintf(why, sizeof(why), "'%.*s' is not known to the gateway",
+		(int)sp_min(what.n, (size_t)128), what.p);
+	return sp_arena_str(&r->arena, sp_bytes_cstr(why));
 }
 
 /// Conditions that are all required: names of tools and agents become lists, the rest stays CEL.
 static void convert_all_of(struct sp_import_run *r, struct rule *v, const struct sp_cel_toks *t)
 {
 	struct sp_cel_toks part;
-	struct sp_bytes what = SP_NOBYTES;
 	uint32_t at = 0;
 	bool whole = v->effect == REQUIRE || sp_cel_has_top(t, "||") || sp_cel_has_top(t, "?");
 
-	while (sp_cel_next_part(t, whole ? "" : "&&", &at, &part) && !r->err) {
-		if (!whole && (take_tools(r, v, &part) || take_agents(r, v, &part)))
-			continue;
-		if (!sp_cel_vars_known(&part, &what)) {
-			if (!not_carried(r, v, what))
-				return;
-			continue;
-		}
-		if (!add_when(r, v, &part, v->effect == REQUIRE) && !r->err) {
-			if (!not_carried(r, v, SP_LIT("a long condition")))
-				return;
-			free(v->when[--v->when_n]);
-		}
+	while (!r->err && sp_cel_next_part(t, whole ? "" : "&&", &at, &part)) {
+		const char *why = convert_part(r, v, &part, whole);
+
+		if (why && !not_carried(r, v, why))
+			return;
 	}
 	SP_BUG_IF(v->effect == ALLOW && !r->err && v->tools_n + v->agents_n + v->when_n == 0);
 	if (!r->err)
