@@ -195,10 +195,12 @@ static bool code_ok(struct checker *c)
 
 int sp_cel_verify(struct sp_bytes program, uint32_t vars_n)
 {
-	struct checker c = {.p = program.p, .vars_n = vars_n};
+	struct checker c; // its depths are set as far as there is code
 
 	if (program.n < sizeof(c.h) || program.n > SP_CEL_PROGRAM_MAX)
 		return -EBADMSG;
+	c.p = program.p;
+	c.vars_n = vars_n;
 	c.h = sp_cel_head(program.p);
 	c.pool = sizeof(c.h) + c.h.code_n * sizeof(struct sp_cel_insn) +
 		 c.h.const_n * sizeof(struct sp_cel_const);

@@ -3,7 +3,7 @@
 #include "common/banned.h"
 
 #define PATH_MAX_N 256u
-#define PARTS_MAX 32u
+#define PARTS_MAX (PATH_MAX_N / 2)
 
 static uint32_t find(const struct sp_cel_env *env, struct sp_bytes path)
 {
@@ -47,8 +47,7 @@ bool cel_resolve_var(struct cel_cc *c, struct cel_node *n)
 		return false;
 	for (struct cel_node *at = n;; at = at->arg[0]) {
 		at->tried = true;
-		if (parts < PARTS_MAX)
-			part[parts++] = at;
+		part[parts++] = at; // no more than fit into the path
 		if (at->kind == CEL_NAME)
 			break;
 	}

@@ -184,7 +184,16 @@ static void nesting_is_bounded_and_long_chains_are_not_a_stack(void **state)
 	memset(text, '(', sizeof(text) - 1);
 	text[sizeof(text) - 1] = '\0';
 	refused(text, "p.yaml:7:262: brackets within brackets, too many levels");
+	memset(text, '!', 998);
+	snprintf(text + 998, sizeof(text) - 998, "true");
+	accepted(text);
+	n = 0;
+	for (unsigned i = 0; i < 900; i++)
+		n += (size_t)snprintf(text + n, sizeof(text) - n, ".a%u", i % 10);
+	memcpy(text, "any", 3);
+	accepted(text);
 	memset(text, '!', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
 	assert_int_equal(compile(text, 0, true, &p, &len), -EBADMSG);
 	n = 0;
 	for (unsigned i = 0; i < 500; i++)
