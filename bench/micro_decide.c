@@ -1,7 +1,7 @@
 #include "bench/micro_decide.h"
 
 #include "common/clock.h"
-#include "common/limits.h"
+#include "common/windows.h"
 #include "config/snapshot_build.h"
 
 #include <stdio.h>
@@ -10,6 +10,7 @@
 #define AGENTS 10000u
 #define ACTIONS 1000u
 #define CALLS 65536u
+#define CELLS (8 * AGENTS) ///< of windows
 #define ROUND 2048u ///< short, so that the scheduler spoils few of them and the median none
 #define ROUNDS (16 * CALLS / ROUND)
 
@@ -79,21 +80,27 @@ static void make_calls(struct call *calls)
 	}
 }
 
-static bool decide(
-	const struct sp_snap *s, struct sp_limit_slot *slots, const struct call *c, uint64_t now_ns)
+static bool decide(const struct sp_snap *s, const struct sp_windows *windows, const struct call *c,
+	uint64_t now_ns)
 {
 	uint32_t agent = sp_snap_find_agent(s, sp_bytes(c->agent, c->agent_n));
 	const struct sp_snap_agent *a;
-	struct sp_limit_ask ask;
+	struct sp_window_ask ask[3];
 	uint64_t retry_ms;
+	unsigned refused;
 
 	if (agent == SP_SNAP_NONE)
 		return false;
 	a = sp_snap_agent(s, agent);
 	if (!sp_snap_allows(s, a, sp_snap_find_action(s, sp_bytes(c->action, c->action_n))))
 		return false;
-	ask = (struct sp_limit_ask){a->per_minute, a->per_hour, a->daily_tokens, 10};
-	return sp_limits_take(&slots[a->limit_slot], &ask, now_ns, &retry_ms) == SP_LIMIT_OK;
+	ask[0] = (struct sp_window_ask){
+		sp_window_key(1, agent, 0, 0), SP_LIMIT_CALLS, SP_PER_MINUTE, 1, a->per_minute};
+	ask[1] = (struct sp_window_ask){
+		sp_window_key(2, agent, 0, 0), SP_LIMIT_CALLS, SP_PER_HOUR, 1, a->per_hour};
+	ask[2] = (struct sp_window_ask){
+		sp_window_key(3, agent, 0, 0), SP_LIMIT_TOKENS, SP_PER_DAY, 10, a->daily_tokens};
+	return sp_windows_take(windows, ask, 3, now_ns, &refused, &retry_ms) == 0;
 }
 
 static int by_value(const void *a, const void *b)
@@ -104,7 +111,7 @@ static int by_value(const void *a, const void *b)
 }
 
 static double measure(
-	const struct sp_snap *s, struct sp_limit_slot *slots, const struct call *calls)
+	const struct sp_snap *s, const struct sp_windows *windows, const struct call *calls)
 {
 	static double ns[ROUNDS];
 
@@ -114,7 +121,7 @@ static double measure(
 		uint32_t passed = 0;
 
 		for (uint32_t i = 0; i < ROUND; i++)
-			passed += decide(s, slots, &c[i], t0);
+			passed += decide(s, windows, &c[i], t0);
 		ns[r] = (double)(sp_clock_boot_ns() - t0) / ROUND;
 		if (passed != ROUND)
 			return -1;
@@ -125,20 +132,23 @@ static double measure(
 
 double sp_bench_decide_ns(void)
 {
-	struct sp_limit_slot *slots = aligned_alloc(SP_CACHE_LINE, AGENTS * sizeof(*slots));
+	size_t bytes = sp_windows_bytes(CELLS);
+	void *table = aligned_alloc(SP_CACHE_LINE, bytes);
+	struct sp_windows windows;
 	struct call *calls = calloc(CALLS, sizeof(*calls));
 	struct sp_snap s;
 	size_t n;
 	uint8_t *blob = make_snapshot(&n);
 	double ns = -1;
 
-	if (slots && calls && blob && sp_snap_open(blob, n, &s) == 0) {
-		memset(slots, 0, AGENTS * sizeof(*slots));
+	if (table && calls && blob && sp_snap_open(blob, n, &s) == 0 &&
+		sp_windows_attach(table, bytes, CELLS, SP_NS_PER_SEC, &windows) == 0) {
+		memset(table, 0, bytes);
 		make_calls(calls);
-		ns = measure(&s, slots, calls);
+		ns = measure(&s, &windows, calls);
 	}
 	free(blob);
 	free(calls);
-	free(slots);
+	free(table);
 	return ns;
 }

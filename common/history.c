@@ -17,14 +17,13 @@ static uint64_t line(uint64_t n)
 }
 
 struct layout {
-	uint64_t slots, pasts, pairs, windows, end;
+	uint64_t pasts, pairs, windows, end;
 };
 
 static struct layout lay_out(const struct sp_history_sizes *s)
 {
-	struct layout l = {.slots = line(sizeof(struct sp_limits_region))};
+	struct layout l = {.pasts = line(sizeof(struct sp_limits_region))};
 
-	l.pasts = line(l.slots + (uint64_t)s->agents * sizeof(struct sp_limit_slot));
 	l.pairs = line(l.pasts + (uint64_t)s->agents * sizeof(struct sp_agent_past));
 	l.windows = line(l.pairs + (uint64_t)s->pairs * sizeof(uint64_t));
 	l.end = l.windows + sp_windows_bytes(s->windows);
@@ -43,7 +42,6 @@ int sp_history_format(const struct sp_shm *shm, const struct sp_history_sizes *s
 
 	if (s->agents == 0 || s->pairs == 0 || s->pairs & (s->pairs - 1) || shm->size < l.end)
 		return -EINVAL;
-	r->slots_off = l.slots;
 	r->pasts_off = l.pasts;
 	r->pairs_off = l.pairs;
 	r->windows_off = l.windows;
@@ -72,6 +70,16 @@ int sp_history_attach(const struct sp_shm *shm, struct sp_history *ret)
 	};
 	return sp_windows_attach(shm->base + l.windows, shm->size - l.windows, s.windows,
 		s.session_ns, &ret->windows);
+}
+
+struct sp_agent_past *sp_history_slot(const struct sp_shm *shm, uint32_t i)
+{
+	const struct sp_limits_region *r = (const struct sp_limits_region *)shm->base;
+
+	if (i >= r->capacity || r->pasts_off % SP_CACHE_LINE)
+		return NULL;
+	return sp_shm_at(shm, r->pasts_off + (uint64_t)i * sizeof(struct sp_agent_past),
+		sizeof(struct sp_agent_past));
 }
 
 static uint64_t load(const _Atomic uint64_t *p)

@@ -13,6 +13,9 @@ size_t sp_history_bytes(const struct sp_history_sizes *s);
 /// Lay out a fresh, zeroed region (supervisor, once): 0 or -EINVAL.
 SP_MUST_CHECK int sp_history_format(const struct sp_shm *shm, const struct sp_history_sizes *s);
 
+/// Slot `i`, or NULL when there is none. Slots are given to agents by control: config/limit_slots.h.
+struct sp_agent_past *sp_history_slot(const struct sp_shm *shm, uint32_t i);
+
 struct sp_history {
 	struct sp_windows windows;
 	struct sp_agent_past *past;

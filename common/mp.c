@@ -220,6 +220,15 @@ static size_t utf8_seq(const uint8_t *p, size_t n)
 	return len;
 }
 
+struct sp_bytes sp_utf8_cut(struct sp_bytes s, size_t max)
+{
+	if (s.n <= max)
+		return s;
+	while (max > 0 && (s.p[max] & 0xc0) == 0x80)
+		max--;
+	return sp_bytes(s.p, max);
+}
+
 bool sp_utf8_ok(struct sp_bytes s)
 {
 	for (size_t i = 0; i < s.n;) {

@@ -32,3 +32,5 @@ void sp_mp_put_bin(struct sp_out *o, struct sp_bytes v); ///< likewise
 void sp_mp_put_map(struct sp_out *o, uint16_t pairs);    ///< always three bytes
 /// Well-formed UTF-8 (RFC 3629: shortest form, no surrogates, up to U+10FFFF).
 bool sp_utf8_ok(struct sp_bytes s);
+/// At most `max` bytes of it, ending with a whole character.
+struct sp_bytes sp_utf8_cut(struct sp_bytes s, size_t max);

@@ -8,6 +8,9 @@
 /// bounded by it: nothing outside it is allowed, whatever else would allow it.
 enum sp_effect { SP_EFFECT_DENY = 0, SP_EFFECT_REVIEW, SP_EFFECT_ALLOW };
 
+/// Most that a limit may say: what fits in a window (common/windows.h).
+#define SP_LIMIT_CALLS_MAX ((1u << 24) - 1)
+#define SP_LIMIT_TOKENS_MAX ((1ull << 34) - 1)
 enum sp_limit_kind { SP_LIMIT_CALLS = 1, SP_LIMIT_TOKENS, SP_LIMIT_MONEY };
 
 enum sp_limit_per {

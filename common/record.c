@@ -67,12 +67,14 @@ void sp_record_u(struct sp_record_writer *w, enum sp_record_field f, uint64_t v)
 
 void sp_record_s(struct sp_record_writer *w, enum sp_record_field f, struct sp_bytes v)
 {
-	if (v.n > TEXT_MAX) {
-		v.n = TEXT_MAX;
-		// Back to the start of the character that was cut.
-		while (v.n > 0 && (v.p[v.n] & 0xc0) == 0x80)
-			v.n--;
-	}
+	key(w, f);
+	sp_mp_put_str(&w->out, sp_utf8_cut(v, TEXT_MAX));
+}
+
+void sp_record_whole(struct sp_record_writer *w, enum sp_record_field f, struct sp_bytes v)
+{
+	if (v.n > SP_RECORD_WHOLE_MAX)
+		return;
 	key(w, f);
 	sp_mp_put_str(&w->out, v);
 }

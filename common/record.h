@@ -41,6 +41,9 @@
 	X(POLICY_HASH, 34, "policy_hash", B)                                                       \
 	X(LEVEL, 35, "audit_level", S)                                                             \
 	X(RISK, 36, "risk", U)                                                                     \
+	X(RULE, 37, "rule", S)           /* of the policy, that decided */                         \
+	X(PURPOSE, 38, "purpose", S)     /* declared */                                            \
+	X(STORE, 39, "store", S)         /* named store the policy asks for */                     \
 	X(OUTCOME, 40, "outcome", S)     /* ok, tool_error, rpc_error, failed, cancelled, in_doubt */ \
 	X(UPSTREAM_US, 41, "upstream_us", U)                                                       \
 	X(TOTAL_US, 42, "total_us", U)                                                             \
@@ -48,6 +51,9 @@
 	X(HTTP_STATUS, 44, "http_status", U)                                                       \
 	X(RPC_CODE, 45, "rpc_code", S)                                                             \
 	X(OF_SEQ, 46, "of", U)           /* in-doubt: sequence number of the decision */           \
+	X(ARGS, 47, "arguments", S)      /* as sent, where the configuration asks for them */      \
+	X(TERMS, 48, "terms", S)         /* of the risk score: "class=20 egress=10" */             \
+	X(PAST, 49, "history", S)        /* what the judge was told of it: "denied=1 minute=12" */ \
 	X(ACTOR, 50, "actor", S)         /* administrative acts: who */                            \
 	X(OBJECT, 51, "object", S)       /* on what */                                             \
 	X(DETAIL, 52, "detail", S)                                                                 \
@@ -80,6 +86,9 @@ struct sp_record_writer {
 void sp_record_begin(struct sp_record_writer *w, uint8_t *buf, size_t cap);
 void sp_record_u(struct sp_record_writer *w, enum sp_record_field f, uint64_t v);
 void sp_record_s(struct sp_record_writer *w, enum sp_record_field f, struct sp_bytes v); ///< cut at 512 bytes on a UTF-8 boundary
+/// All of a text or, when it is longer than SP_RECORD_WHOLE_MAX, nothing.
+#define SP_RECORD_WHOLE_MAX 2048u
+void sp_record_whole(struct sp_record_writer *w, enum sp_record_field f, struct sp_bytes v);
 void sp_record_b(struct sp_record_writer *w, enum sp_record_field f, struct sp_bytes v);
 /// Length of the finished record, or -ENOSPC.
 SP_MUST_CHECK int sp_record_end(struct sp_record_writer *w);

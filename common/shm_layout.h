@@ -157,14 +157,6 @@ struct sp_revoked_region {
 	_Atomic uint32_t used; ///< control
 };
 
-/// Windows of one agent. A window is `start << 24 | count`: start in milliseconds of boot time for
-/// minute and hour; the day is `start seconds << 34 | tokens`. Zero = never used.
-struct sp_limit_slot {
-	alignas(SP_CACHE_LINE) _Atomic uint64_t minute; ///< any worker, compare-and-swap
-	_Atomic uint64_t hour;                          ///< any worker, compare-and-swap
-	_Atomic uint64_t day_tokens;                    ///< any worker, compare-and-swap
-	_Atomic uint64_t key;                           ///< control: hash of the agent's name
-};
 /// What is remembered of one agent, for the risk score: windows of ten minutes and of one, `start << 24 |
 /// count`, start in milliseconds of boot time; and the calls a minute that are usual, in sixteenths.
 struct sp_agent_past {
@@ -172,11 +164,12 @@ struct sp_agent_past {
 	_Atomic uint64_t failed;  ///< any worker, compare-and-swap
 	_Atomic uint64_t minute;  ///< any worker, compare-and-swap
 	_Atomic uint64_t usual;   ///< the worker that opened a new minute
+	_Atomic uint64_t key;     ///< control: hash of the agent's name, 0 = free
 };
-/// Layout after the struct: slots, pasts, pairs, windows (common/windows.h); one slot and past an agent.
+/// Layout after the struct: an agent's past each, pairs, windows (common/windows.h).
 struct sp_limits_region {
 	struct sp_shm_print print; ///< supervisor, once
-	uint64_t slots_off, pasts_off, pairs_off, windows_off; ///< supervisor, once
+	uint64_t pasts_off, pairs_off, windows_off; ///< supervisor, once
 	uint32_t capacity, windows; ///< supervisor, once: agents; cells
 	uint32_t pairs; ///< supervisor, once: a power of two
 	_Atomic uint32_t used; ///< control

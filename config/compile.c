@@ -265,6 +265,7 @@ static int gather(struct compiler *c)
 		return agents(c);
 	c->out.profile = sp_bytes_cstr(sp_profile_name((enum sp_profile)g->profile));
 	c->out.default_audit_level = (enum sp_audit_level)g->policy.default_audit_level;
+	c->out.record_arguments = g->audit.arguments;
 	SP_TRY(issuers(c));
 	SP_TRY(upstreams(c));
 	SP_TRY(routes(c));

@@ -104,6 +104,7 @@ struct sp_gw_timeouts {
 struct sp_gw_audit {
 	struct sp_group_at at;
 	uint64_t segment_bytes, flush_ns, reserve_bytes, retention_days;
+	bool arguments;
 };
 /// Who may do what at the control socket: "user", "@group", or a number for a uid. Each role may
 /// what those before it may.

@@ -40,6 +40,7 @@ static const char *const era_words[] = {"auto", "legacy", "modern", "both", NULL
 const struct sp_profile_default sp_gateway_profile_defaults[] = {
 	{"policy.default_audit_level", BY_PROFILE("basic", "enhanced", "strict")},
 	{"audit.retention_days", BY_PROFILE("7", "400", "2190")},
+	{"audit.arguments", BY_PROFILE("true", "false", "false")},
 	{"audit.reserve", BY_PROFILE("16MiB", "256MiB", "1GiB")},
 	{"issuers.require_at_jwt", BY_PROFILE("false", "false", "true")},
 	{"issuers.max_lifetime", BY_PROFILE("1d", "1d", "1h")},
@@ -465,6 +466,11 @@ static const struct sp_field audit_fields[] = {
 		PLAN(retention_days),
 		.apply = SP_APPLY_RESTART,
 		.help = "age at which records go; 0 keeps them"},
+	{.name = "arguments",
+		.kind = SP_KIND_BOOL,
+		AT(sp_gw_audit, arguments),
+		.def = "false",
+		.help = "decisions are recorded with the arguments as sent, up to 2 KiB; replays need them"},
 };
 static const struct sp_schema audit_schema = SCHEMA(audit_fields, "audit", sp_gw_audit);
 

@@ -12,7 +12,7 @@ static uint64_t key_of(struct sp_bytes agent)
 
 /// The slot that holds `key`, else the first free one of its chain, which has to be looked at
 /// whole.
-static struct sp_limit_slot *probe(
+static struct sp_agent_past *probe(
 	const struct sp_shm *shm, uint64_t key, uint32_t *ret, bool *ret_found)
 {
 	const struct sp_limits_region *r = (const struct sp_limits_region *)shm->base;
@@ -20,7 +20,7 @@ static struct sp_limit_slot *probe(
 	*ret_found = false;
 	for (uint32_t i = 0; i < r->capacity; i++) {
 		uint32_t at = (uint32_t)((key + i) % r->capacity);
-		struct sp_limit_slot *s = sp_limits_slot(shm, at);
+		struct sp_agent_past *s = sp_history_slot(shm, at);
 		uint64_t k;
 
 		if (!s)
@@ -41,7 +41,7 @@ int sp_limit_slot_assign(const struct sp_shm *shm, struct sp_bytes agent, uint32
 	uint64_t key = key_of(agent);
 	bool found;
 	uint32_t at;
-	struct sp_limit_slot *s = probe(shm, key, &at, &found);
+	struct sp_agent_past *s = probe(shm, key, &at, &found);
 
 	if (!s)
 		return -ENOSPC;

@@ -3,7 +3,7 @@
 /// one life of the region. Control only.
 #pragma once
 
-#include "common/limits.h"
+#include "common/history.h"
 
 /// The agent's slot, found or newly taken. -ENOSPC when all are taken.
 SP_MUST_CHECK int sp_limit_slot_assign(

@@ -1,5 +1,4 @@
 #include "common/clock.h"
-#include "common/limits.h"
 #include "config/policy.h"
 #include "config/policy_native.h"
 #include "config/policy_text.h"

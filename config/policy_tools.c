@@ -1,4 +1,3 @@
-#include "common/limits.h"
 #include "config/policy_forms.h"
 #include "config/policy_text.h"
 

@@ -101,6 +101,8 @@ struct sp_snap_header {
 	struct sp_snap_str profile;
 	uint32_t default_audit_level; ///< of calls whose agent is unknown, and of refusals
 	uint32_t actions_words;       ///< u64 words in an agent's bitmap
+	uint32_t record_arguments;    ///< decisions carry the arguments as sent
+	uint32_t reserved;
 	struct sp_snap_table issuers, keys, upstreams, routes, agents, actions;
 	struct sp_snap_index agents_index, actions_index, issuers_index;
 	struct sp_snap_policy policy;

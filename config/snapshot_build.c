@@ -364,6 +364,7 @@ static void fill_header(struct builder *b)
 	memcpy(b->h.policy_sha256, in->policy_sha256, sizeof(b->h.policy_sha256));
 	b->h.profile = put(b, in->profile);
 	b->h.default_audit_level = in->default_audit_level;
+	b->h.record_arguments = in->record_arguments;
 }
 
 /// All parts, in an order that never changes.

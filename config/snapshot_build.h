@@ -59,6 +59,7 @@ struct sp_snap_in {
 	uint8_t policy_sha256[32];
 	struct sp_bytes profile;
 	enum sp_audit_level default_audit_level;
+	bool record_arguments;
 	const struct sp_snap_in_issuer *issuers;
 	const struct sp_snap_in_upstream *upstreams;
 	const struct sp_snap_in_route *routes;

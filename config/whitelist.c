@@ -1,6 +1,5 @@
 #include "config/whitelist.h"
 
-#include "common/limits.h"
 #include "config/policy_forms.h"
 #include "config/policy_text.h"
 

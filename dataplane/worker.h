@@ -4,6 +4,7 @@
 
 #include "common/channel.h"
 #include "common/clock.h"
+#include "common/history.h"
 #include "common/plan.h"
 #include "common/revoked.h"
 #include "config/snapshot.h"
@@ -21,6 +22,7 @@
 #include "dataplane/upstream/upstream.h"
 
 struct rte_rcu_qsbr;
+struct sp_facts;
 
 /// A legacy server's stream whose call was given up: it stays open until the server was told.
 struct sp_parting {
@@ -47,8 +49,7 @@ struct sp_worker {
 	struct rte_rcu_qsbr *qsbr;
 	struct sp_shm policy, secrets;
 	const struct sp_revoked_region *revoked;
-	struct sp_limit_slot *limit_slots; ///< shared; bounds below are our own, others may write there
-	uint32_t limit_slots_n;
+	struct sp_history history; ///< shared with the other workers and control
 	struct sp_channel channel;
 
 	struct sp_io *io;
@@ -82,6 +83,7 @@ struct sp_worker {
 	// scratch for one message at a time: never held over a turn
 	struct sp_json_tok *tok_north, *tok_south;
 	uint8_t *scratch; ///< SP_SCRATCH_BYTES
+	struct sp_facts *facts;
 	uint64_t stat[SP_STAT__COUNT], published[SP_STAT__COUNT]; ///< counted here, stored by the turn
 	_Atomic uint64_t up_stat[SP_STAT__COUNT]; ///< those that upstreams count
 	uint32_t pinned[SP_POLICY_SLOTS]; ///< as last stored in the slot

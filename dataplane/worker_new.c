@@ -3,6 +3,7 @@
 
 #include "common/childfd.h"
 #include "common/rcu.h"
+#include "dataplane/decide/facts.h"
 #include "dataplane/worker_shared.h"
 
 #include <openssl/rand.h>
@@ -19,15 +20,11 @@ static int attach(int fd, enum sp_region_kind kind, size_t root_size, bool writa
 
 static int attach_limits(struct sp_worker *w)
 {
-	const struct sp_limits_region *r;
 	struct sp_shm shm;
 
-	SP_TRY(sp_shm_attach(SP_FD_LIMITS, SP_REGION_LIMITS, sizeof(*r), true, &shm));
-	r = (const void *)shm.base;
-	w->limit_slots_n = r->capacity;
-	w->limit_slots =
-		sp_shm_at(&shm, r->slots_off, (uint64_t)w->limit_slots_n * sizeof(*w->limit_slots));
-	return w->limit_slots ? 0 : -EINVAL;
+	SP_TRY(sp_shm_attach(
+		SP_FD_LIMITS, SP_REGION_LIMITS, sizeof(struct sp_limits_region), true, &shm));
+	return sp_history_attach(&shm, &w->history);
 }
 
 static int attach_regions(struct sp_worker *w)
@@ -100,10 +97,11 @@ static int make_pools(struct sp_worker *w)
 	SP_TRY(sp_conn_pool_init(w, p->max_connections));
 	SP_TRY(sp_call_pool_init(&w->calls, p->max_calls));
 	SP_TRY(sp_partings_init(&w->partings, p->max_calls));
+	SP_TRY(sp_facts_new(&w->facts));
 	w->tok_north = malloc(p->max_json_tokens * sizeof(*w->tok_north));
 	w->tok_south = malloc(p->max_json_tokens * sizeof(*w->tok_south));
 	w->scratch = malloc(SP_SCRATCH_BYTES);
-	w->agent_calls = calloc(w->limit_slots_n, sizeof(*w->agent_calls));
+	w->agent_calls = calloc(w->history.agents, sizeof(*w->agent_calls));
 	return w->agent_calls && w->tok_north && w->tok_south && w->scratch ? 0 : -ENOMEM;
 }
 
@@ -170,6 +168,7 @@ struct sp_worker *sp_worker_free(struct sp_worker *w)
 	free(w->tok_north);
 	free(w->tok_south);
 	free(w->scratch);
+	sp_facts_free(w->facts);
 	free(w);
 	return NULL;
 }

@@ -84,6 +84,11 @@ enum sp_reason sp_judge(const struct sp_judge_call *c, struct sp_judge_verdict *
 /// arguments decides is shown.
 bool sp_judge_lists(const struct sp_judge_call *c);
 
+/// Which parts of order rule `number` the call is: what it changes once it went out. `v` after authorize.
+enum sp_seq_part { SP_SEQ_PART_FIRST = 1, SP_SEQ_PART_BETWEEN = 2, SP_SEQ_PART_THEN = 4 };
+unsigned sp_judge_sequence_parts(
+	const struct sp_judge_call *c, const struct sp_judge_verdict *v, uint32_t number);
+
 /// Limits that bind this call, after authorize: at most `cap`, returns how many. Owner-independent keys:
 /// sp_snap_limit.id mixed with agent, tool and session as the limit says.
 struct sp_judge_limit {

@@ -1,5 +1,5 @@
-/// The risk score, 0-100: a sum of named terms in whole numbers, so that the same inputs give the same score
-/// wherever it is computed. A term adds at most its weight.
+/// The risk score, 0-100: a sum of named terms in whole numbers, so that the same inputs give the
+/// same score wherever it is computed. A term adds at most its weight.
 #include "config/judge/judge_in.h"
 #include "common/banned.h"
 
@@ -57,7 +57,8 @@ static void of_tool(const struct judge *j, int32_t term[SP_TERM__COUNT])
 		uint32_t a = j->v->actions[i];
 
 		if (a != SP_SNAP_NONE)
-			high |= SP_SNAP_POLICY(j->s, action_facts, sp_snap_action_facts, a)->high_risk;
+			high |= SP_SNAP_POLICY(j->s, action_facts, sp_snap_action_facts, a)
+					->high_risk;
 		if (!t)
 			continue;
 		high |= t->high_risk;
@@ -67,7 +68,9 @@ static void of_tool(const struct judge *j, int32_t term[SP_TERM__COUNT])
 	if (sense > SP_SENSE_PUBLIC)
 		term[SP_TERM_SENSITIVITY] = share(j, SP_TERM_SENSITIVITY, sense - SP_SENSE_PUBLIC,
 			SP_SENSE_RESTRICTED - SP_SENSE_PUBLIC);
-	term[SP_TERM_HIGH_RISK] = high ? weight(j, SP_TERM_HIGH_RISK) : 0;
+	// what the class lacks of it: a high-risk tool begins there, whatever its class
+	term[SP_TERM_HIGH_RISK] =
+		high ? clamp(weight(j, SP_TERM_HIGH_RISK) - of_class(j), TERM_MAX) : 0;
 	term[SP_TERM_EGRESS] = egress ? weight(j, SP_TERM_EGRESS) : 0;
 }
 
@@ -90,12 +93,16 @@ static void of_history(const struct judge *j, int32_t term[SP_TERM__COUNT])
 	term[SP_TERM_HISTORY] = share(j, SP_TERM_HISTORY, h->agent_denied, OFTEN);
 	term[SP_TERM_FAILURES] = share(j, SP_TERM_FAILURES, h->agent_failed, OFTEN);
 	term[SP_TERM_RARITY] = share(j, SP_TERM_RARITY,
-		h->tool_calls == 0 ? 2 : h->tool_calls < OFTEN ? 1 : 0, 2);
+		h->tool_calls == 0      ? 2
+		: h->tool_calls < OFTEN ? 1
+					: 0,
+		2);
 	term[SP_TERM_RATE] = of_rate(j, h);
 	term[SP_TERM_NEW_SESSION] = h->session_new ? weight(j, SP_TERM_NEW_SESSION) : 0;
 }
 
-/// Bit 0 of the days is Monday; 1970 began on a Thursday. Hours over midnight count for the day they begin on.
+/// Bit 0 of the days is Monday; 1970 began on a Thursday. Hours over midnight count for the day
+/// they begin on.
 static bool working(const struct sp_snap_risk *r, uint64_t wall_ns)
 {
 	uint64_t minutes = wall_ns / 60000000000u;
@@ -115,7 +122,8 @@ static bool working(const struct sp_snap_risk *r, uint64_t wall_ns)
 	return inside && (r->work_days == 0 || (r->work_days >> day & 1));
 }
 
-static void trace_terms(const struct judge *j, const struct judge_signals *s, const int32_t term[SP_TERM__COUNT])
+static void trace_terms(
+	const struct judge *j, const struct judge_signals *s, const int32_t term[SP_TERM__COUNT])
 {
 	for (uint32_t t = 0; t < SP_TERM__COUNT; t++) {
 		uint8_t buf[192];
@@ -123,8 +131,9 @@ static void trace_terms(const struct judge *j, const struct judge_signals *s, co
 		const struct {
 			const char *name;
 			uint32_t points;
-		} kinds[] = {{" shell ", s->shell}, {" traversal ", s->traversal}, {" sql ", s->sql},
-			{" address ", s->address}, {" length ", s->length}, {" encoded ", s->encoded}};
+		} kinds[] = {{" shell ", s->shell}, {" traversal ", s->traversal},
+			{" sql ", s->sql}, {" address ", s->address}, {" length ", s->length},
+			{" encoded ", s->encoded}};
 
 		sp_out_lit(&out, "at most ");
 		sp_out_u64(&out, (uint64_t)weight(j, t));
@@ -139,13 +148,13 @@ static void trace_terms(const struct judge *j, const struct judge_signals *s, co
 				sp_out_u64(&out, kinds[i].points);
 			}
 		judge_tell(j, &(struct sp_trace_line){
-			.kind = SP_TRACE_TERM,
-			.number = t,
-			.holds = term[t] > 0,
-			.points = term[t],
-			.name = sp_bytes_cstr(sp_risk_term_name(t)),
-			.text = sp_bytes(out.p, out.len),
-		});
+				      .kind = SP_TRACE_TERM,
+				      .number = t,
+				      .holds = term[t] > 0,
+				      .points = term[t],
+				      .name = sp_bytes_cstr(sp_risk_term_name(t)),
+				      .text = sp_bytes(out.p, out.len),
+			      });
 	}
 }
 

@@ -1,7 +1,7 @@
 #include "controlplane/control/commands.h"
 
 #include "common/clock.h"
-#include "common/limits.h"
+#include "config/judge/judge.h"
 #include "config/policy_view.h"
 
 #include <openssl/evp.h>
@@ -34,19 +34,54 @@ static bool is_revoked(const struct sp_control *c, struct sp_bytes agent)
 	return sp_revoked_has(c->revocations.region, sp_revoked_key(SP_REVOKED_AGENT, sha256));
 }
 
-static void put_limits(struct sp_control *c, const struct sp_snap_agent *a, struct sp_cv_out *o)
-{
-	const struct sp_limit_slot *slot = sp_limits_slot(&c->limits, a->limit_slot);
-	struct sp_limit_use use = {0};
+/// The narrowest of an agent's limits over all its calls of a kind, under the names of the
+/// allow-list.
+struct narrow {
+	enum sp_limit_kind kind;
+	enum sp_limit_per per;
+	const char *used, *max;
+};
 
-	if (slot)
-		sp_limits_use(slot, sp_clock_boot_ns(), &use);
-	sp_put_u64(o, "minute", use.minute);
-	sp_put_u64(o, "per_minute", a->per_minute);
-	sp_put_u64(o, "hour", use.hour);
-	sp_put_u64(o, "per_hour", a->per_hour);
-	sp_put_u64(o, "day_tokens", use.day_tokens);
-	sp_put_u64(o, "daily_tokens", a->daily_tokens);
+static void put_narrow(struct sp_control *c, const struct narrow *n,
+	const struct sp_judge_limit *limit, uint32_t limits, struct sp_cv_out *o)
+{
+	uint64_t used = 0, max = 0;
+
+	for (uint32_t i = 0; i < limits; i++) {
+		if (limit[i].kind != n->kind || limit[i].per != n->per ||
+			(max && limit[i].max >= max))
+			continue;
+		max = limit[i].max;
+		used = sp_windows_read(
+			&c->history.windows, limit[i].key, n->kind, n->per, sp_clock_boot_ns());
+	}
+	sp_put_u64(o, n->used, used);
+	sp_put_u64(o, n->max, max);
+}
+
+static void put_limits(
+	struct sp_control *c, const struct sp_snap *s, uint32_t agent, struct sp_cv_out *o)
+{
+	static const struct narrow shown[] = {
+		{SP_LIMIT_CALLS, SP_PER_MINUTE, "minute", "per_minute"},
+		{SP_LIMIT_CALLS, SP_PER_HOUR, "hour", "per_hour"},
+		{SP_LIMIT_TOKENS, SP_PER_DAY, "day_tokens", "daily_tokens"},
+	};
+	uint8_t room[1024];
+	struct sp_cel_arena arena = {room, sizeof(room), 0};
+	const struct sp_judge_call call = {.snap = s,
+		.agent = agent,
+		.args = SP_JSON_NONE,
+		.meta = SP_JSON_NONE,
+		.arena = &arena};
+	struct sp_judge_limit limit[SP_JUDGE_LIMITS_MAX];
+	struct sp_judge_verdict v;
+	uint32_t n;
+
+	sp_judge_begin(&v);
+	n = sp_judge_limits(&call, &v, limit, SP_JUDGE_LIMITS_MAX);
+	for (size_t i = 0; i < SP_ARRAY_LEN(shown); i++)
+		put_narrow(c, &shown[i], limit, n, o);
 }
 
 void sp_cmd_agents(struct sp_job *j)
@@ -69,14 +104,15 @@ void sp_cmd_agents(struct sp_job *j)
 		sp_put_str(o, "state", is_revoked(j->c, name) ? "revoked" : "ok");
 		sp_put_u64(o, "tools", tools_of(&s, a));
 		sp_put_str(o, "audit", sp_audit_level_name((enum sp_audit_level)a->audit_level));
-		put_limits(j->c, a, o);
+		put_limits(j->c, &s, i, o);
 		sp_cv_put_end(o);
 	}
 	sp_cv_put_end(o);
 }
 
-static void show_agent(struct sp_job *j, const struct sp_snap *s, const struct sp_snap_agent *a)
+static void show_agent(struct sp_job *j, const struct sp_snap *s, uint32_t number)
 {
+	const struct sp_snap_agent *a = sp_snap_agent(s, number);
 	struct sp_cv_out *o = sp_reply_data(j->reply, SP_CTL_OK);
 	struct sp_bytes name = sp_snap_str(s, a->name);
 
@@ -87,8 +123,8 @@ static void show_agent(struct sp_job *j, const struct sp_snap *s, const struct s
 	sp_put_bytes(o, "source", base_name(sp_snap_str(s, a->source)));
 	sp_put_str(o, "audit", sp_audit_level_name((enum sp_audit_level)a->audit_level));
 	sp_put_u64(o, "request_tokens", a->per_request_tokens);
-	put_limits(j->c, a, o);
-	sp_view_agent(o, s, sp_snap_find_agent(s, name));
+	put_limits(j->c, s, number, o);
+	sp_view_agent(o, s, number);
 	sp_cv_put_end(o);
 }
 
@@ -151,7 +187,7 @@ void sp_cmd_policy_show(struct sp_job *j)
 			sp_reply_error(j->reply, "no agent is called '%.*s': it may do nothing",
 				SP_FMT(agent));
 		else
-			show_agent(j, &s, sp_snap_agent(&s, i));
+			show_agent(j, &s, i);
 		return;
 	}
 	o = sp_reply_data(j->reply, SP_CTL_OK);

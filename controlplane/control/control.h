@@ -1,6 +1,7 @@
 /// The control process: what it holds, and the steps its loop and its commands are made of.
 #pragma once
 
+#include "common/history.h"
 #include "controlplane/control/acts.h"
 #include "controlplane/control/candidate.h"
 #include "controlplane/control/desk.h"
@@ -17,6 +18,7 @@ struct sp_control {
 	const struct sp_plan *plan;
 	struct sp_root *root;
 	struct sp_shm limits;
+	struct sp_history history; ///< the same region
 	int dir_fd; ///< state_dir/control
 	struct sp_publisher publisher;
 	struct sp_secrets secrets;

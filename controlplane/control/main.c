@@ -109,6 +109,7 @@ static int attach_all(struct sp_control *c)
 		&revoked));
 	SP_TRY(attach(
 		SP_FD_LIMITS, SP_REGION_LIMITS, sizeof(struct sp_limits_region), true, &c->limits));
+	SP_TRY(sp_history_attach(&c->limits, &c->history));
 	c->root = (struct sp_root *)root.base;
 	c->plan = (const struct sp_plan *)plan.base;
 	SP_TRY(open_state(c));

@@ -34,16 +34,18 @@ static void tell_control(struct sp_worker *w, uint32_t issuer)
 	sp_worker_tell_control(w, &m); // lost: control is behind and will refresh anyway
 }
 
-/// Refusals before the signature is looked at cost little, and a new key of an issuer is nobody's fault.
+/// Refusals before the signature is looked at cost little, and a new key of an issuer is nobody's
+/// fault.
 static bool costly(enum sp_reason r)
 {
-	return r != SP_REASON_NONE && r != SP_REASON_TOKEN_MALFORMED && r != SP_REASON_TOKEN_ISSUER &&
-		r != SP_REASON_TOKEN_ALGORITHM && r != SP_REASON_TOKEN_KEY_UNKNOWN &&
-		r != SP_REASON_INTERNAL;
+	return r != SP_REASON_NONE && r != SP_REASON_TOKEN_MALFORMED &&
+	       r != SP_REASON_TOKEN_ISSUER && r != SP_REASON_TOKEN_ALGORITHM &&
+	       r != SP_REASON_TOKEN_KEY_UNKNOWN && r != SP_REASON_INTERNAL;
 }
 
 /// The token's principal, from the connection, the worker's cache, or by verifying it.
-static enum sp_reason verify(struct sp_call *c, struct sp_bytes token, const struct sp_snap_route *route)
+static enum sp_reason verify(
+	struct sp_call *c, struct sp_bytes token, const struct sp_snap_route *route)
 {
 	struct sp_worker *w = c->w;
 	struct sp_bytes resource = sp_snap_str(c->snap, route->resource);
@@ -85,9 +87,9 @@ static bool same_bearer(const struct sp_call *c, struct sp_bytes header)
 	const struct sp_conn *conn = c->conn;
 
 	return conn->bearer_len && conn->bearer_route == c->route &&
-		conn->bearer_generation == c->snap->h->generation &&
-		conn->principal.auth_epoch == c->snap->h->auth_epoch &&
-		sp_bytes_eq(sp_bytes(conn->bearer, conn->bearer_len), header);
+	       conn->bearer_generation == c->snap->h->generation &&
+	       conn->principal.auth_epoch == c->snap->h->auth_epoch &&
+	       sp_bytes_eq(sp_bytes(conn->bearer, conn->bearer_len), header);
 }
 
 static void remember_bearer(struct sp_call *c, struct sp_bytes header)
@@ -134,8 +136,8 @@ static bool holds_certificate(const struct sp_call *c)
 	if (!c->principal.has_cnf)
 		return true;
 	return c->conn->tls && t->has_client_cert &&
-		sp_bytes_eq_secret(sp_bytes(t->client_cert_sha256, 32),
-			sp_bytes(c->principal.cert_sha256, 32));
+	       sp_bytes_eq_secret(
+		       sp_bytes(t->client_cert_sha256, 32), sp_bytes(c->principal.cert_sha256, 32));
 }
 
 static enum sp_reason open_session(struct sp_call *c)

@@ -9,7 +9,8 @@ static enum sp_step deny(struct sp_call *c, enum sp_reason why)
 
 static uint32_t route_upstream(const struct sp_call *c, uint32_t i)
 {
-	const uint32_t *numbers = sp_snap_at(c->snap, sp_call_route(c)->upstreams, 0, sizeof(uint32_t));
+	const uint32_t *numbers =
+		sp_snap_at(c->snap, sp_call_route(c)->upstreams, 0, sizeof(uint32_t));
 
 	return numbers[i];
 }
@@ -48,14 +49,15 @@ enum sp_step sp_stage_route(struct sp_call *c)
 		return deny(c, SP_REASON_VERSION_UNSUPPORTED);
 	known = sp_method_flags(c->method) & (c->modern ? SP_M_MODERN : SP_M_LEGACY);
 	if (c->method == SP_METHOD_OTHER || !known || sp_method_flags(c->method) & SP_M_FROM_SERVER)
-		return c->kind == SP_RPC_REQUEST ? deny(c, SP_REASON_METHOD_UNKNOWN) : SP_STEP_CONTINUE;
+		return c->kind == SP_RPC_REQUEST ? deny(c, SP_REASON_METHOD_UNKNOWN)
+						 : SP_STEP_CONTINUE;
 	if (!c->modern && !c->has_session && c->method != SP_METHOD_INITIALIZE &&
 		c->method != SP_METHOD_PING)
 		return deny(c, SP_REASON_SESSION_MISSING);
 	if (route->upstreams.n == 0)
 		return deny(c, SP_REASON_UPSTREAM_CONNECT);
-	c->upstream = route->prefixed && names_something(c->method) ? prefixed_upstream(c) :
-								      route_upstream(c, 0);
+	c->upstream = route->prefixed && names_something(c->method) ? prefixed_upstream(c)
+								    : route_upstream(c, 0);
 	if (c->upstream == SP_SNAP_NONE) {
 		c->wire_reason = SP_REASON_TOOL_UNKNOWN;
 		return deny(c, SP_REASON_TOOL_UNKNOWN);

@@ -1,4 +1,6 @@
 #include "dataplane/decide/stages.h"
+
+#include "dataplane/decide/facts.h"
 #include "common/banned.h"
 
 /// What every call passes, in this order.
@@ -29,6 +31,7 @@ void sp_stages_refuse(struct sp_call *c)
 	if (c->wire_reason == SP_REASON_NONE)
 		c->wire_reason = c->reason;
 	if (!c->recorded) {
+		sp_remember_refusal(c);
 		c->stage = STAGE_RECORD;
 		if (sp_stage_record_decision(c) == SP_STEP_WAIT)
 			return; // resumes behind "record", where forward sees the refusal
@@ -83,10 +86,12 @@ void sp_stages_give_up(struct sp_call *c)
 	sp_call_fail(c, SP_REASON_AUDIT_UNAVAILABLE);
 }
 
-/// South is done with the call: its answer lies in call->part, or call->reason says why there is none.
+/// South is done with the call: its answer lies in call->part, or call->reason says why there is
+/// none.
 void sp_call_finish(struct sp_call *c)
 {
 	sp_south_stop(c);
+	sp_remember_outcome(c);
 	c->upstream_us = c->forwarded ? (c->w->now_ns - c->south.started_ns) / SP_NS_PER_US : 0;
 	sp_stages_resume(c);
 }

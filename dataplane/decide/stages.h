@@ -1,15 +1,16 @@
-/// The stages every call passes, in one list and one order (stages.c). A stage looks at a call and says
-/// how it goes on; whoever is refused gets one reason. Stages run on the worker and never block.
+/// The stages every call passes, in one list and one order (stages.c). A stage looks at a call and
+/// says how it goes on; whoever is refused gets one reason. Stages run on the worker and never
+/// block.
 #pragma once
 
 #include "dataplane/mcp/mcp.h"
 
 enum sp_step {
 	SP_STEP_CONTINUE = 0,
-	SP_STEP_DENY,   ///< call->reason (and wire_reason) say why
+	SP_STEP_DENY, ///< call->reason (and wire_reason) say why
 	SP_STEP_REVIEW, ///< a person must look; without a queue it is refused with that reason
-	SP_STEP_WAIT,   ///< goes on later through sp_stages_resume()
-	SP_STEP_DONE,   ///< answered, or given away: the call may be gone
+	SP_STEP_WAIT, ///< goes on later through sp_stages_resume()
+	SP_STEP_DONE, ///< answered, or given away: the call may be gone
 };
 struct sp_stage {
 	const char *name;
@@ -30,18 +31,18 @@ void sp_stages_resume(struct sp_call *c);
 void sp_stages_give_up(struct sp_call *c);
 
 // the stages, by file
-enum sp_step sp_stage_parse(struct sp_call *c);     // mcp/parse.c
-enum sp_step sp_stage_identify(struct sp_call *c);  // decide/identify.c
-enum sp_step sp_stage_contain(struct sp_call *c);   // decide/identify.c
-enum sp_step sp_stage_route(struct sp_call *c);     // decide/route.c
+enum sp_step sp_stage_parse(struct sp_call *c); // mcp/parse.c
+enum sp_step sp_stage_identify(struct sp_call *c); // decide/identify.c
+enum sp_step sp_stage_contain(struct sp_call *c); // decide/identify.c
+enum sp_step sp_stage_route(struct sp_call *c); // decide/route.c
 enum sp_step sp_stage_authorize(struct sp_call *c); // decide/authorize.c
-enum sp_step sp_stage_intent(struct sp_call *c);    // decide/authorize.c
-enum sp_step sp_stage_limits(struct sp_call *c);    // decide/authorize.c
-enum sp_step sp_stage_validate(struct sp_call *c);  // decide/pass.c
-enum sp_step sp_stage_guard_in(struct sp_call *c);  // decide/pass.c
-enum sp_step sp_stage_score(struct sp_call *c);     // decide/pass.c
+enum sp_step sp_stage_intent(struct sp_call *c); // decide/authorize.c
+enum sp_step sp_stage_limits(struct sp_call *c); // decide/limits.c
+enum sp_step sp_stage_validate(struct sp_call *c); // decide/authorize.c
+enum sp_step sp_stage_guard_in(struct sp_call *c); // decide/pass.c
+enum sp_step sp_stage_score(struct sp_call *c); // decide/authorize.c
 enum sp_step sp_stage_record_decision(struct sp_call *c); // record/record_call.c
-enum sp_step sp_stage_forward(struct sp_call *c);   // mcp/dispatch.c
+enum sp_step sp_stage_forward(struct sp_call *c); // mcp/dispatch.c
 enum sp_step sp_stage_guard_out(struct sp_call *c); // decide/pass.c
 enum sp_step sp_stage_record_outcome(struct sp_call *c); // record/record_call.c
-enum sp_step sp_stage_answer(struct sp_call *c);    // mcp/answer.c
+enum sp_step sp_stage_answer(struct sp_call *c); // mcp/answer.c

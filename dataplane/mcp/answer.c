@@ -1,8 +1,10 @@
 #include "dataplane/mcp/mcp.h"
 
+#include "common/mp.h"
 #include "dataplane/decide/stages.h"
 #include "common/banned.h"
 
+#define OPERATORS_REASON_MAX 256u ///< bytes of it that an agent is told
 #define VERSION_MAX 64u ///< of one the agent asked for, quotes included, to be named back
 
 static void put_error(struct sp_out *o, struct sp_bytes id, const struct sp_reason_info *info)
@@ -37,6 +39,51 @@ static void put_versions(struct sp_out *o, struct sp_call *c)
 	sp_out_bytes(o, sp_json_raw(&c->doc, asked));
 }
 
+static bool told(const struct sp_call *c)
+{
+	return c->judged && c->wire_reason == c->reason;
+}
+
+/// What the operator wrote for it, behind the gateway's own words.
+static void put_operators_reason(struct sp_out *o, const struct sp_call *c)
+{
+	const struct sp_judge_verdict *v = &c->verdict;
+	struct sp_bytes text = SP_NOBYTES;
+
+	if (!told(c))
+		return;
+	if (v->rule != SP_SNAP_NONE &&
+		(c->reason == SP_REASON_RULE_DENIED || c->reason == SP_REASON_REVIEW_RULE))
+		text = sp_snap_str(c->snap, SP_SNAP_POLICY(c->snap, rules, sp_snap_rule, v->rule)->reason);
+	if (v->sequence != SP_SNAP_NONE &&
+		(c->reason == SP_REASON_SEQUENCE_DENIED || c->reason == SP_REASON_REVIEW_SEQUENCE))
+		text = sp_snap_str(
+			c->snap, SP_SNAP_POLICY(c->snap, sequences, sp_snap_sequence, v->sequence)->reason);
+	if (text.n == 0)
+		return;
+	sp_out_lit(o, ": ");
+	sp_out_json_escaped(o, sp_utf8_cut(text, OPERATORS_REASON_MAX));
+}
+
+/// What the agent can mend is named; names of rules are the operator's alone. Until there is a queue, the entry a
+/// reviewer would see is the decision's record.
+static void put_judgement(struct sp_out *o, const struct sp_call *c)
+{
+	if (!told(c))
+		return;
+	if (c->verdict.review) {
+		sp_out_lit(o, ",\"review\":\"");
+		sp_out_hex(o, sp_bytes(c->call_id, sizeof(c->call_id)));
+		sp_out_lit(o, "\"");
+	}
+	if (!c->verdict.detail[0] || c->reason < SP_REASON_DETAILS_DENIED ||
+		c->reason == SP_REASON_CONDITION_FAILED || c->reason >= SP_REASON_RISK_BLOCKED)
+		return;
+	sp_out_lit(o, ",\"detail\":\"");
+	sp_out_json_escaped(o, sp_bytes_cstr(c->verdict.detail));
+	sp_out_lit(o, "\"");
+}
+
 static void put_call_error(struct sp_out *o, struct sp_call *c)
 {
 	const struct sp_reason_info *info = sp_reason_info(c->wire_reason);
@@ -46,11 +93,13 @@ static void put_call_error(struct sp_out *o, struct sp_call *c)
 		sp_out_lit(o, ": ");
 		sp_out_json_escaped(o, sp_call_name(c));
 	}
+	put_operators_reason(o, c);
 	sp_out_lit(o, "\",\"data\":{\"reason\":\"");
 	sp_out_bytes(o, sp_bytes_cstr(info->name));
 	sp_out_lit(o, "\",\"decision\":\"");
 	sp_out_hex(o, sp_bytes(c->call_id, sizeof(c->call_id)));
 	sp_out_lit(o, "\"");
+	put_judgement(o, c);
 	if (c->retry_ms) {
 		sp_out_lit(o, ",\"retryAfterMs\":");
 		sp_out_u64(o, c->retry_ms);
@@ -61,7 +110,7 @@ static void put_call_error(struct sp_out *o, struct sp_call *c)
 }
 
 void sp_answer_challenge(struct sp_out *o, const struct sp_snap *s, const struct sp_snap_route *r,
-	enum sp_reason why)
+	enum sp_reason why, struct sp_bytes more)
 {
 	struct sp_bytes scopes = sp_snap_str(s, r->scopes), url = sp_snap_str(s, r->metadata_url);
 
@@ -70,9 +119,12 @@ void sp_answer_challenge(struct sp_out *o, const struct sp_snap *s, const struct
 		sp_out_lit(o, "error=\"insufficient_scope\", ");
 	else if (why != SP_REASON_TOKEN_MISSING)
 		sp_out_lit(o, "error=\"invalid_token\", ");
-	if (scopes.n) {
+	if (scopes.n || more.n) {
 		sp_out_lit(o, "scope=\"");
 		sp_out_bytes(o, scopes);
+		if (scopes.n && more.n)
+			sp_out_lit(o, " ");
+		sp_out_bytes(o, more);
 		sp_out_lit(o, "\", ");
 	}
 	sp_out_lit(o, "resource_metadata=\"");
@@ -127,7 +179,8 @@ void sp_answer_refusal(struct sp_call *c)
 		return;
 	}
 	if (status == 401 || (status == 403 && c->wire_reason == SP_REASON_SCOPE_INSUFFICIENT))
-		sp_answer_challenge(&h, c->snap, sp_call_route(c), c->wire_reason);
+		sp_answer_challenge(&h, c->snap, sp_call_route(c), c->wire_reason,
+			told(c) ? sp_bytes_cstr(c->verdict.detail) : SP_NOBYTES);
 	if (status == 503)
 		sp_out_lit(&h, "Retry-After: 1\r\n");
 	if (status == 429)

@@ -67,7 +67,8 @@ struct sp_call *sp_call_begin(struct sp_worker *w, struct sp_conn *conn)
 	c->snap_slot = w->current;
 	c->snap = &w->held[w->current].snap;
 	w->held[w->current].calls++;
-	c->agent = c->action = c->upstream = SP_SNAP_NONE;
+	c->agent = c->upstream = SP_SNAP_NONE;
+	sp_judge_begin(&c->verdict);
 	c->level = (enum sp_audit_level)c->snap->h->default_audit_level;
 	mint_call_id(w, c->call_id);
 	return c;

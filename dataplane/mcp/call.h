@@ -6,6 +6,7 @@
 #include "common/level.h"
 #include "common/reason.h"
 #include "common/record.h"
+#include "config/judge/judge.h"
 #include "config/snapshot.h"
 #include "dataplane/http/sse.h"
 #include "dataplane/identity/jwt.h"
@@ -79,7 +80,7 @@ struct sp_call {
 	enum sp_revision revision;
 	bool modern, has_session;
 	bool in_batch; ///< an element of one: its answer is an event of the batch's stream
-	uint32_t route, agent, action, upstream; ///< in the snapshot, or SP_SNAP_NONE
+	uint32_t route, agent, upstream; ///< in the snapshot, or SP_SNAP_NONE
 	uint32_t issuer;
 	struct sp_principal principal;
 	struct sp_session session; ///< of a legacy request
@@ -95,6 +96,9 @@ struct sp_call {
 	uint64_t args_bytes;
 
 	// judgement
+	struct sp_judge_verdict verdict; ///< of a tools/call, once `judged`
+	bool judged, scored;
+	uint64_t pair; ///< agent and tool in the history
 	uint32_t stage;
 	enum sp_reason parse_reason; ///< found by parse, answered after identify has said who
 	enum sp_reason reason;       ///< as recorded

@@ -1,4 +1,5 @@
 /// The forward stage: each method to the function that serves it.
+#include "dataplane/decide/facts.h"
 #include "dataplane/decide/stages.h"
 #include "dataplane/mcp/compose.h"
 #include "dataplane/mcp/handshake.h"
@@ -83,6 +84,7 @@ enum sp_step sp_stage_forward(struct sp_call *c)
 	else {
 		c->forwarded = true;
 		sp_count(c->w, SP_STAT_FORWARDED);
+		sp_remember_forwarded(c);
 		r = server_of(c->method)(c);
 	}
 	if (r)

@@ -1,7 +1,7 @@
 /// tools/list: what the upstreams offer, less what the agent may not call; and prompts/list where names are
 /// prefixed. One upstream's pages are passed on page by page; several upstreams are asked in the
 /// route's order and make one list.
-#include "dataplane/decide/authorize.h"
+#include "dataplane/decide/facts.h"
 #include "dataplane/mcp/compose.h"
 #include "dataplane/mcp/handshake.h"
 #include "common/banned.h"
@@ -36,26 +36,31 @@ static bool visible(void *user, struct sp_bytes name, uint32_t element)
 	const struct sp_call *c = f->c;
 	uint8_t full[2 * SP_NAME_MAX];
 	struct sp_out o = sp_out_init(full, sizeof(full));
-	uint32_t action;
+	struct sp_judge_call *call = &c->w->facts->call;
 
 	if (c->method != SP_METHOD_TOOLS_LIST)
 		return true; // prompts are passed by method, as a whole
 	sp_out_bytes(&o, f->prefix);
 	sp_out_bytes(&o, name);
-	if (o.overflow || !sp_authorize_tool(c->snap, sp_snap_agent(c->snap, c->agent),
-				  sp_bytes(full, o.len), (uint32_t)f->prefix.n, &action))
+	if (o.overflow)
+		return false;
+	call->tool = sp_bytes(full, o.len);
+	call->prefix = (uint32_t)f->prefix.n;
+	if (!sp_judge_lists(call))
 		return false;
 	return !c->modern || learn_headers(f, name, element);
 }
 
 /// The elements of `array` this agent may see, comma-separated, behind those already in `o`.
-static int put_visible(const struct sp_call *c, const struct sp_json *j, uint32_t array,
+static int put_visible(struct sp_call *c, const struct sp_json *j, uint32_t array,
 	struct sp_bytes prefix, bool first, struct sp_out *o)
 {
 	struct filter f = {c, j, prefix};
 	struct sp_list l = {j, array, SP_LIT("name"), prefix, visible, &f};
 	uint32_t kept;
 
+	if (c->method == SP_METHOD_TOOLS_LIST && sp_facts_gather_list(c))
+		return -ECANCELED;
 	return sp_list_elements(o, &l, first, &kept);
 }
 

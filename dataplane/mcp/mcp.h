@@ -25,9 +25,9 @@ void sp_answer_http(struct sp_conn *c, enum sp_reason why);
 void sp_answer_parts(struct sp_call *c);
 /// 202 for an accepted notification.
 void sp_answer_accepted(struct sp_call *c);
-/// `WWW-Authenticate` of a route for a refusal.
+/// `WWW-Authenticate` of a route for a refusal; `more`: scopes needed besides the route's.
 void sp_answer_challenge(struct sp_out *o, const struct sp_snap *s, const struct sp_snap_route *r,
-	enum sp_reason why);
+	enum sp_reason why, struct sp_bytes more);
 
 // batch.c: arrays of messages, 2025-03-26 only
 /// A call whose body is an array: refused, or its elements become calls.

@@ -3,6 +3,7 @@
 
 #include "common/record.h"
 #include "common/sha256.h"
+#include "dataplane/record/record_judgement.h"
 #include "common/banned.h"
 
 /// What an outcome record can take at most: used to keep room for those of the calls in flight.
@@ -139,11 +140,16 @@ static int put_decision(struct sp_call *c, uint64_t *ret_seq)
 	put_common(&r, c, stranger(c) ? SP_RECORD_AUTH_FAILURE : SP_RECORD_DECISION);
 	put_who(&r, c);
 	put_what(&r, c);
-	sp_record_s(&r, SP_F_DECISION, c->reason ? SP_LIT("deny") : SP_LIT("allow"));
+	sp_record_s(&r, SP_F_DECISION,
+		c->reason == SP_REASON_NONE ? SP_LIT("allow") :
+		c->verdict.review           ? SP_LIT("review") :
+					      SP_LIT("deny"));
 	sp_record_u(&r, SP_F_REASON, c->reason);
 	sp_record_u(&r, SP_F_POLICY, c->snap->h->generation);
 	sp_record_b(&r, SP_F_POLICY_HASH, sp_bytes(c->snap->h->policy_sha256, 16));
 	sp_record_s(&r, SP_F_LEVEL, sp_bytes_cstr(sp_audit_level_name(c->level)));
+	if (c->judged)
+		sp_record_judgement(&r, c);
 	len = sp_record_end(&r);
 	if (len < 0)
 		return len;

@@ -1,7 +1,6 @@
 #include "common/history.h"
 
 #include "common/clock.h"
-#include "common/limits.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -74,11 +73,11 @@ static void test_slots_lie_inside_their_region_or_do_not_exist(void **state)
 {
 	struct rig *r = *state;
 
-	assert_non_null(sp_limits_slot(&r->shm, AGENTS - 1));
-	assert_int_equal((uintptr_t)sp_limits_slot(&r->shm, AGENTS - 1) % SP_CACHE_LINE, 0);
-	assert_null(sp_limits_slot(&r->shm, AGENTS));
+	assert_non_null(sp_history_slot(&r->shm, AGENTS - 1));
+	assert_int_equal((uintptr_t)sp_history_slot(&r->shm, AGENTS - 1) % SP_CACHE_LINE, 0);
+	assert_null(sp_history_slot(&r->shm, AGENTS));
 	((struct sp_limits_region *)r->shm.base)->capacity = UINT32_MAX;
-	assert_null(sp_limits_slot(&r->shm, UINT32_MAX - 1));
+	assert_null(sp_history_slot(&r->shm, UINT32_MAX - 1));
 }
 
 static void test_refusals_and_failures_are_forgotten_after_ten_minutes(void **state)

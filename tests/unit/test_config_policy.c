@@ -5,7 +5,6 @@
 
 #include "common/clock.h"
 #include "common/history.h"
-#include "common/limits.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -360,8 +360,8 @@ static void an_agent_keeps_its_limit_slot_until_there_are_none(void **state)
 		snprintf(name, sizeof(name), "agent-%d", i);
 		assert_int_equal(sp_limit_slot_find(&shm, sp_bytes_cstr(name), &at), -ENOENT);
 		assert_int_equal(sp_limit_slot_assign(&shm, sp_bytes_cstr(name), &at), 0);
-		assert_int_equal(sp_limits_slot(&shm, at)->minute, 0);
-		atomic_store(&sp_limits_slot(&shm, at)->minute, 1);
+		assert_int_equal(sp_history_slot(&shm, at)->denied, 0);
+		atomic_store(&sp_history_slot(&shm, at)->denied, 1);
 		assert_int_equal(sp_limit_slot_assign(&shm, sp_bytes_cstr(name), &again), 0);
 		assert_int_equal(at, again);
 		assert_int_equal(sp_limit_slot_find(&shm, sp_bytes_cstr(name), &again), 0);

@@ -1,0 +1,241 @@
+#include "dataplane/decide/facts.h"
+
+#include "common/base64.h"
+#include "dataplane/identity/jws.h"
+#include "common/banned.h"
+
+int sp_facts_new(struct sp_facts **ret)
+{
+	struct sp_facts *f = calloc(1, sizeof(*f));
+
+	if (!f)
+		return -ENOMEM;
+	f->arena.cap = SP_JUDGE_ARENA_BYTES;
+	f->arena.p = malloc(SP_JUDGE_ARENA_BYTES);
+	f->claims_tok = malloc(SP_FACTS_CLAIMS_TOKENS * sizeof(*f->claims_tok));
+	f->claims_text = malloc(SP_FACTS_CLAIMS_MAX);
+	f->sequence = calloc(SP_FACTS_SEQUENCES_MAX, 1);
+	if (!f->arena.p || !f->claims_tok || !f->claims_text || !f->sequence) {
+		sp_facts_free(f);
+		return -ENOMEM;
+	}
+	*ret = f;
+	return 0;
+}
+
+struct sp_facts *sp_facts_free(struct sp_facts *f)
+{
+	if (f) {
+		free(f->arena.p);
+		free(f->claims_tok);
+		free(f->claims_text);
+		free(f->sequence);
+		free(f);
+	}
+	return NULL;
+}
+
+/// The payload of the token that came with this very request, and that was verified, now or before.
+static int read_claims(struct sp_call *c)
+{
+	struct sp_facts *f = c->w->facts;
+	const struct sp_http_head *head = sp_http1_head(c->conn->http);
+	struct sp_bytes header = sp_http_get(c->conn->in, head->header[SP_HDR_AUTHORIZATION]),
+			payload;
+	const uint8_t *first, *second, *end = header.p + header.n;
+	size_t n;
+
+	f->call.claims = NULL;
+	if (!c->snap->h->policy.uses_claims || sp_call_route(c)->auth_none)
+		return 0;
+	first = memchr(header.p, '.', header.n);
+	second = first ? memchr(first + 1, '.', (size_t)(end - first - 1)) : NULL;
+	if (!second)
+		return SP_REASON_INTERNAL;
+	payload = sp_bytes(first + 1, (size_t)(second - first - 1));
+	if (sp_base64url_decode(payload, f->claims_text, SP_FACTS_CLAIMS_MAX, &n) < 0 ||
+		sp_json_scan(sp_bytes(f->claims_text, n), SP_JWS_DEPTH_MAX, f->claims_tok,
+			SP_FACTS_CLAIMS_TOKENS, &f->claims, NULL) < 0)
+		return SP_REASON_INTERNAL;
+	f->call.claims = &f->claims;
+	return 0;
+}
+
+/// A legacy session has a number; a modern agent's calls with one token are taken as one session.
+static struct sp_bytes session_of(const struct sp_call *c, char buf[33])
+{
+	struct sp_out o = sp_out_init(buf, 33);
+
+	sp_out_hex(&o, c->has_session ? sp_bytes(c->session.number, 16)
+				      : sp_bytes(c->principal.token_sha256, 16));
+	return sp_bytes(buf, o.len);
+}
+
+static struct sp_bytes peer_of(const struct sp_call *c)
+{
+	struct sp_bytes text = sp_bytes_cstr(c->conn->peer_text);
+	size_t n = text.n;
+
+	while (n > 0 && text.p[n - 1] != ':')
+		n--;
+	if (n < 2)
+		return text; // a unix socket has no port
+	text.n = n - 1;
+	if (text.n > 2 && text.p[0] == '[' && text.p[text.n - 1] == ']')
+		return sp_bytes(text.p + 1, text.n - 2);
+	return text;
+}
+
+static int gather(struct sp_call *c)
+{
+	struct sp_facts *f = c->w->facts;
+	const struct sp_snap *s = c->snap;
+
+	if (!c->conn)
+		return SP_REASON_CANCELLED; // nobody asks any more
+	f->arena.used = 0;
+	f->past = (struct sp_judge_history){0};
+	f->call = (struct sp_judge_call){
+		.snap = s,
+		.agent = c->agent,
+		.args = SP_JSON_NONE,
+		.meta = SP_JSON_NONE,
+		.scopes = sp_bytes_cstr(c->principal.scopes),
+		.client_id = sp_bytes_cstr(c->principal.client_id),
+		.session = session_of(c, f->session),
+		.peer = peer_of(c),
+		.route = sp_snap_str(s, sp_call_route(c)->path),
+		.revision = sp_bytes_cstr(sp_revision_name(c->revision)),
+		.method = sp_bytes_cstr(sp_method_name(c->method)),
+		.wall_ns = c->w->wall_ns,
+		.history = &f->past,
+		.arena = &f->arena,
+	};
+	if (c->issuer < s->h->issuers.n)
+		f->call.issuer = sp_snap_str(
+			s, SP_SNAP_GET(s, s->h->issuers, sp_snap_issuer, c->issuer)->iss);
+	return read_claims(c);
+}
+
+int sp_facts_gather(struct sp_call *c)
+{
+	struct sp_facts *f = c->w->facts;
+
+	SP_TRY(gather(c));
+	f->call.tool = sp_call_name(c);
+	f->call.prefix = c->name_prefix;
+	f->call.args_doc = &c->doc;
+	f->call.args = c->env.arguments;
+	f->call.meta = c->env.meta;
+	if (c->upstream != SP_SNAP_NONE)
+		f->call.upstream =
+			sp_snap_str(c->snap, sp_snap_upstream(c->snap, c->upstream)->name);
+	return 0;
+}
+
+int sp_facts_gather_list(struct sp_call *c)
+{
+	struct sp_facts *f = c->w->facts;
+
+	SP_TRY(gather(c));
+	f->call.listing = true;
+	f->call.history = NULL;
+	return 0;
+}
+
+static uint64_t session_hash(const struct sp_call *c)
+{
+	char buf[33];
+
+	return sp_snap_hash(session_of(c, buf));
+}
+
+uint64_t sp_facts_session_key(const struct sp_call *c)
+{
+	return sp_window_key(sp_snap_hash(SP_LIT("session")), 0, 0, session_hash(c));
+}
+
+uint64_t sp_facts_sequence_key(const struct sp_call *c, const struct sp_snap_sequence *q)
+{
+	uint64_t id = sp_snap_hash(sp_snap_str(c->snap, q->name));
+
+	if (q->window_ns)
+		return sp_window_key(id, sp_snap_hash(sp_bytes_cstr(c->principal.agent)), 0, 0);
+	return sp_window_key(id, 0, 0, session_hash(c));
+}
+
+const uint32_t *sp_facts_sequences(const struct sp_call *c, unsigned i, uint32_t *ret_n)
+{
+	const struct sp_snap_policy *p = &c->snap->h->policy;
+	uint32_t action = c->verdict.actions[i];
+	struct sp_snap_table t = {0};
+
+	if (i == 0 || c->name_prefix)
+		t = action == SP_SNAP_NONE
+			    ? p->wild_sequences
+			    : SP_SNAP_POLICY(c->snap, action_facts, sp_snap_action_facts, action)
+				      ->sequences;
+	*ret_n = t.n;
+	return (const uint32_t *)(c->snap->base + t.off);
+}
+
+/// A state that this call will change must have its room before the call goes out.
+static int read_sequence(struct sp_call *c, uint32_t number)
+{
+	struct sp_facts *f = c->w->facts;
+	const struct sp_snap_sequence *q =
+		SP_SNAP_POLICY(c->snap, sequences, sp_snap_sequence, number);
+	uint64_t key = sp_facts_sequence_key(c, q);
+	unsigned parts = sp_judge_sequence_parts(&f->call, &c->verdict, number);
+
+	if (number >= SP_FACTS_SEQUENCES_MAX)
+		return SP_REASON_INTERNAL;
+	if (parts & (SP_SEQ_PART_FIRST | SP_SEQ_PART_BETWEEN) &&
+		sp_history_set(&c->w->history, key, 0, 0, c->w->now_ns) < 0)
+		return SP_REASON_LIMIT_UNAVAILABLE;
+	f->sequence[number] =
+		(uint8_t)sp_history_state(&c->w->history, key, q->window_ns, c->w->now_ns);
+	return 0;
+}
+
+static int read_sequences(struct sp_call *c)
+{
+	struct sp_facts *f = c->w->facts;
+
+	if (c->snap->h->policy.sequences.n == 0)
+		return 0;
+	for (unsigned i = 0; i < 2; i++) {
+		uint32_t n;
+		const uint32_t *number = sp_facts_sequences(c, i, &n);
+
+		for (uint32_t k = 0; k < n; k++)
+			SP_TRY(read_sequence(c, number[k]));
+	}
+	f->past.sequence = f->sequence;
+	f->past.sequence_n = SP_FACTS_SEQUENCES_MAX;
+	return 0;
+}
+
+int sp_facts_past(struct sp_call *c)
+{
+	struct sp_facts *f = c->w->facts;
+	const struct sp_history *h = &c->w->history;
+	uint64_t key = sp_facts_session_key(c);
+	struct sp_history_view v;
+	uint32_t state;
+
+	c->pair = sp_history_pair(
+		sp_snap_hash(sp_bytes_cstr(c->principal.agent)), sp_snap_hash(sp_call_name(c)));
+	sp_history_view(h, sp_snap_agent(c->snap, c->agent)->limit_slot, c->pair, c->w->now_ns, &v);
+	if (sp_history_set(h, key, 0, 0, c->w->now_ns) < 0)
+		return SP_REASON_LIMIT_UNAVAILABLE;
+	state = sp_history_state(h, key, 0, c->w->now_ns);
+	f->past.agent_denied = v.denied;
+	f->past.agent_failed = v.failed;
+	f->past.agent_calls_minute = v.minute;
+	f->past.agent_usual_minute = v.usual;
+	f->past.tool_calls = v.tool_calls;
+	f->past.session_new = !(state & SP_SESSION_KNOWN);
+	f->past.session_tainted = state & SP_SESSION_TAINTED;
+	return read_sequences(c);
+}

@@ -1,0 +1,49 @@
+/// What the judge is told of a call: the call's own facts, and what workers remember together. One
+/// call at a time, within the turn it is judged in; it borrows the request and the worker's
+/// scratch.
+#pragma once
+
+#include "common/history.h"
+#include "config/judge/judge.h"
+#include "dataplane/mcp/mcp.h"
+
+#define SP_FACTS_CLAIMS_MAX (SP_JWT_MAX_BYTES / 4 * 3)
+#define SP_FACTS_CLAIMS_TOKENS 1024u
+#define SP_FACTS_SEQUENCES_MAX 10000u ///< as many as a policy may have
+
+/// Scratch of one worker.
+struct sp_facts {
+	struct sp_judge_call call;
+	struct sp_judge_history past;
+	struct sp_cel_arena arena;
+	struct sp_json claims;
+	struct sp_json_tok *claims_tok;
+	uint8_t *claims_text;
+	uint8_t *sequence;
+	char session[33];
+};
+SP_MUST_CHECK int sp_facts_new(struct sp_facts **ret); ///< -ENOMEM
+struct sp_facts *sp_facts_free(struct sp_facts *f);
+
+/// Gather what authorize and the stages behind it look at. 0, or a reason.
+SP_MUST_CHECK int sp_facts_gather(struct sp_call *c);
+/// The history's part, once the verdict knows the tool's actions. 0, or LIMIT_UNAVAILABLE when a
+/// state that an order rule will need has no room.
+SP_MUST_CHECK int sp_facts_past(struct sp_call *c);
+/// For tools/list: who asks; the tool's name is set by the caller for each.
+SP_MUST_CHECK int sp_facts_gather_list(struct sp_call *c);
+
+// remember.c: what happened goes into the history
+/// The call goes to its upstream now.
+void sp_remember_forwarded(struct sp_call *c);
+/// South is done with it.
+void sp_remember_outcome(struct sp_call *c);
+void sp_remember_refusal(struct sp_call *c);
+
+/// Keys of a call's session in the history: its own state, and an order rule's.
+#define SP_SESSION_KNOWN 1u
+#define SP_SESSION_TAINTED 2u
+uint64_t sp_facts_session_key(const struct sp_call *c);
+uint64_t sp_facts_sequence_key(const struct sp_call *c, const struct sp_snap_sequence *q);
+/// Numbers of the order rules that may concern the call, by its name `i` (0, 1) in the verdict.
+const uint32_t *sp_facts_sequences(const struct sp_call *c, unsigned i, uint32_t *ret_n);

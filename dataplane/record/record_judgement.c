@@ -1,0 +1,68 @@
+#include "dataplane/record/record_judgement.h"
+
+#include "dataplane/decide/facts.h"
+#include "common/banned.h"
+
+static void put_pair(struct sp_out *o, const char *name, int64_t value)
+{
+	if (value == 0)
+		return;
+	if (o->len)
+		sp_out_lit(o, " ");
+	sp_out_bytes(o, sp_bytes_cstr(name));
+	sp_out_lit(o, "=");
+	if (value < 0)
+		sp_out_lit(o, "-");
+	sp_out_u64(o, (uint64_t)(value < 0 ? -value : value));
+}
+
+/// The score's terms and what they were made from, so that anyone can work it out again.
+static void put_score(struct sp_record_writer *r, const struct sp_call *c)
+{
+	const struct sp_judge_history *past = &c->w->facts->past;
+	char text[256];
+	struct sp_out o = sp_out_init(text, sizeof(text));
+
+	sp_record_u(r, SP_F_RISK, c->verdict.score);
+	for (unsigned i = 0; i < SP_TERM__COUNT; i++)
+		put_pair(&o, sp_risk_term_name(i), c->verdict.term[i]);
+	if (o.len)
+		sp_record_s(r, SP_F_TERMS, sp_bytes(text, o.len));
+	o = sp_out_init(text, sizeof(text));
+	put_pair(&o, "denied", past->agent_denied);
+	put_pair(&o, "failed", past->agent_failed);
+	put_pair(&o, "minute", past->agent_calls_minute);
+	put_pair(&o, "usual", past->agent_usual_minute);
+	put_pair(&o, "calls", (int64_t)past->tool_calls);
+	put_pair(&o, "new", past->session_new);
+	put_pair(&o, "tainted", past->session_tainted);
+	if (o.len)
+		sp_record_s(r, SP_F_PAST, sp_bytes(text, o.len));
+}
+
+void sp_record_judgement(struct sp_record_writer *r, const struct sp_call *c)
+{
+	const struct sp_judge_verdict *v = &c->verdict;
+	const struct sp_snap *s = c->snap;
+
+	if (v->rule != SP_SNAP_NONE)
+		sp_record_s(r, SP_F_RULE,
+			sp_snap_str(s, SP_SNAP_POLICY(s, rules, sp_snap_rule, v->rule)->name));
+	if (v->purpose != SP_SNAP_NONE)
+		sp_record_s(r, SP_F_PURPOSE,
+			sp_snap_str(
+				s, SP_SNAP_POLICY(s, purposes, sp_snap_purpose, v->purpose)->name));
+	if (v->group != SP_SNAP_NONE) {
+		struct sp_bytes store =
+			sp_snap_str(s, SP_SNAP_POLICY(s, groups, sp_snap_group, v->group)->store);
+
+		if (store.n)
+			sp_record_s(r, SP_F_STORE, store);
+	}
+	if (v->detail[0])
+		sp_record_s(r, SP_F_DETAIL, sp_bytes_cstr(v->detail));
+	if (c->scored)
+		put_score(r, c);
+	if (s->h->record_arguments && c->doc.n && c->env.arguments != SP_JSON_NONE)
+		sp_record_whole(r, SP_F_ARGS, sp_json_raw(&c->doc, c->env.arguments));
+}

@@ -1,0 +1,7 @@
+/// What the judge found, in a decision's record. Worker.
+#pragma once
+
+#include "common/record.h"
+#include "dataplane/mcp/call.h"
+
+void sp_record_judgement(struct sp_record_writer *r, const struct sp_call *c);
