@@ -1,7 +1,13 @@
-/// PostgreSQL by its own grammar: libpg_query parses, and its protobuf form of the tree is walked
-/// with the list of pg_nodes.c. Every node and every field that is set must be on the list.
+/// PostgreSQL by its own grammar: libpg_query parses, and the tree it makes for its protobuf form
+/// is walked with the list of pg_nodes.c. Every node and every field that is set must be on the
+/// list.
+///
+/// Writing that form out takes ten times as long as parsing and nobody reads it. The library asks
+/// for the size of the result and then for its bytes through two exported functions, which are
+/// defined here in its place: the first judges the tree, and both say that there is nothing to
+/// write.
 #include "common/sql/pg_nodes.h"
-#include "common/sql/pg_wire.h"
+#include "common/sql/pg_tree.h"
 
 #include <pg_query.h>
 #include <threads.h>
@@ -17,6 +23,7 @@ struct walk {
 	struct sp_sql_verdict *v;
 	const struct sp_pg_node *nodes;
 	uint32_t depth;
+	bool judged;
 	bool columns; // second pass: what qualified columns of functions in FROM are called
 	struct sp_bytes cte[CTES_MAX];
 	uint32_t cte_n;
@@ -25,76 +32,66 @@ struct walk {
 	bool any_alias; // a function in FROM whose name this judge cannot tell
 };
 static struct {
-	uint32_t range_var, with, cte, range_function, def_elem, string, list, func_call;
+	uint32_t range_var, with, cte, range_function, def_elem;
 } at;
 static once_flag once = ONCE_FLAG_INIT;
+static _Thread_local struct walk *judging;
 
-static int walk_message(struct walk *w, uint32_t node, struct sp_bytes m, bool target);
+static int walk_message(struct walk *w, uint32_t type, const void *m, bool target);
 
 static int refuse(struct walk *w, enum sp_sql_why why, struct sp_bytes detail)
 {
 	return sp_sql_refuse(w->v, why, detail);
 }
 
-/// The type of a Node and its body.
-static int open_node(
-	struct walk *w, struct sp_bytes m, uint32_t *ret_node, struct sp_bytes *ret_body)
+static struct sp_bytes text_of(const char *s)
+{
+	return s ? sp_bytes_cstr(s) : SP_NOBYTES;
+}
+
+/// The type of what a Node holds.
+static int type_of(struct walk *w, const PgQuery__Node *node, uint32_t *ret)
 {
 	struct sp_bytes name;
-	struct sp_pg_wire f;
-	int node;
+	int type = sp_pg_by_tag(node->node_case, &name);
 
-	if (sp_pg_next(&m, &f) != 1 || f.type != 2 || m.n)
-		return refuse(w, SP_SQL_NODE, SP_LIT("empty"));
-	node = sp_pg_by_tag(f.number, &name);
-	if (node < 0)
+	if (type < 0)
 		return refuse(w, SP_SQL_NODE, name);
-	*ret_node = (uint32_t)node;
-	*ret_body = f.bytes;
+	*ret = (uint32_t)type;
 	return 0;
 }
 
-static int walk_node(struct walk *w, struct sp_bytes m)
+static int walk_node(struct walk *w, const PgQuery__Node *node)
 {
-	struct sp_bytes body = SP_NOBYTES;
-	uint32_t node = 0;
+	uint32_t type = 0;
 
-	if (!m.n) // a null pointer in a list
+	if (!node || !node->node_case) // a null pointer in a list
 		return 0;
-	SP_TRY(open_node(w, m, &node, &body));
-	switch (w->nodes[node].class) {
-	case SP_PG_ANY:
-		return walk_message(w, node, body, false);
-	case SP_PG_DDL:
-		if (w->v->style == SP_SQL_DDL)
-			return walk_message(w, node, body, false);
-		break;
-	default:
-		break;
-	}
-	return refuse(w, SP_SQL_NODE, sp_bytes_cstr(w->nodes[node].name));
+	SP_TRY(type_of(w, node, &type));
+	if (w->nodes[type].class == SP_PG_ANY ||
+		(w->nodes[type].class == SP_PG_DDL && w->v->style == SP_SQL_DDL))
+		return walk_message(w, type, sp_pg_inside(node), false);
+	return refuse(w, SP_SQL_NODE, sp_bytes_cstr(w->nodes[type].name));
 }
 
 /// A statement by itself or under EXPLAIN: its style must be allowed.
-static int walk_statement(struct walk *w, struct sp_bytes m, bool explained)
+static int walk_statement(struct walk *w, const PgQuery__Node *node, bool explained)
 {
-	struct sp_bytes body, name;
-	struct sp_pg_wire f;
+	struct sp_bytes name;
 	uint32_t bit;
-	int node;
+	int type;
 
-	if (sp_pg_next(&m, &f) != 1 || f.type != 2 || m.n)
+	if (!node || !node->node_case)
 		return refuse(w, SP_SQL_STATEMENTS, SP_LIT("none"));
-	body = f.bytes;
-	node = sp_pg_by_tag(f.number, &name);
-	if (node < 0 || w->nodes[node].style == 0xff)
+	type = sp_pg_by_tag(node->node_case, &name);
+	if (type < 0 || w->nodes[type].style == 0xff)
 		return refuse(w, SP_SQL_STYLE, name);
-	bit = 1u << w->nodes[node].style;
+	bit = 1u << w->nodes[type].style;
 	if (!explained)
 		w->v->style = bit;
-	if (!(w->rules->styles & bit) || (explained && w->nodes[node].class == SP_PG_TOP_DDL))
+	if (!(w->rules->styles & bit) || (explained && w->nodes[type].class == SP_PG_TOP_DDL))
 		return refuse(w, SP_SQL_STYLE, name);
-	return walk_message(w, (uint32_t)node, body, false);
+	return walk_message(w, (uint32_t)type, sp_pg_inside(node), false);
 }
 
 static bool in(const struct sp_bytes *list, uint32_t n, struct sp_bytes s)
@@ -114,51 +111,32 @@ static int push(
 	return 0;
 }
 
-/// A Node that is a String.
-static bool string_of(struct walk *w, struct sp_bytes m, struct sp_bytes *ret)
+static bool string_of(const PgQuery__Node *node, struct sp_bytes *ret)
 {
-	struct sp_bytes body, name;
-	struct sp_pg_wire f;
-
-	if (sp_pg_next(&m, &f) != 1 || f.type != 2 ||
-		sp_pg_by_tag(f.number, &name) != (int)at.string)
+	if (!node || node->node_case != PG_QUERY__NODE__NODE_STRING)
 		return false;
-	body = f.bytes;
-	(void)w;
-	if (!sp_pg_get(body, sp_pg_numbers.string_sval, ret))
-		*ret = SP_NOBYTES;
+	*ret = text_of(node->string->sval);
 	return true;
 }
 
-/// Every Node in field `number` of `m`, as strings; those past the room count as -E2BIG.
-static int strings_of(
-	struct walk *w, struct sp_bytes m, uint32_t number, struct sp_bytes *to, uint32_t room)
+/// Every Node of a list as strings; those past the room count as -E2BIG.
+static int strings_of(PgQuery__Node *const *list, size_t n, struct sp_bytes *to, uint32_t room)
 {
-	struct sp_pg_wire f;
-	uint32_t n = 0;
-
-	while (sp_pg_next(&m, &f) > 0) {
-		if (f.number != number)
-			continue;
-		if (n == room)
-			return -E2BIG;
-		if (!string_of(w, f.bytes, &to[n++]))
+	if (n > room)
+		return -E2BIG;
+	for (size_t i = 0; i < n; i++)
+		if (!string_of(list[i], &to[i]))
 			return -EINVAL;
-	}
 	return (int)n;
 }
 
-static int check_table(struct walk *w, struct sp_bytes m, bool target)
+static int check_table(struct walk *w, const PgQuery__RangeVar *table, bool target)
 {
-	const struct sp_pg_node *node = &w->nodes[at.range_var];
+	struct sp_bytes by[] = {
+		text_of(table->catalogname), text_of(table->schemaname), text_of(table->relname)};
 	struct sp_sql_name name = {.n = 0};
-	struct sp_bytes by[3] = {SP_NOBYTES, SP_NOBYTES, SP_NOBYTES};
-	struct sp_pg_wire f;
 
-	while (sp_pg_next(&m, &f) > 0)
-		if (f.number < SP_PG_FIELDS && node->field[f.number].act >= SP_PG_CATALOG)
-			by[node->field[f.number].act - SP_PG_CATALOG] = f.bytes;
-	for (size_t i = 0; i < 3; i++)
+	for (size_t i = 0; i < SP_ARRAY_LEN(by); i++)
 		if (by[i].n)
 			name.part[name.n++] = by[i];
 	if (!target && name.n == 1 && in(w->cte, w->cte_n, by[2]))
@@ -183,10 +161,10 @@ static bool function_ok(struct walk *w, const struct sp_bytes *name, uint32_t n)
 				      sp_bytes(buf, o.len));
 }
 
-static int check_function(struct walk *w, struct sp_bytes m, uint32_t number)
+static int check_function(struct walk *w, const PgQuery__FuncCall *call)
 {
 	struct sp_bytes name[3];
-	int n = strings_of(w, m, number, name, 3);
+	int n = strings_of(call->funcname, call->n_funcname, name, 3);
 
 	if (n <= 0)
 		return refuse(w, SP_SQL_FUNCTION, SP_LIT("name"));
@@ -195,166 +173,149 @@ static int check_function(struct walk *w, struct sp_bytes m, uint32_t number)
 	return sp_sql_refuse2(w->v, SP_SQL_FUNCTION, name[0], n > 1 ? name[1] : SP_NOBYTES);
 }
 
-static int check_operator(struct walk *w, struct sp_bytes m, uint32_t number)
+static int check_operator(struct walk *w, const PgQuery__Node *node)
 {
-	// the whole of what a type in pg_catalog can be asked with
-	static const char *const known[] = {"!!", "BETWEEN", "BETWEEN SYMMETRIC", "NOT BETWEEN",
-		"NOT BETWEEN SYMMETRIC", "!~", "!~*", "!~~", "!~~*", "#", "##", "#-", "#>", "#>>",
-		"%", "&", "&&", "&<", "&<|", "&>", "*", "+", "-", "->", "->>", "-|-", "/", "<",
-		"<->", "<<", "<<=", "<<|", "<=", "<>", "<@", "<^", "=", ">", ">=", ">>",
+	// the whole of what a type in pg_catalog can be asked with, and what gram.y calls BETWEEN
+	static const char *const known[] = {"!!", "!~", "!~*", "!~~", "!~~*", "#", "##", "#-", "#>",
+		"#>>", "%", "&", "&&", "&<", "&<|", "&>", "*", "+", "-", "->", "->>", "-|-", "/",
+		"<", "<->", "<<", "<<=", "<<|", "<=", "<>", "<@", "<^", "=", ">", ">=", ">>",
 		">>=", ">^", "?#", "?-", "?-|", "?|", "?||", "@", "@-@", "@>", "@@", "@@@", "@?",
-		"^", "^@", "|", "|&>", "|/", "|>>", "||", "||/", "~", "~*", "~<=~", "~<~",
-		"~=", "~>=~", "~>~", "~~", "~~*"};
-	struct sp_bytes name[2];
-	int n = strings_of(w, m, number, name, 2);
+		"BETWEEN", "BETWEEN SYMMETRIC", "NOT BETWEEN", "NOT BETWEEN SYMMETRIC", "^", "^@",
+		"|", "|&>", "|/", "|>>", "||", "||/", "~", "~*", "~<=~", "~<~", "~=", "~>=~", "~>~",
+		"~~", "~~*"};
+	struct sp_bytes name;
 
-	if (n != 1)
+	if (!string_of(node, &name))
 		return refuse(w, SP_SQL_FUNCTION, SP_LIT("OPERATOR()"));
-	for (size_t i = 0; i < SP_ARRAY_LEN(known); i++)
-		if (sp_bytes_eq(sp_bytes_cstr(known[i]), name[0]))
-			return 0;
-	return refuse(w, SP_SQL_FUNCTION, name[0]);
+	if (sp_sql_find(known, SP_ARRAY_LEN(known), name) >= 0)
+		return 0;
+	// the schema of OPERATOR(schema.op) comes first in the list
+	return refuse(w, SP_SQL_FUNCTION,
+		sp_sql_is_letter(name.n ? name.p[0] : 'a') ? SP_LIT("OPERATOR()") : name);
 }
 
-static int check_sample(struct walk *w, struct sp_bytes m, uint32_t number)
+static int check_sample(struct walk *w, const PgQuery__Node *node)
 {
-	struct sp_bytes name[1];
+	struct sp_bytes name = SP_NOBYTES;
 
-	if (strings_of(w, m, number, name, 1) != 1)
-		return refuse(w, SP_SQL_FUNCTION, SP_LIT("TABLESAMPLE"));
-	if (sp_bytes_eq(name[0], SP_LIT("bernoulli")) || sp_bytes_eq(name[0], SP_LIT("system")))
+	if (string_of(node, &name) &&
+		(sp_bytes_eq(name, SP_LIT("bernoulli")) || sp_bytes_eq(name, SP_LIT("system"))))
 		return 0;
-	return refuse(w, SP_SQL_FUNCTION, name[0]);
+	return refuse(w, SP_SQL_FUNCTION, name);
 }
 
 /// (x).f is f(x) unless the type of x has such a field, which only the database knows.
-static int check_subscript(struct walk *w, struct sp_bytes item)
+static int check_subscript(struct walk *w, const PgQuery__Node *node)
 {
 	struct sp_bytes name;
 
-	if (!string_of(w, item, &name))
-		return walk_node(w, item);
+	if (!string_of(node, &name))
+		return walk_node(w, node);
 	if (function_ok(w, &name, 1))
 		return 0;
 	return sp_sql_refuse2(w->v, SP_SQL_FUNCTION, SP_LIT("()"), name);
 }
 
 /// f.g calls g on the value of a function f in FROM.
-static int check_column(struct walk *w, struct sp_bytes m, uint32_t number)
+static int check_column(struct walk *w, const PgQuery__ColumnRef *column)
 {
 	// what PostgreSQL's own functions call their columns
 	static const char *const known[] = {"key", "ordinality", "value"};
-	struct sp_bytes last[2] = {SP_NOBYTES, SP_NOBYTES};
-	struct sp_pg_wire f;
-	uint32_t n = 0;
+	size_t n = column->n_fields;
+	struct sp_bytes table, name;
 
-	while (sp_pg_next(&m, &f) > 0) {
-		if (f.number != number)
-			continue;
-		last[0] = last[1];
-		if (!string_of(w, f.bytes, &last[1]))
-			return walk_node(w, f.bytes); // t.*
-		n++;
-	}
-	if (!w->columns || n < 2 || (!w->any_alias && !in(w->alias, w->alias_n, last[0])))
+	for (size_t i = 0; i < n; i++)
+		if (!string_of(column->fields[i], &name))
+			SP_TRY(walk_node(w, column->fields[i])); // t.*
+	if (!w->columns || n < 2 || !string_of(column->fields[n - 1], &name) ||
+		!string_of(column->fields[n - 2], &table))
 		return 0;
-	if (in(w->column, w->column_n, last[1]) ||
-		sp_sql_find(known, SP_ARRAY_LEN(known), last[1]) >= 0 ||
-		function_ok(w, &last[1], 1))
+	if (!w->any_alias && !in(w->alias, w->alias_n, table))
 		return 0;
-	return sp_sql_refuse2(w->v, SP_SQL_FUNCTION, last[0], last[1]);
+	if (in(w->column, w->column_n, name) ||
+		sp_sql_find(known, SP_ARRAY_LEN(known), name) >= 0 || function_ok(w, &name, 1))
+		return 0;
+	return sp_sql_refuse2(w->v, SP_SQL_FUNCTION, table, name);
 }
 
-static int check_objects(struct walk *w, struct sp_bytes item)
+static int check_object(struct walk *w, const PgQuery__Node *node)
 {
 	struct sp_sql_name name;
-	struct sp_bytes body = SP_NOBYTES;
-	uint32_t node = 0;
 	int n;
 
-	SP_TRY(open_node(w, item, &node, &body));
-	if (node != at.list)
+	if (!node || node->node_case != PG_QUERY__NODE__NODE_LIST)
 		return refuse(w, SP_SQL_NODE, SP_LIT("DropStmt.objects"));
-	n = strings_of(w, body, sp_pg_numbers.list_items, name.part, 3);
+	n = strings_of(node->list->items, node->list->n_items, name.part, 3);
 	if (n <= 0)
 		return refuse(w, SP_SQL_TABLE, SP_LIT("name"));
 	name.n = (uint32_t)n;
 	return sp_sql_target(w->rules, &name, w->v);
 }
 
-static int check_explain(struct walk *w, struct sp_bytes item)
+static int check_explain(struct walk *w, const PgQuery__Node *node)
 {
 	static const char *const known[] = {
 		"buffers", "costs", "format", "settings", "summary", "verbose"};
-	struct sp_bytes name, body, type;
-	struct sp_pg_wire f;
+	struct sp_bytes name;
 
-	if (sp_pg_next(&item, &f) != 1 || f.type != 2 ||
-		sp_pg_by_tag(f.number, &type) != (int)at.def_elem)
+	if (!node || node->node_case != PG_QUERY__NODE__NODE_DEF_ELEM)
 		return refuse(w, SP_SQL_NODE, SP_LIT("ExplainStmt.options"));
-	body = f.bytes;
-	if (!sp_pg_get(body, sp_pg_numbers.def_name, &name) ||
-		sp_sql_find(known, SP_ARRAY_LEN(known), name) < 0)
+	name = text_of(node->def_elem->defname);
+	if (sp_sql_find(known, SP_ARRAY_LEN(known), name) < 0)
 		return sp_sql_refuse2(w->v, SP_SQL_NODE, SP_LIT("EXPLAIN"), name);
-	return walk_message(w, at.def_elem, body, false);
+	return walk_message(w, at.def_elem, node->def_elem, false);
 }
 
-static int walk_ctes(struct walk *w, struct sp_bytes with)
+/// Its names hide tables from those that follow, or from all; they live on in the statement that
+/// holds it.
+static int walk_ctes(struct walk *w, const PgQuery__WithClause *with)
 {
-	struct sp_bytes m = with, body = SP_NOBYTES, name;
-	struct sp_pg_wire f;
-	bool recursive = false;
-	uint32_t node = 0;
+	for (int pass = with->recursive ? 0 : 1; pass < 2; pass++) {
+		for (size_t i = 0; i < with->n_ctes; i++) {
+			const PgQuery__Node *node = with->ctes[i];
 
-	while (sp_pg_next(&m, &f) > 0)
-		if (f.number == sp_pg_numbers.with_recursive && f.type == 0)
-			recursive = f.value != 0;
-	for (int pass = recursive ? 0 : 1; pass < 2; pass++) {
-		for (m = with; sp_pg_next(&m, &f) > 0;) {
-			if (f.number != sp_pg_numbers.with_ctes)
-				continue;
-			SP_TRY(open_node(w, f.bytes, &node, &body));
-			if (node != at.cte || !sp_pg_get(body, sp_pg_numbers.cte_name, &name))
+			if (!node || node->node_case != PG_QUERY__NODE__NODE_COMMON_TABLE_EXPR)
 				return refuse(w, SP_SQL_NODE, SP_LIT("WithClause"));
 			if (pass)
-				SP_TRY(walk_message(w, node, body, false));
-			if (pass == 0 ||
-				!recursive) // hides the table for those that follow, or for all
-				SP_TRY(push(w, w->cte, &w->cte_n, CTES_MAX, name));
+				SP_TRY(walk_message(w, at.cte, node->common_table_expr, false));
+			if (pass == 0 || !with->recursive)
+				SP_TRY(push(w, w->cte, &w->cte_n, CTES_MAX,
+					text_of(node->common_table_expr->ctename)));
 		}
 	}
 	return 0;
 }
 
-/// The names under which a function in FROM gives rows, and what its columns are said to be called.
-static int note_function(struct walk *w, struct sp_bytes m)
+/// The name PostgreSQL gives to a function in FROM that has no alias.
+static struct sp_bytes name_of_function(const PgQuery__RangeFunction *range)
 {
-	struct sp_bytes alias = SP_NOBYTES, name = SP_NOBYTES, list, call, parts[3], type;
-	struct sp_pg_wire f;
-	int n;
+	const PgQuery__Node *node = range->n_functions ? range->functions[0] : NULL;
+	struct sp_bytes name;
 
-	if (sp_pg_get(m, sp_pg_numbers.range_alias, &alias)) {
-		struct sp_bytes cols = alias;
+	if (!node || node->node_case != PG_QUERY__NODE__NODE_LIST || !node->list->n_items)
+		return SP_NOBYTES;
+	node = node->list->items[0];
+	if (!node || node->node_case != PG_QUERY__NODE__NODE_FUNC_CALL ||
+		!node->func_call->n_funcname ||
+		!string_of(node->func_call->funcname[node->func_call->n_funcname - 1], &name))
+		return SP_NOBYTES;
+	return name;
+}
 
-		(void)sp_pg_get(alias, sp_pg_numbers.alias_name, &name);
-		while (sp_pg_next(&cols, &f) > 0)
-			if (f.number == sp_pg_numbers.alias_cols && string_of(w, f.bytes, &type))
-				SP_TRY(push(w, w->column, &w->column_n, COLUMNS_MAX, type));
-	} else if (sp_pg_get(m, sp_pg_numbers.range_functions, &list) &&
-		   sp_pg_next(&list, &f) == 1 && f.type == 2 &&
-		   sp_pg_get(f.bytes, sp_pg_numbers.list_items, &call) &&
-		   sp_pg_next(&call, &f) == 1 &&
-		   sp_pg_by_tag(f.number, &type) == (int)at.func_call) {
-		n = strings_of(w, f.bytes, sp_pg_numbers.func_name, parts, 3);
-		if (n > 0)
-			name = parts[n - 1];
-	}
-	for (list = m; sp_pg_next(&list, &f) > 0;) {
-		call = f.bytes;
-		if (f.number == sp_pg_numbers.range_coldefs && sp_pg_next(&call, &f) == 1 &&
-			sp_pg_get(f.bytes, sp_pg_numbers.column_name, &type))
-			SP_TRY(push(w, w->column, &w->column_n, COLUMNS_MAX, type));
-	}
+/// The names under which a function in FROM gives rows, and what its columns are said to be called.
+static int note_function(struct walk *w, const PgQuery__RangeFunction *range)
+{
+	struct sp_bytes name = range->alias ? text_of(range->alias->aliasname)
+					    : name_of_function(range),
+			column;
+
+	for (size_t i = 0; range->alias && i < range->alias->n_colnames; i++)
+		if (string_of(range->alias->colnames[i], &column))
+			SP_TRY(push(w, w->column, &w->column_n, COLUMNS_MAX, column));
+	for (size_t i = 0; i < range->n_coldeflist; i++)
+		if (range->coldeflist[i]->node_case == PG_QUERY__NODE__NODE_COLUMN_DEF)
+			SP_TRY(push(w, w->column, &w->column_n, COLUMNS_MAX,
+				text_of(range->coldeflist[i]->column_def->colname)));
 	if (!name.n)
 		w->any_alias = true;
 	else
@@ -362,132 +323,139 @@ static int note_function(struct walk *w, struct sp_bytes m)
 	return push(w, w->alias, &w->alias_n, ALIASES_MAX, name);
 }
 
-static int walk_child(
-	struct walk *w, const struct sp_pg_field *field, const struct sp_pg_wire *f, bool target)
+static int walk_child(struct walk *w, const struct sp_pg_field *field, const struct sp_pg_item *i)
 {
 	if (field->child == -1)
-		return walk_node(w, f->bytes);
+		return walk_node(w, i->p);
 	if (field->child < 0)
 		return 0;
-	return walk_message(w, (uint32_t)field->child, f->bytes, target);
+	return walk_message(w, (uint32_t)field->child, i->p, field->act == SP_PG_TARGET);
 }
 
-static int walk_field(struct walk *w, uint32_t node, struct sp_bytes m, const struct sp_pg_wire *f)
+static int field_refused(struct walk *w, uint32_t type, struct sp_bytes what)
 {
-	const struct sp_pg_field *field = &w->nodes[node].field[f->number];
-	struct sp_bytes name = sp_bytes_cstr(w->nodes[node].name);
+	return sp_sql_refuse2(w->v, SP_SQL_NODE, sp_bytes_cstr(w->nodes[type].name), what);
+}
+
+static int walk_item(struct walk *w, uint32_t type, const void *m, const struct sp_pg_item *i)
+{
+	const struct sp_pg_field *field = &w->nodes[type].field[i->number];
 
 	switch (field->act) {
 	case SP_PG_FUNCTION:
-		return check_function(w, m, f->number);
+		return check_function(w, m);
 	case SP_PG_OPERATOR:
-		return check_operator(w, m, f->number);
+		return check_operator(w, i->p);
 	case SP_PG_SAMPLE:
-		return check_sample(w, m, f->number);
+		return check_sample(w, i->p);
 	case SP_PG_SUBSCRIPT:
-		return check_subscript(w, f->bytes);
+		return check_subscript(w, i->p);
 	case SP_PG_COLUMN:
-		return check_column(w, m, f->number);
+		return check_column(w, m);
 	case SP_PG_WITH: // walked before its statement
 		return 0;
 	case SP_PG_RETURNING:
 		if (!w->rules->returning)
-			return sp_sql_refuse2(w->v, SP_SQL_NODE, name, SP_LIT("returning"));
+			return field_refused(w, type, SP_LIT("returning"));
 		break;
 	case SP_PG_NOTHING:
-		if (f->value != 2) // ONCONFLICT_NOTHING
-			return sp_sql_refuse2(w->v, SP_SQL_NODE, name, SP_LIT("update"));
+		if (i->value != PG_QUERY__ON_CONFLICT_ACTION__ONCONFLICT_NOTHING)
+			return field_refused(w, type, SP_LIT("update"));
 		break;
 	case SP_PG_EXPLAIN:
-		return check_explain(w, f->bytes);
+		return check_explain(w, i->p);
 	case SP_PG_INNER:
-		return walk_statement(w, f->bytes, true);
+		return walk_statement(w, i->p, true);
 	case SP_PG_KIND:
-		if (!sp_pg_kind_ok(f->value))
-			return sp_sql_refuse2(w->v, SP_SQL_NODE, name, SP_LIT("kind"));
+		if (!sp_pg_kind_ok(i->value))
+			return field_refused(w, type, SP_LIT("kind"));
 		break;
 	case SP_PG_ALTER:
-		if (!sp_pg_alter_ok(f->value))
-			return sp_sql_refuse2(w->v, SP_SQL_NODE, name, SP_LIT("subtype"));
+		if (!sp_pg_alter_ok(i->value))
+			return field_refused(w, type, SP_LIT("subtype"));
 		break;
 	case SP_PG_OBJECTS:
-		return check_objects(w, f->bytes);
+		return check_object(w, i->p);
 	default:
 		break;
 	}
-	return walk_child(w, field, f, field->act == SP_PG_TARGET);
+	return walk_child(w, field, i);
 }
 
-static int enter(struct walk *w, uint32_t node, struct sp_bytes m, bool target)
+static int enter(struct walk *w, uint32_t type, const void *m, bool target)
 {
-	struct sp_bytes with;
+	if (w->nodes[type].with) {
+		const void *with = *(const void *const *)(const void *)((const uint8_t *)m +
+									w->nodes[type].with);
 
-	if (w->nodes[node].with && sp_pg_get(m, (uint32_t)w->nodes[node].with, &with)) {
-		SP_TRY(walk_message(w, at.with, with, false));
-		return 0;
+		if (with)
+			return walk_message(w, at.with, with, false);
 	}
-	if (node == at.range_var)
+	if (type == at.range_var)
 		return check_table(w, m, target);
-	if (node == at.range_function && !w->columns)
+	if (type == at.range_function && !w->columns)
 		return note_function(w, m);
 	return 0;
 }
 
-static int walk_fields(struct walk *w, uint32_t node, struct sp_bytes m)
+static int walk_items(struct walk *w, uint32_t type, const void *m)
 {
-	const struct sp_pg_node *type = &w->nodes[node];
-	struct sp_bytes rest = m;
-	struct sp_pg_wire f;
-	int r;
+	struct sp_pg_iter iter = sp_pg_iter(m);
+	struct sp_pg_item i;
 
-	while ((r = sp_pg_next(&rest, &f)) > 0) {
-		const struct sp_pg_field *field = &type->field[f.number % SP_PG_FIELDS];
-
-		if (f.number >= SP_PG_FIELDS || field->act == SP_PG_REFUSE || field->wire != f.type)
-			return sp_sql_refuse2(w->v, SP_SQL_NODE, sp_bytes_cstr(type->name),
-				sp_pg_field_name(node, f.number));
-		SP_TRY(walk_field(w, node, m, &f));
+	while (sp_pg_next(&iter, &i)) {
+		if (i.number >= SP_PG_FIELDS || w->nodes[type].field[i.number].act == SP_PG_REFUSE)
+			return sp_sql_refuse2(w->v, SP_SQL_NODE, sp_bytes_cstr(w->nodes[type].name),
+				sp_pg_field_name(type, i.number));
+		SP_TRY(walk_item(w, type, m, &i));
 	}
-	return r < 0 ? refuse(w, SP_SQL_NODE, SP_LIT("wire")) : 0;
+	return 0;
 }
 
-static int walk_message(struct walk *w, uint32_t node, struct sp_bytes m, bool target)
+static int walk_message(struct walk *w, uint32_t type, const void *m, bool target)
 {
 	uint32_t ctes = w->cte_n;
 	int err;
 
-	if (node == at.with) // its names live on in the statement that holds it
+	if (type == at.with)
 		return walk_ctes(w, m);
 	if (++w->depth > WALK_DEPTH)
 		return refuse(w, SP_SQL_NESTING, SP_LIT("tree"));
-	err = enter(w, node, m, target);
+	err = enter(w, type, m, target);
 	if (!err)
-		err = walk_fields(w, node, m);
+		err = walk_items(w, type, m);
 	w->cte_n = ctes;
 	w->depth--;
 	return err;
 }
 
-static int walk_result(struct walk *w, struct sp_bytes tree)
+static int walk_result(struct walk *w, const PgQuery__ParseResult *tree)
 {
-	struct sp_bytes stmt = SP_NOBYTES, m = tree;
-	struct sp_pg_wire f;
-	uint32_t n = 0;
-
-	while (sp_pg_next(&m, &f) > 0) {
-		if (f.number != sp_pg_numbers.result_stmts || f.type != 2)
-			continue;
-		stmt = f.bytes;
-		n++;
-	}
-	if (n != 1 || !sp_pg_get(stmt, sp_pg_numbers.raw_stmt, &stmt))
-		return refuse(w, SP_SQL_STATEMENTS, n ? SP_LIT("many") : SP_LIT("none"));
-	SP_TRY(walk_statement(w, stmt, false));
+	if (tree->n_stmts != 1 || !tree->stmts[0]->stmt)
+		return refuse(
+			w, SP_SQL_STATEMENTS, tree->n_stmts ? SP_LIT("many") : SP_LIT("none"));
+	SP_TRY(walk_statement(w, tree->stmts[0]->stmt, false));
 	if (!w->alias_n)
 		return 0;
 	w->columns = true;
 	w->cte_n = 0;
-	return walk_statement(w, stmt, false);
+	return walk_statement(w, tree->stmts[0]->stmt, false);
+}
+
+size_t pg_query__parse_result__get_packed_size(const PgQuery__ParseResult *message)
+{
+	if (judging && !judging->judged) {
+		judging->judged = true;
+		(void)walk_result(judging, message);
+	}
+	return 0;
+}
+
+size_t pg_query__parse_result__pack(const PgQuery__ParseResult *message, uint8_t *out)
+{
+	(void)message;
+	(void)out;
+	return 0;
 }
 
 static void resolve_indexes(void)
@@ -497,16 +465,27 @@ static void resolve_indexes(void)
 	at.cte = sp_pg_index("CommonTableExpr");
 	at.range_function = sp_pg_index("RangeFunction");
 	at.def_elem = sp_pg_index("DefElem");
-	at.string = sp_pg_index("String");
-	at.list = sp_pg_index("List");
-	at.func_call = sp_pg_index("FuncCall");
+}
+
+/// `text` ends with a NUL.
+static void parse(struct walk *w, const char *text, struct sp_sql_verdict *v)
+{
+	PgQueryProtobufParseResult r;
+
+	judging = w;
+	r = pg_query_parse_protobuf(text);
+	judging = NULL;
+	if (r.error) // what was walked was an empty tree
+		*v = (struct sp_sql_verdict){.why = SP_SQL_SYNTAX};
+	else if (!w->judged)
+		sp_sql_refuse(v, SP_SQL_NODE, SP_LIT("libpg_query"));
+	pg_query_free_protobuf_parse_result(r);
 }
 
 void sp_sql_pg_judge(
 	struct sp_bytes text, const struct sp_sql_rules *rules, struct sp_sql_verdict *v)
 {
 	struct walk w = {.rules = rules, .v = v, .nodes = sp_pg_nodes()};
-	PgQueryProtobufParseResult r;
 	char *copy;
 
 	call_once(&once, resolve_indexes);
@@ -524,11 +503,6 @@ void sp_sql_pg_judge(
 	if (text.n)
 		memcpy(copy, text.p, text.n);
 	copy[text.n] = 0;
-	r = pg_query_parse_protobuf(copy);
+	parse(&w, copy, v);
 	free(copy);
-	if (r.error)
-		sp_sql_refuse(v, SP_SQL_SYNTAX, SP_NOBYTES);
-	else
-		(void)walk_result(&w, sp_bytes(r.parse_tree.data, r.parse_tree.len));
-	pg_query_free_protobuf_parse_result(r);
 }

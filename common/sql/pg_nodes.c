@@ -167,27 +167,6 @@ static const struct {
 };
 
 static struct sp_pg_node nodes[ROWS];
-struct sp_pg_numbers sp_pg_numbers;
-static const struct {
-	const char *node, *field;
-	uint8_t *to;
-} wanted[] = {
-	{"ParseResult", "stmts", &sp_pg_numbers.result_stmts},
-	{"RawStmt", "stmt", &sp_pg_numbers.raw_stmt},
-	{"WithClause", "ctes", &sp_pg_numbers.with_ctes},
-	{"WithClause", "recursive", &sp_pg_numbers.with_recursive},
-	{"CommonTableExpr", "ctename", &sp_pg_numbers.cte_name},
-	{"List", "items", &sp_pg_numbers.list_items},
-	{"String", "sval", &sp_pg_numbers.string_sval},
-	{"Alias", "aliasname", &sp_pg_numbers.alias_name},
-	{"Alias", "colnames", &sp_pg_numbers.alias_cols},
-	{"RangeFunction", "functions", &sp_pg_numbers.range_functions},
-	{"RangeFunction", "alias", &sp_pg_numbers.range_alias},
-	{"RangeFunction", "coldeflist", &sp_pg_numbers.range_coldefs},
-	{"FuncCall", "funcname", &sp_pg_numbers.func_name},
-	{"ColumnDef", "colname", &sp_pg_numbers.column_name},
-	{"DefElem", "defname", &sp_pg_numbers.def_name},
-};
 static int16_t by_tag[SP_PG_TAGS];
 static bool resolved;
 static once_flag once = ONCE_FLAG_INIT;
@@ -217,9 +196,8 @@ static int resolve_field(
 	to = &node->field[f->id];
 	to->act = act;
 	to->child = (int16_t)child;
-	to->wire = f->type == PROTOBUF_C_TYPE_MESSAGE || f->type == PROTOBUF_C_TYPE_STRING ? 2 : 0;
 	if (act == SP_PG_WITH)
-		node->with = (int8_t)f->id;
+		node->with = (uint16_t)f->offset;
 	return 0;
 }
 
@@ -270,29 +248,12 @@ static int resolve_tags(void)
 	return 0;
 }
 
-static int resolve_numbers(void)
-{
-	for (size_t i = 0; i < SP_ARRAY_LEN(wanted); i++) {
-		uint32_t node = sp_pg_index(wanted[i].node);
-		const ProtobufCFieldDescriptor *f;
-
-		if (node == UINT32_MAX)
-			return -ENOENT;
-		f = protobuf_c_message_descriptor_get_field_by_name(
-			rows[node].desc, wanted[i].field);
-		if (!f || f->id >= SP_PG_FIELDS)
-			return -ENOENT;
-		*wanted[i].to = (uint8_t)f->id;
-	}
-	return 0;
-}
-
 static void resolve(void)
 {
 	for (size_t i = 0; i < ROWS; i++)
 		if (resolve_node(i) < 0)
 			return;
-	resolved = resolve_tags() == 0 && resolve_numbers() == 0;
+	resolved = resolve_tags() == 0;
 }
 
 const struct sp_pg_node *sp_pg_nodes(void)

@@ -37,26 +37,16 @@ enum sp_pg_act {
 #define SP_PG_FIELDS 32u
 struct sp_pg_field {
 	uint8_t act; ///< enum sp_pg_act
-	uint8_t wire; ///< protobuf wire type
-	int16_t child; ///< index of the message's type, -1 for a Node, -2 for a scalar
+	int16_t child; ///< index of the message's type, -1 for a Node, -2 for a scalar or string
 };
 struct sp_pg_node {
 	const char *name;
 	uint8_t class;
 	uint8_t style; ///< log2 of the style bit of a SP_PG_TOP one and of SelectStmt, else 0xff
-	int8_t with; ///< number of its WITH field, 0 none
+	uint16_t with; ///< offset of its WITH in the struct, 0 none
 	struct sp_pg_field field[SP_PG_FIELDS];
 };
 #define SP_PG_TAGS 256u
-/// Field numbers the judge looks up out of turn.
-struct sp_pg_numbers {
-	uint8_t result_stmts, raw_stmt, with_ctes, with_recursive, cte_name, list_items,
-		string_sval;
-	uint8_t alias_name, alias_cols, range_functions, range_alias, range_coldefs, func_name;
-	uint8_t column_name, def_name;
-};
-extern struct sp_pg_numbers sp_pg_numbers;
-
 /// The types by index; NULL when the library is not the one this was written for. Thread-safe.
 const struct sp_pg_node *sp_pg_nodes(void);
 /// By a Node's field number: the type's index, or -1; `ret_name` gets its name.

@@ -1,4 +1,9 @@
 #include "tests/support/sql_case.h"
+#include "common/sandbox.h"
+
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include "common/banned.h"
 
 static const struct sp_sql_rules select_only = {
@@ -349,6 +354,65 @@ static void every_truncation_is_judged(void **state)
 		&rules, "INSERT INTO s.t (a) VALUES ($1) ON CONFLICT DO NOTHING RETURNING (a).b");
 }
 
+static const char *const any_text[] = {"SELECT a FROM t WHERE b = 1", "SELECT FROM WHERE",
+	"SELECT 1; SELECT 2", "CREATE GLOBAL TEMP TABLE x (a int)",
+	"SELECT E'\\x', 'a\\b', U&'\\0041' UESCAPE '!'", "SELECT '\\''", "SELECT $a$ x",
+	"SELECT 1 AS \"", "SELECT 99999999999999999999999999::int", "/* open"};
+
+static void judge_all(uint32_t times)
+{
+	struct sp_sql_rules rules = select_only;
+	struct sp_sql_verdict v;
+
+	rules.styles = UINT32_MAX;
+	for (uint32_t i = 0; i < times; i++)
+		for (size_t t = 0; t < SP_ARRAY_LEN(any_text); t++)
+			sp_sql_judge(sp_bytes_cstr(any_text[t]), &rules, &v);
+}
+
+static void a_worker_in_its_sandbox_judges_and_writes_nothing(void **state)
+{
+	char said[64];
+	int fd[2], status;
+	pid_t child;
+
+	(void)state;
+	assert_int_equal(pipe2(fd, O_CLOEXEC), 0);
+	child = fork();
+	assert_true(child >= 0);
+	if (!child) {
+		dup2(fd[1], STDERR_FILENO);
+		dup2(fd[1], STDOUT_FILENO);
+		if (sp_sandbox_enter(SP_SANDBOX_WORKER) < 0)
+			_exit(3);
+		judge_all(3);
+		_exit(0);
+	}
+	close(fd[1]);
+	assert_int_equal(read(fd[0], said, sizeof(said)), 0);
+	close(fd[0]);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+}
+
+static void memory_is_given_back(void **state)
+{
+	struct rusage before, after;
+
+	(void)state;
+	judge_all(200);
+	sql_repeated(&select_only, "SELECT 1 IN (1", ",1", 20000, ")", SP_SQL_OK);
+	getrusage(RUSAGE_SELF, &before);
+	for (int i = 0; i < 20; i++) {
+		judge_all(100);
+		sql_repeated(&select_only, "SELECT 1 IN (1", ",1", 20000, ")", SP_SQL_OK);
+	}
+	getrusage(RUSAGE_SELF, &after);
+#ifndef SP_SANDBOX_TOLERANT // a sanitizer's quarantine keeps what was freed
+	assert_true(after.ru_maxrss - before.ru_maxrss < 8 * 1024);
+#endif
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -367,6 +431,8 @@ int main(void)
 		cmocka_unit_test(deep_and_long_texts_are_refused_before_they_are_parsed),
 		cmocka_unit_test(what_is_not_text_is_refused),
 		cmocka_unit_test(every_truncation_is_judged),
+		cmocka_unit_test(a_worker_in_its_sandbox_judges_and_writes_nothing),
+		cmocka_unit_test(memory_is_given_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
