@@ -116,7 +116,7 @@ int sp_sql_table(
 
 int sp_sql_find(const char *const *sorted, size_t n, struct sp_bytes name)
 {
-	size_t lo = 0, hi = n;
+	size_t lo = 0, hi = name.n ? n : 0;
 
 	while (lo < hi) {
 		size_t mid = lo + (hi - lo) / 2, len = strlen(sorted[mid]);

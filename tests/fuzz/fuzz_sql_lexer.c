@@ -12,11 +12,20 @@
 static void check_allowed(struct sp_bytes text, const struct sp_sql_rules *rules)
 {
 	struct sp_sql_verdict v;
-	uint8_t *padded = malloc(text.n + 2);
+	uint8_t *padded = malloc(text.n + 2), open = 0;
 
 	SP_BUG_IF(!padded);
-	for (size_t i = 0; i < text.n; i++)
-		SP_BUG_IF(memchr("\\`[]{}#$@:^", text.p[i], 11));
+	for (size_t i = 0; i < text.n; i++) {
+		uint8_t c = text.p[i];
+
+		SP_BUG_IF(c == '\\');
+		if (open)
+			open = c == open ? 0 : open;
+		else if (c == '\'' || c == '"')
+			open = c;
+		else
+			SP_BUG_IF(c >= 0x80 || memchr("`[]{}#$@:^", c, 10));
+	}
 	padded[0] = '\n';
 	memcpy(padded + 1, text.p, text.n);
 	padded[text.n + 1] = ' ';
