@@ -220,7 +220,8 @@ static int called_word(struct judge *j)
 
 	if (!sp_lex_is(&j->next, '(') || sp_tables_columns(&j->tables))
 		return 0;
-	if (bare && (sp_word_before_parenthesis(j->word) || sp_sql_pure_lexer(j->word)))
+	if (bare && (sp_word_before_parenthesis(j->word) ||
+			    sp_sql_pure_lexer(j->word, j->rules->dialect)))
 		return 0;
 	if (bare && is(j->word, "if") && j->dialect == SP_WORD_MYSQL)
 		return 0;

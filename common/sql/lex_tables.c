@@ -76,11 +76,8 @@ static enum effect effect_of(const struct sp_tables *t, struct sp_bytes word)
 
 	while (lo < hi) {
 		size_t mid = lo + (hi - lo) / 2;
-		struct sp_bytes w = sp_bytes_cstr(keywords[mid].word);
-		int c = memcmp(w.p, word.p, sp_min(w.n, word.n));
+		int c = sp_sql_order(keywords[mid].word, word);
 
-		if (c == 0)
-			c = w.n < word.n ? -1 : w.n > word.n;
 		if (c == 0)
 			return t->ddl ? keywords[mid].ddl : keywords[mid].select;
 		if (c < 0)

@@ -138,11 +138,8 @@ bool sp_word_forbidden(struct sp_bytes word, uint8_t dialect)
 			return true;
 	while (lo < hi) {
 		size_t mid = lo + (hi - lo) / 2;
-		struct sp_bytes w = sp_bytes_cstr(forbidden[mid].word);
-		int c = memcmp(w.p, word.p, sp_min(w.n, word.n));
+		int c = sp_sql_order(forbidden[mid].word, word);
 
-		if (c == 0)
-			c = w.n < word.n ? -1 : w.n > word.n;
 		if (c == 0)
 			return (forbidden[mid].dialects & dialect) != 0;
 		if (c < 0)

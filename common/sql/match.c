@@ -119,11 +119,9 @@ int sp_sql_find(const char *const *sorted, size_t n, struct sp_bytes name)
 	size_t lo = 0, hi = name.n ? n : 0;
 
 	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2, len = strlen(sorted[mid]);
-		int c = memcmp(sorted[mid], name.p, sp_min(len, name.n));
+		size_t mid = lo + (hi - lo) / 2;
+		int c = sp_sql_order(sorted[mid], name);
 
-		if (c == 0)
-			c = len < name.n ? -1 : len > name.n;
 		if (c == 0)
 			return (int)mid;
 		if (c < 0)

@@ -28,8 +28,16 @@ bool sp_sql_denied(const struct sp_sql_rules *rules, const struct sp_sql_name *n
 
 /// One of the functions that only compute, by its lower-case name.
 bool sp_sql_pure_pg(struct sp_bytes name);
-/// The same for the lexer's dialects: a name that has one meaning, or none, in each of them.
-bool sp_sql_pure_lexer(struct sp_bytes name);
+/// The same for the lexer's dialects, where the name must be the database's own.
+bool sp_sql_pure_lexer(struct sp_bytes name, enum sp_sql_dialect d);
+/// As memcmp orders them, the shorter first.
+static inline int sp_sql_order(const char *a, struct sp_bytes b)
+{
+	size_t n = strlen(a);
+	int c = b.n ? memcmp(a, b.p, sp_min(n, b.n)) : 1;
+
+	return c ? c : n < b.n ? -1 : n > b.n;
+}
 /// Index of a name in a sorted list, or -1.
 int sp_sql_find(const char *const *sorted, size_t n, struct sp_bytes name);
 

@@ -210,6 +210,41 @@ static void ddl_is_tables_views_and_indexes_in_the_database_itself(void **state)
 	sql_everywhere(SP_SQL_DDL, cases);
 }
 
+static void a_function_must_be_the_databases_own(void **state)
+{
+	struct sp_sql_rules rules = {.dialect = SP_SQL_MSSQL, .styles = SP_SQL_SELECT};
+	static const struct sp_bytes more = {(const uint8_t *)"Total", 5};
+
+	(void)state;
+	sql_judged(&rules, SP_LIT("SELECT len(a) FROM t"), SP_SQL_OK, NULL);
+	rules.dialect = SP_SQL_MYSQL; // somebody's stored function there
+	sql_judged(&rules, SP_LIT("SELECT len(a) FROM t"), SP_SQL_FUNCTION, "len");
+	sql_judged(
+		&rules, SP_LIT("SELECT IF(a, 1, 2), DATE_FORMAT(b, 'x') FROM t"), SP_SQL_OK, NULL);
+	rules.dialect = SP_SQL_ANSI;
+	sql_judged(&rules, SP_LIT("SELECT char_length(a) FROM t"), SP_SQL_OK, NULL);
+	sql_judged(&rules, SP_LIT("SELECT length(a) FROM t"), SP_SQL_FUNCTION, "length");
+	sql_judged(&rules, SP_LIT("SELECT total(a) FROM t"), SP_SQL_FUNCTION, "total");
+	rules.allow_functions = &more;
+	rules.allow_functions_n = 1;
+	sql_judged(&rules, SP_LIT("SELECT total(a) FROM t"), SP_SQL_OK, NULL);
+}
+
+static void every_list_of_names_is_in_order(void **state)
+{
+	static const char *const pg[] = {"abbrev", "jsonb_set", "xpath_exists", "now", "upper"};
+	static const char *const other[] = {"abs", "yearweek", "concat", "upper", "ltrim"};
+
+	(void)state;
+	for (size_t i = 0; i < SP_ARRAY_LEN(pg); i++) {
+		assert_true(sp_sql_pure_pg(sp_bytes_cstr(pg[i])));
+		assert_true(sp_sql_pure_lexer(sp_bytes_cstr(other[i]), SP_SQL_MYSQL));
+	}
+	assert_false(sp_sql_pure_pg(SP_LIT("")));
+	assert_false(sp_sql_pure_pg(SP_LIT("jsonb_se")));
+	assert_false(sp_sql_pure_lexer(SP_LIT("zzz"), SP_SQL_MSSQL));
+}
+
 static void a_forbidden_table_is_refused_wherever_its_name_stands(void **state)
 {
 	static const struct sp_bytes deny[] = {
@@ -366,6 +401,8 @@ int main(void)
 		cmocka_unit_test(inserts_updates_and_deletes_are_one_act),
 		cmocka_unit_test(explain_is_of_a_style_that_is_allowed),
 		cmocka_unit_test(ddl_is_tables_views_and_indexes_in_the_database_itself),
+		cmocka_unit_test(a_function_must_be_the_databases_own),
+		cmocka_unit_test(every_list_of_names_is_in_order),
 		cmocka_unit_test(a_forbidden_table_is_refused_wherever_its_name_stands),
 		cmocka_unit_test(tables_that_are_not_allowed_are_found_in_every_place_a_table_has),
 		cmocka_unit_test(double_quotes_are_names_only_where_policy_says_so),
