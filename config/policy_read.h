@@ -14,5 +14,3 @@ bool sp_policy_file_name(const char *name);
 /// problem in `check` (`p` is then good for nothing but finding more of them), -ENOMEM.
 SP_MUST_CHECK int sp_policy_read(
 	struct sp_policy *p, struct sp_bytes text, const char *file, struct sp_check *check);
-/// One line of what a file gave: "4 rules, 2 groups, 4 limits"; what snprintf returns.
-int sp_policy_source_text(const struct sp_policy_source *s, char *buf, size_t cap);

@@ -74,7 +74,6 @@ static void read_as(const char *file, struct sp_bytes text)
 	err = sp_policy_read(p, text, file, &check);
 	SP_BUG_IF((err == 0) != sp_check_ok(&check));
 	if (err == 0) {
-		sp_policy_source_text(&p->source[0], shown, sizeof(shown));
 		err = sp_policy_seal_in(p, &check);
 		SP_BUG_IF((err == 0) != sp_check_ok(&check));
 		if (err == 0)

@@ -26,14 +26,16 @@ def test_a_check_says_what_each_file_of_the_seeds_gives(gateway, shared):
     seeds = os.path.join(shared, "fixtures", "seeds")
     if not os.path.isdir(seeds):
         skip("no seeds there")
-    status, out, err = gateway.ctl_text("policy", "check", seeds)
-    assert status == 0, (out, err)
-    lines = [line.strip() for line in out.splitlines()]
-    assert lines[0].startswith("good: 3 agents, "), out
-    for line in ("policy-definitions.yaml: policy definitions: 4 rules, 2 groups, 4 limits",
-                 "style-rules.json: style rules, risk scoring: 5 tools, risk",
-                 "tool-policies.json: tool policies: 3 tools", "whitelist.json: allow-list: 1 agent"):
-        assert line in lines, out
+    found = gateway.ctl("policy", "check", seeds)
+    assert found["policy"] == "good" and found["rules"] == 4 and found["conditions"] == 6, found
+    gives = {f["file"]: f for f in found["files"]}
+    assert set(gives) == {"policy-definitions.yaml", "style-rules.json", "tool-policies.json", "whitelist.json"}, found
+    definitions = gives["policy-definitions.yaml"]
+    assert definitions["form"] == "policy definitions" and definitions["rules"] == 4, definitions
+    assert definitions["definitions"] == 2 and definitions["limits"] == 4, definitions
+    assert gives["style-rules.json"]["form"] == "style rules, risk scoring", found
+    assert gives["style-rules.json"]["constraints"] == 5 and gives["tool-policies.json"]["constraints"] == 3, found
+    assert gives["whitelist.json"]["form"] == "allow-list" and gives["whitelist.json"]["agents"] == 1, found
 
 
 def test_a_problem_in_a_yaml_file_names_its_place(gateway, tmp):

@@ -560,18 +560,23 @@ static void every_truncation_and_every_changed_byte_is_survived(void **state)
 	}
 }
 
-static void what_a_file_gave_is_summed_up(void **state)
+static void what_each_file_gave_is_kept(void **state)
 {
-	struct sp_policy *p = yaml(DEFS);
-	char text[256];
+	struct sp_policy *p = must(join((const char *const[3]){STYLES, DEFS},
+		(const char *const[3]){"a.json", "b.yaml"}));
 
 	(void)state;
-	sp_policy_source_text(&p->source[0], text, sizeof(text));
-	assert_string_equal(text, "policy definitions: 3 rules, 1 group, 2 limits");
-	sp_policy_free(p);
-	p = json(STYLES);
-	sp_policy_source_text(&p->source[0], text, sizeof(text));
-	assert_string_equal(text, "style rules, risk scoring: 4 tools, risk");
+	assert_int_equal(p->sources_n, 2);
+	assert_string_equal(p->source[0].file, "a.json");
+	assert_string_equal(p->source[0].form, "style rules, risk scoring");
+	assert_int_equal(p->source[0].tools, 4);
+	assert_true(p->source[0].risk);
+	assert_string_equal(p->source[1].form, "policy definitions");
+	assert_int_equal(p->source[1].rules, 3);
+	assert_int_equal(p->source[1].groups, 1);
+	assert_int_equal(p->source[1].limits, 2);
+	assert_int_equal(p->source[1].tools, 0);
+	assert_false(p->source[1].risk);
 	sp_policy_free(p);
 }
 
@@ -641,7 +646,7 @@ int main(void)
 		cmocka_unit_test(more_roles_than_a_snapshot_has_bits_for_are_told),
 		cmocka_unit_test(forms_may_be_yaml_or_json_and_stand_in_one_file),
 		cmocka_unit_test(every_truncation_and_every_changed_byte_is_survived),
-		cmocka_unit_test(what_a_file_gave_is_summed_up),
+		cmocka_unit_test(what_each_file_gave_is_kept),
 		cmocka_unit_test(the_seeds_load_byte_for_byte_as_one_policy),
 	};
 
