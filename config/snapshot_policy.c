@@ -73,15 +73,18 @@ bool sp_snap_agent_fits(const struct sp_snap *s, uint32_t agent, uint32_t any_ag
 	return any_agent || sp_snap_has(s, agents, agent);
 }
 
-static bool rule_fits(const struct sp_snap *s, const struct sp_snap_who *who, uint32_t number)
+/// `named`: the list it was found by says that it names the agent.
+static bool rule_fits(
+	const struct sp_snap *s, const struct sp_snap_who *who, uint32_t number, bool named)
 {
 	const struct sp_snap_rule *r = ENTRY(s, rules, sp_snap_rule, number);
 	const struct sp_snap_agent_facts *f =
 		ENTRY(s, agent_facts, sp_snap_agent_facts, who->agent);
 
+	__builtin_prefetch(&r->conditions);
 	if (r->environments && !(r->environments & f->environment))
 		return false;
-	return sp_snap_agent_fits(s, who->agent, r->any_agent, r->agents, r->roles);
+	return sp_snap_agent_fits(s, who->agent, named || r->any_agent, r->agents, r->roles);
 }
 
 /// Lists of a known action and of pairs hold rules of that tool only; the others are asked for it.
@@ -115,9 +118,12 @@ void sp_snap_rules_begin(
 	add_list(it, 2, sp_snap_pair_rules(s, who->agent, who->action));
 }
 
-/// The least of the lists' heads, taken off every list that begins with it. *ret_sure: one of them
-/// is of this tool.
-static uint32_t take_least(struct sp_snap_rules *it, bool *ret_sure)
+/// What the lists that hold a rule say of it: it is of this tool, it names this agent.
+struct sure {
+	bool tool, agent;
+};
+/// The least of the lists' heads, taken off every list that begins with it.
+static uint32_t take_least(struct sp_snap_rules *it, struct sure *ret)
 {
 	bool known = it->who->action < it->s->h->actions.n;
 	uint32_t least = SP_SNAP_NONE;
@@ -125,12 +131,13 @@ static uint32_t take_least(struct sp_snap_rules *it, bool *ret_sure)
 	for (size_t i = 0; i < SP_ARRAY_LEN(it->list); i++)
 		if (it->list[i].at < it->list[i].end && *it->list[i].at < least)
 			least = *it->list[i].at;
-	*ret_sure = false;
+	*ret = (struct sure){false, false};
 	for (size_t i = 0; i < SP_ARRAY_LEN(it->list); i++) {
 		if (it->list[i].at == it->list[i].end || *it->list[i].at != least)
 			continue;
 		it->list[i].at++;
-		*ret_sure = *ret_sure || (known && i > 0);
+		ret->tool |= known && i > 0;
+		ret->agent |= i != 1;
 	}
 	return least;
 }
@@ -138,13 +145,13 @@ static uint32_t take_least(struct sp_snap_rules *it, bool *ret_sure)
 uint32_t sp_snap_rules_next(struct sp_snap_rules *it)
 {
 	for (;;) {
-		bool sure;
+		struct sure sure;
 		uint32_t rule = take_least(it, &sure);
 
 		if (rule == SP_SNAP_NONE)
 			return rule;
-		if (rule_fits(it->s, it->who, rule) &&
-			(sure || rule_names_tool(it->s, it->who, rule)))
+		if (rule_fits(it->s, it->who, rule, sure.agent) &&
+			(sure.tool || rule_names_tool(it->s, it->who, rule)))
 			return rule;
 	}
 }

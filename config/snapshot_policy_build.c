@@ -290,9 +290,16 @@ static void put_pairs(
 
 	out->pairs = sp_snap_put_table(p, n, sizeof(struct sp_snap_pair));
 	for (uint32_t i = 0; i < n; i++) {
-		struct sp_snap_pair v = {
-			c->pairs.v[i].agent, c->pairs.v[i].action, list(p, c->pairs.rules.v[i])};
+		struct sp_list rules = c->pairs.rules.v[i];
+		struct sp_snap_pair v = {.agent = c->pairs.v[i].agent, .action = c->pairs.v[i].action};
 
+		if (rules.n == 1) {
+			v.only = rules.v[0];
+			v.rules = (struct sp_snap_table){
+				out->pairs.off + i * (uint32_t)sizeof(v) + (uint32_t)offsetof(struct sp_snap_pair, only), 1};
+		} else {
+			v.rules = list(p, rules);
+		}
 		PUT(p, out->pairs, i, v);
 	}
 	out->pairs_index = x = sp_snap_put_index_room(p, n);

@@ -136,7 +136,8 @@ struct sp_snap_action_facts {
 /// Rules that name both an agent and, exactly, an action.
 struct sp_snap_pair {
 	uint32_t agent, action;
-	struct sp_snap_table rules; ///< u32, in order
+	struct sp_snap_table rules; ///< u32, in order; a list of one is `only`, so that it lies where it is looked for
+	uint32_t only, reserved;
 };
 struct sp_snap_policy {
 	struct sp_snap_table rules, groups, limits, tools, purposes, sequences;

@@ -47,7 +47,7 @@ static void take_policy(struct sp_worker *w, uint64_t head)
 		return;
 	bytes = atomic_load_explicit(&r->used[slot], memory_order_acquire);
 	at = sp_shm_at(&w->policy, r->slots_off + slot * r->slot_bytes, bytes);
-	if (!at || bytes > r->slot_bytes || sp_snap_open(at, bytes, &s) < 0)
+	if (!at || bytes > r->slot_bytes || sp_snap_attach(at, bytes, &s) < 0)
 		return;
 	if (take_keys_and_upstreams(w, &s) < 0)
 		return;

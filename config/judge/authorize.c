@@ -162,10 +162,10 @@ static void find(struct judge *j, struct found *f)
 				f->listed ? SP_LIT("the agent's allow-list names the tool")
 					  : SP_LIT("the agent's allow-list does not name the tool"));
 	}
-	judge_rules(j, &f->rules);
 	find_roles(j, f);
 	find_environment(j, f);
 	find_human(j, f);
+	judge_rules(j, &f->rules);
 }
 
 static bool granted(const struct found *f)

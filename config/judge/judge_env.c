@@ -27,7 +27,7 @@ static const struct sp_cel_var vars[] = {
 		"who answers for the agent; no value when the policy names nobody", HERE},
 	[SP_VAR_JWT] = {"jwt", SP_CEL_T_MAP, BOTH, "claims of the verified token", HERE},
 	[SP_VAR_REQUEST] = {"request", SP_CEL_T_MAP, CALL,
-		"arguments, then the declared context, then the token's scope as `scope`", HERE},
+		"arguments, and the declared context where they have none of the name", HERE},
 	[SP_VAR_REQUEST_ARGUMENTS] = {"request.arguments", SP_CEL_T_MAP, CALL, "the call's arguments", HERE},
 	[SP_VAR_REQUEST_CONTEXT] = {"request.context", SP_CEL_T_MAP, CALL,
 		"the context declared in _meta \"sallyport/context\"", HERE},
@@ -36,6 +36,8 @@ static const struct sp_cel_var vars[] = {
 	[SP_VAR_REQUEST_TIME] = {"request.time", SP_CEL_T_TIMESTAMP, BOTH, "when the call came, UTC", HERE},
 	[SP_VAR_SOURCE_ADDRESS] = {"source.address", SP_CEL_T_STRING, BOTH,
 		"the peer's address without its port", HERE},
+	[SP_VAR_REQUEST_SCOPE] = {"request.scope", SP_CEL_T_DYN, CALL,
+		"`scope` of arguments or context; where they have none, the token's scopes", HERE},
 };
 _Static_assert(SP_ARRAY_LEN(vars) == SP_VAR__COUNT, "a row a variable");
 

@@ -6,7 +6,7 @@
 /// Variables: mcp.tool.name, mcp.tool.arguments, mcp.method, mcp.upstream, mcp.route, mcp.revision, mcp.session,
 /// agent.identity (a string; its fields are attributes: the registry's, else the token's claims), agent.name,
 /// agent.roles, agent.environment, agent.owner, jwt (claims; jwt.scope, jwt.sub ...), request (fields are
-/// arguments, then the context the agent declared in _meta; request.scope falls back to the token's),
+/// arguments, then the context the agent declared in _meta), request.scope (where those have none, the token's),
 /// request.arguments, request.context, request.purpose, request.time, source.address.
 enum sp_judge_var {
 	SP_VAR_TOOL_NAME = 0,
@@ -29,6 +29,7 @@ enum sp_judge_var {
 	SP_VAR_REQUEST_PURPOSE,
 	SP_VAR_REQUEST_TIME,
 	SP_VAR_SOURCE_ADDRESS,
+	SP_VAR_REQUEST_SCOPE,
 	SP_VAR__COUNT
 };
 const struct sp_cel_env *sp_judge_env(void);

@@ -111,26 +111,73 @@ static uint32_t class_of(const struct judge *j, const struct sp_judge_verdict *v
 	return cls ? cls : sp_action_class_guess(j->name[j->names_n - 1]);
 }
 
-static void look_up_name(struct judge *j, uint32_t i)
+static void ask_for(const void *p, size_t n)
 {
-	struct sp_judge_verdict *v = j->v;
-	struct sp_snap_who who;
-
-	v->actions[i] = sp_snap_find_action(j->s, j->name[i]);
-	who = judge_who(j, i);
-	v->tools[i] = sp_snap_tool_of(j->s, &who);
+	for (size_t at = 0; at < n; at += SP_CACHE_LINE)
+		__builtin_prefetch((const uint8_t *)p + at);
 }
 
-void judge_look_up(struct judge *j)
+static void ask_for_table(const struct judge *j, struct sp_snap_table t, size_t size)
 {
-	struct sp_judge_verdict *v = j->v;
+	if (t.n)
+		ask_for(j->s->base + t.off, size);
+}
 
-	for (uint32_t i = 0; i < j->names_n; i++)
-		look_up_name(j, i);
-	v->action = v->actions[0] != SP_SNAP_NONE ? v->actions[0] : v->actions[1];
-	v->tool = v->tools[0] != SP_SNAP_NONE ? v->tools[0] : v->tools[1];
-	v->cls = class_of(j, v);
-	v->audit_level = sp_snap_agent(j->s, j->c->agent)->audit_level;
+static void look_up_actions(struct judge *j)
+{
+	struct sp_snap_index x = j->p->pairs_index;
+	const uint32_t *slot = (const uint32_t *)(j->s->base + x.off);
+
+	ask_for(j->agent, sizeof(*j->agent));
+	for (uint32_t i = 0; i < j->names_n; i++) {
+		uint32_t a = sp_snap_find_action(j->s, j->name[i]);
+
+		j->v->actions[i] = a;
+		if (a == SP_SNAP_NONE)
+			continue;
+		ask_for(&slot[sp_snap_pair_hash(j->c->agent, a) & x.mask], sizeof(*slot));
+		ask_for(SP_SNAP_POLICY(j->s, action_facts, sp_snap_action_facts, a),
+			sizeof(struct sp_snap_action_facts));
+	}
+}
+
+/// The first rule of agent and tool, which most calls are judged by.
+static const struct sp_snap_rule *first_rule(const struct judge *j, uint32_t i)
+{
+	struct sp_snap_table t = {0, 0};
+
+	if (j->v->actions[i] != SP_SNAP_NONE)
+		t = sp_snap_pair_rules(j->s, j->c->agent, j->v->actions[i]);
+	if (t.n == 0)
+		return NULL;
+	return SP_SNAP_POLICY(
+		j->s, rules, sp_snap_rule, *(const uint32_t *)(j->s->base + t.off));
+}
+
+/// A policy is large and a call touches little of it, all of it cold: what is known to be needed is asked for before
+/// anything waits for it.
+static void look_up(struct judge *j, const struct sp_snap_rule *rule[2])
+{
+	look_up_actions(j);
+	for (uint32_t i = 0; i < j->names_n; i++) {
+		struct sp_snap_who who = judge_who(j, i);
+
+		j->v->tools[i] = sp_snap_tool_of(j->s, &who);
+		if (judge_tool(j, i))
+			ask_for(judge_tool(j, i), sizeof(struct sp_snap_tool));
+	}
+	for (uint32_t i = 0; i < j->names_n; i++) {
+		rule[i] = first_rule(j, i);
+		ask_for(rule[i], rule[i] ? sizeof(*rule[i]) : 0);
+	}
+	if (j->agent) {
+		ask_for_table(j, j->agent->limits, sizeof(uint32_t));
+		ask_for_table(j, j->agent->attributes, sizeof(struct sp_snap_str[2]));
+	}
+}
+
+static void of_tools(const struct judge *j, struct sp_judge_verdict *v)
+{
 	for (uint32_t i = 0; i < j->names_n; i++) {
 		const struct sp_snap_tool *t = judge_tool(j, i);
 
@@ -141,6 +188,22 @@ void judge_look_up(struct judge *j)
 		if (t->max_calls && (!v->max_calls_session || t->max_calls < v->max_calls_session))
 			v->max_calls_session = t->max_calls;
 	}
+}
+
+void judge_look_up(struct judge *j)
+{
+	const struct sp_snap_rule *rule[2] = {NULL, NULL};
+	struct sp_judge_verdict *v = j->v;
+
+	look_up(j, rule);
+	v->action = v->actions[0] != SP_SNAP_NONE ? v->actions[0] : v->actions[1];
+	v->tool = v->tools[0] != SP_SNAP_NONE ? v->tools[0] : v->tools[1];
+	v->cls = class_of(j, v);
+	v->audit_level = sp_snap_agent(j->s, j->c->agent)->audit_level;
+	of_tools(j, v);
+	for (uint32_t i = 0; i < j->names_n; i++)
+		if (rule[i])
+			ask_for_table(j, rule[i]->conditions, 2 * sizeof(struct sp_snap_condition));
 }
 
 void judge_tell(const struct judge *j, const struct sp_trace_line *line)

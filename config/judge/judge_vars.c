@@ -137,27 +137,40 @@ static enum sp_cel_error attributes(const struct judge *j, struct sp_cel_arena *
 	return pairs_done(&p, arena, ret);
 }
 
-/// Without a context or a scope to add, the arguments themselves.
+/// Without a context, the arguments themselves.
 static enum sp_cel_error request(const struct judge *j, struct sp_cel_arena *arena, struct sp_cel *ret)
 {
 	const struct sp_judge_call *c = j->c;
-	uint32_t context = context_token(c);
-	bool scope = c->scopes.n > 0;
+	uint32_t context;
 	struct pairs p;
 
 	if (c->listing)
 		return SP_CEL_E_UNKNOWN_VAR;
-	if (scope && members(c->args_doc, c->args))
-		scope = sp_json_get(c->args_doc, c->args, SP_LIT("scope")) == SP_JSON_NONE;
-	if (context == SP_JSON_NONE && !scope)
+	context = context_token(c);
+	if (context == SP_JSON_NONE)
 		return object(c->args_doc, c->args, arena, ret);
-	p = pairs_new(arena, members(c->args_doc, c->args) + members(c->args_doc, context) + 1);
+	p = pairs_new(arena, members(c->args_doc, c->args) + members(c->args_doc, context));
 	add_object(&p, c->args_doc, c->args, arena);
 	add_object(&p, c->args_doc, context, arena);
-	if (scope)
-		add_pair(&p, p.n, SP_LIT("scope"),
-			(struct sp_cel){.type = SP_CEL_STRING, .s = c->scopes});
 	return pairs_done(&p, arena, ret);
+}
+
+static enum sp_cel_error scope(const struct judge *j, struct sp_cel_arena *arena, struct sp_cel *ret)
+{
+	const struct sp_judge_call *c = j->c;
+	const uint32_t places[] = {c->args, context_token(c)};
+
+	if (c->listing)
+		return SP_CEL_E_UNKNOWN_VAR;
+	for (size_t i = 0; i < SP_ARRAY_LEN(places); i++) {
+		uint32_t t = members(c->args_doc, places[i])
+				     ? sp_json_get(c->args_doc, places[i], SP_LIT("scope"))
+				     : SP_JSON_NONE;
+
+		if (t != SP_JSON_NONE)
+			return sp_cel_from_json(c->args_doc, t, arena, ret);
+	}
+	return text(c->scopes, ret);
 }
 
 static enum sp_cel_error context(const struct judge *j, struct sp_cel_arena *arena, struct sp_cel *ret)
@@ -235,6 +248,8 @@ static enum sp_cel_error make(
 		return object(c->claims, 0, arena, ret);
 	case SP_VAR_REQUEST:
 		return request(j, arena, ret);
+	case SP_VAR_REQUEST_SCOPE:
+		return scope(j, arena, ret);
 	case SP_VAR_REQUEST_CONTEXT:
 		return context(j, arena, ret);
 	case SP_VAR_REQUEST_PURPOSE:

@@ -68,11 +68,10 @@ static bool has_limit(const struct sp_judge_limit *v, uint32_t n, uint32_t limit
 uint32_t sp_judge_limits(const struct sp_judge_call *c, const struct sp_judge_verdict *v,
 	struct sp_judge_limit *ret, uint32_t cap)
 {
-	struct sp_judge_verdict copy = *v;
 	struct judge j;
 	uint32_t n = 0;
 
-	judge_init(&j, c, &copy);
+	judge_init(&j, c, (struct sp_judge_verdict *)(uintptr_t)v); // only read
 	if (n < cap && session_limit(&j, &ret[n]))
 		n++;
 	for (uint32_t i = 0; i < j.names_n; i++) {

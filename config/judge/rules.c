@@ -3,6 +3,7 @@
 #include "common/banned.h"
 
 #define SHOW_MAX 512u
+#define PREFETCH_MAX 512u ///< bytes of one program
 
 static void trace_condition(const struct judge *j, const struct sp_snap_condition *k, uint32_t number,
 	const struct sp_cel *value, enum sp_cel_error error)
@@ -51,11 +52,23 @@ static enum judge_holds condition(
 	return value.b ? HOLDS_YES : HOLDS_NO;
 }
 
+/// Programs lie anywhere in the policy: all of a rule's are asked for before the first runs.
+static void prefetch_programs(const struct judge *j, const struct sp_snap_rule *r)
+{
+	for (uint32_t i = 0; i < r->conditions.n; i++) {
+		struct sp_snap_str code = SP_SNAP_GET(j->s, r->conditions, sp_snap_condition, i)->code;
+
+		for (uint32_t at = 0; at < code.len && at < PREFETCH_MAX; at += SP_CACHE_LINE)
+			__builtin_prefetch(j->s->base + code.off + at);
+	}
+}
+
 /// One that is false settles it, whatever the others lack.
 enum judge_holds judge_conditions(struct judge *j, const struct sp_snap_rule *r, uint32_t number)
 {
 	enum judge_holds all = HOLDS_YES;
 
+	prefetch_programs(j, r);
 	for (uint32_t i = 0; i < r->conditions.n; i++) {
 		enum judge_holds h = condition(
 			j, SP_SNAP_GET(j->s, r->conditions, sp_snap_condition, i), number);

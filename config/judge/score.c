@@ -174,22 +174,25 @@ static void terms(struct judge *j, int32_t term[SP_TERM__COUNT])
 		trace_terms(j, &signals, term);
 }
 
-static void judge_score(struct judge *j)
+static void refuse_score(struct judge *j, enum sp_reason why)
 {
-	const struct sp_snap_risk *r = risk_of(j);
-	uint32_t score = j->v->score;
-	uint32_t review = j->v->cls == SP_CLASS_READ ? r->review_at : r->review_writes_at;
 	uint8_t buf[32];
 	struct sp_out out = sp_out_init(buf, sizeof(buf));
 
-	if (!r->on)
-		return;
 	sp_out_lit(&out, "score ");
-	sp_out_u64(&out, score);
-	if (score >= r->block_at)
-		judge_refuse(j, SP_REASON_RISK_BLOCKED, sp_bytes(out.p, out.len));
-	else if (score >= review)
-		judge_refuse(j, SP_REASON_REVIEW_RISK, sp_bytes(out.p, out.len));
+	sp_out_u64(&out, j->v->score);
+	judge_refuse(j, why, sp_bytes(out.p, out.len));
+}
+
+static void judge_score(struct judge *j)
+{
+	const struct sp_snap_risk *r = risk_of(j);
+	uint32_t review = j->v->cls == SP_CLASS_READ ? r->review_at : r->review_writes_at;
+
+	if (r->on && j->v->score >= r->block_at)
+		refuse_score(j, SP_REASON_RISK_BLOCKED);
+	else if (r->on && j->v->score >= review)
+		refuse_score(j, SP_REASON_REVIEW_RISK);
 }
 
 enum sp_reason sp_judge_score(const struct sp_judge_call *c, struct sp_judge_verdict *v)

@@ -35,29 +35,30 @@ static const uint8_t classes[256] = {
 
 enum word { W_NONE = 0, W_SHELL, W_VERB, W_UNION, W_LOGIC, W_SLEEP, W_SECRET };
 struct known {
-	const char *word;
+	struct sp_bytes word;
 	enum word is;
 };
+#define W(text, is) {{(const uint8_t *)(text), sizeof(text) - 1}, (is)}
 /// By first letter.
 static const struct known words[] = {
-	{"alter", W_VERB}, {"and", W_LOGIC}, {"bash", W_SHELL}, {"benchmark", W_SLEEP},
-	{"cat", W_SHELL}, {"chmod", W_SHELL}, {"cmd", W_SHELL}, {"curl", W_SHELL}, {"dd", W_SHELL},
-	{"delete", W_VERB}, {"drop", W_VERB}, {"eval", W_SHELL}, {"exec", W_VERB},
-	{"insert", W_VERB}, {"kill", W_SHELL}, {"load_file", W_SLEEP}, {"mkfifo", W_SHELL},
-	{"nc", W_SHELL}, {"ncat", W_SHELL}, {"node", W_SHELL}, {"or", W_LOGIC}, {"passwd", W_SECRET},
-	{"perl", W_SHELL}, {"pg_sleep", W_SLEEP}, {"php", W_SHELL}, {"powershell", W_SHELL},
-	{"python", W_SHELL}, {"python3", W_SHELL}, {"rm", W_SHELL}, {"select", W_VERB},
-	{"sh", W_SHELL}, {"shadow", W_SECRET}, {"sleep", W_SLEEP}, {"sudo", W_SHELL},
-	{"truncate", W_VERB}, {"union", W_UNION}, {"update", W_VERB}, {"waitfor", W_VERB},
-	{"wget", W_SHELL}, {"whoami", W_SHELL}, {"xp_cmdshell", W_SLEEP}, {"zsh", W_SHELL},
+	W("alter", W_VERB), W("and", W_LOGIC), W("bash", W_SHELL), W("benchmark", W_SLEEP),
+	W("cat", W_SHELL), W("chmod", W_SHELL), W("cmd", W_SHELL), W("curl", W_SHELL), W("dd", W_SHELL),
+	W("delete", W_VERB), W("drop", W_VERB), W("eval", W_SHELL), W("exec", W_VERB),
+	W("insert", W_VERB), W("kill", W_SHELL), W("load_file", W_SLEEP), W("mkfifo", W_SHELL),
+	W("nc", W_SHELL), W("ncat", W_SHELL), W("node", W_SHELL), W("or", W_LOGIC), W("passwd", W_SECRET),
+	W("perl", W_SHELL), W("pg_sleep", W_SLEEP), W("php", W_SHELL), W("powershell", W_SHELL),
+	W("python", W_SHELL), W("python3", W_SHELL), W("rm", W_SHELL), W("select", W_VERB),
+	W("sh", W_SHELL), W("shadow", W_SECRET), W("sleep", W_SLEEP), W("sudo", W_SHELL),
+	W("truncate", W_VERB), W("union", W_UNION), W("update", W_VERB), W("waitfor", W_VERB),
+	W("wget", W_SHELL), W("whoami", W_SHELL), W("xp_cmdshell", W_SLEEP), W("zsh", W_SHELL),
 };
 
 static enum word word_is(struct sp_bytes w)
 {
 	uint8_t c = w.n >= 2 && w.n <= 11 ? w.p[0] | 0x20 : 0;
 
-	for (size_t i = 0; i < SP_ARRAY_LEN(words) && (uint8_t)words[i].word[0] <= c; i++)
-		if ((uint8_t)words[i].word[0] == c && sp_bytes_ieq(w, sp_bytes_cstr(words[i].word)))
+	for (size_t i = 0; i < SP_ARRAY_LEN(words) && words[i].word.p[0] <= c; i++)
+		if (words[i].word.p[0] == c && words[i].word.n == w.n && sp_bytes_ieq(w, words[i].word))
 			return words[i].is;
 	return W_NONE;
 }

@@ -1,5 +1,6 @@
 #include "controlplane/control/commands.h"
 
+#include "common/clock.h"
 #include "config/diff.h"
 #include "config/policy_view.h"
 #include "config/policy_read.h"
@@ -170,7 +171,11 @@ static void answer_publish(struct sp_job *j, const struct sp_check *check, int e
 			"'sallyctl workers'",
 			generation, laggard);
 	else
-		sp_reply_text(j->reply, "generation %llu is in force on every worker", generation);
+		sp_reply_text(j->reply, c->publisher.effect_ns
+						? "generation %llu is in force on every worker, %llu us "
+						  "after it was set"
+						: "generation %llu is in force on every worker",
+			generation, (unsigned long long)(c->publisher.effect_ns / SP_NS_PER_US));
 }
 
 static void publish(struct sp_job *j, const struct sp_why *why, struct sp_bytes object)

@@ -9,7 +9,9 @@
 
 #define GENERATION_FILE "generation"
 
+#define WATCH_NS (5 * SP_NS_PER_MS) ///< how long a publish watches its effect
 static const struct timespec nap = {0, SP_NS_PER_MS};
+static const struct timespec moment = {0, 10 * SP_NS_PER_US}; ///< workers take a new head within so many
 
 static uint32_t current_slot(const struct sp_publisher *p)
 {
@@ -104,11 +106,41 @@ static int free_slot(struct sp_publisher *p, uint64_t wait_ns, uint32_t *ret)
 	}
 }
 
+static bool lags(const struct sp_publisher *p, uint32_t worker, uint64_t generation)
+{
+	const struct sp_worker_slot *w = &p->root->worker[worker];
+
+	return atomic_load(&w->pid) != 0 && atomic_load(&w->state) == SP_STATE_READY &&
+	       atomic_load(&w->seen_policy) < generation;
+}
+
+int sp_publish_wait(const struct sp_publisher *p, uint64_t wait_ns, uint32_t *ret_laggard)
+{
+	uint64_t begin = sp_clock_boot_ns(), generation = sp_publisher_generation(p);
+
+	for (uint32_t w = 0; w < p->workers;) {
+		uint64_t waited = sp_clock_boot_ns() - begin;
+
+
+		if (!lags(p, w, generation)) {
+			w++;
+			continue;
+		}
+		if (waited >= wait_ns) {
+			*ret_laggard = w;
+			return -ETIMEDOUT;
+		}
+		nanosleep(waited < SP_NS_PER_MS ? &moment : &nap, NULL);
+	}
+	return 0;
+}
+
 int sp_publish(struct sp_publisher *p, struct sp_bytes blob, uint64_t wait_ns)
 {
-	uint32_t slot, old = current_slot(p);
-	bool had = sp_publisher_generation(p) != 0;
+	uint32_t slot, old = current_slot(p), laggard;
+	bool had = sp_publisher_generation(p) != 0, late;
 	struct sp_snap snap;
+	uint64_t set_ns;
 	uint8_t *at;
 
 	if (blob.n > p->region->slot_bytes)
@@ -123,38 +155,15 @@ int sp_publish(struct sp_publisher *p, struct sp_bytes blob, uint64_t wait_ns)
 		return -EINVAL;
 	atomic_store(&p->region->used[slot], blob.n);
 	p->retired[slot] = false;
+	set_ns = sp_clock_boot_ns();
 	atomic_store(&p->root->policy_head, snap.h->generation << 8 | slot);
 	if (had) {
 		p->token[old] = rte_rcu_qsbr_start(p->rcu);
 		p->retired[old] = true;
 	}
 	sp_publisher_kick(p);
-	return 0;
-}
-
-static bool lags(const struct sp_publisher *p, uint32_t worker, uint64_t generation)
-{
-	const struct sp_worker_slot *w = &p->root->worker[worker];
-
-	return atomic_load(&w->pid) != 0 && atomic_load(&w->state) == SP_STATE_READY &&
-	       atomic_load(&w->seen_policy) < generation;
-}
-
-int sp_publish_wait(const struct sp_publisher *p, uint64_t wait_ns, uint32_t *ret_laggard)
-{
-	uint64_t end = sp_clock_boot_ns() + wait_ns, generation = sp_publisher_generation(p);
-
-	for (uint32_t w = 0; w < p->workers;) {
-		if (!lags(p, w, generation)) {
-			w++;
-			continue;
-		}
-		if (sp_clock_boot_ns() >= end) {
-			*ret_laggard = w;
-			return -ETIMEDOUT;
-		}
-		nanosleep(&nap, NULL);
-	}
+	late = sp_publish_wait(p, WATCH_NS, &laggard) < 0;
+	p->effect_ns = late ? 0 : sp_clock_boot_ns() - set_ns;
 	return 0;
 }
 

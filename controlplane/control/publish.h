@@ -17,6 +17,7 @@ struct sp_publisher {
 	uint32_t workers;
 	int dir_fd; ///< control's state folder
 	int worker_event0; ///< eventfd of worker i is this + i; -1 = none
+	uint64_t effect_ns; ///< the last publish: from the head to the last worker; 0 = longer than it was watched
 	uint64_t reserved_generation; ///< the highest ever given out, as the state folder knows
 	bool retired[SP_POLICY_SLOTS];
 	uint64_t token[SP_POLICY_SLOTS]; ///< of the grace period since it was retired

@@ -1,0 +1,212 @@
+/// What a whole decision costs: sallyport-decide POLICY-FOLDER AGENTS TOOLS
+///
+/// Judges calls of random agents under the policy that bench/decide wrote: agent number n may call tools n*4 to n*4+3
+/// (modulo). Each call is timed alone, from the parsed call of an identified agent to the taken limit: all questions
+/// of the judge, the limits that bind, their windows. Parsing and identifying go before, as in a worker,
+/// and are not timed. Prints one JSON object.
+#include "common/clock.h"
+#include "common/windows.h"
+#include "config/load.h"
+#include "tests/support/judge_rig.h"
+
+#include <stdio.h>
+#include <x86intrin.h>
+#include "common/banned.h"
+
+#define CALLS 4096u
+#define TIMED 1000000u
+#define WARM 200000u
+#define WINDOWS 65536u
+#define TOKENS 16u
+
+struct asked {
+	char agent[24], tool[24], params[160];
+	struct sp_json_tok tok[TOKENS];
+	struct sp_json doc;
+};
+struct bench {
+	struct rig rig;
+	struct asked *call;
+	struct sp_windows windows;
+	uint32_t *ticks;
+	uint32_t agents, tools;
+};
+
+static uint64_t next_random(uint64_t *state)
+{
+	*state ^= *state << 13;
+	*state ^= *state >> 7;
+	*state ^= *state << 17;
+	return *state;
+}
+
+static void make_calls(struct bench *b)
+{
+	uint64_t s = 88172645463325252ull;
+
+	for (uint32_t i = 0; i < CALLS; i++) {
+		struct asked *a = &b->call[i];
+		uint32_t agent = (uint32_t)(next_random(&s) % b->agents);
+		uint32_t tool = (uint32_t)((agent * 4 + next_random(&s) % 4) % b->tools);
+
+		snprintf(a->agent, sizeof(a->agent), "agent-%05u", agent);
+		snprintf(a->tool, sizeof(a->tool), "get_%04u", tool);
+		snprintf(a->params, sizeof(a->params),
+			"{\"arguments\":{\"user_id\":\"u%u\",\"amount\":%u,\"note\":\"about the order of %u\"}}",
+			agent, (unsigned)(next_random(&s) % 1000), i);
+	}
+}
+
+/// A sample of what the past may be; the worker reads it from shared memory, by one line an agent.
+static const struct sp_judge_history past = {
+	.agent_denied = 1, .agent_calls_minute = 5, .agent_usual_minute = 4, .tool_calls = 7};
+
+static bool take(struct bench *b, const struct sp_judge_call *c, const struct sp_judge_verdict *v,
+	uint64_t now)
+{
+	struct sp_judge_limit limit[SP_JUDGE_LIMITS_MAX];
+	struct sp_window_ask ask[SP_JUDGE_LIMITS_MAX];
+	uint32_t n = sp_judge_limits(c, v, limit, SP_JUDGE_LIMITS_MAX);
+	unsigned refused;
+	uint64_t retry_ms;
+
+	for (uint32_t i = 0; i < n; i++)
+		ask[i] = (struct sp_window_ask){limit[i].key, limit[i].kind, limit[i].per, 1, limit[i].max};
+	return n > 0 && sp_windows_take(&b->windows, ask, n, now, &refused, &retry_ms) == 0;
+}
+
+/// What a worker has done before it decides.
+static bool arrive(struct bench *b, struct asked *a, struct sp_judge_call *c)
+{
+	*c = (struct sp_judge_call){
+		.snap = &b->rig.snap,
+		.agent = sp_snap_find_agent(&b->rig.snap, sp_bytes_cstr(a->agent)),
+		.tool = sp_bytes_cstr(a->tool),
+		.args_doc = &a->doc,
+		.meta = SP_JSON_NONE,
+		.scopes = SP_LIT("mcp:call"),
+		.route = SP_LIT("/mcp"),
+		.method = SP_LIT("tools/call"),
+		.wall_ns = 1784476800000000000u,
+		.history = &past,
+		.arena = &b->rig.arena,
+	};
+	if (sp_json_scan(sp_bytes_cstr(a->params), 8, a->tok, TOKENS, &a->doc, NULL) < 0)
+		return false;
+	c->args = sp_json_get(&a->doc, 0, SP_LIT("arguments"));
+	return c->agent != SP_SNAP_NONE;
+}
+
+static bool decide(struct bench *b, const struct sp_judge_call *c, uint64_t now)
+{
+	struct sp_judge_verdict v;
+
+	return sp_judge(c, &v) == SP_REASON_NONE && v.score > 0 && take(b, c, &v, now);
+}
+
+static int by_value(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+/// Ticks of nothing, which every timing includes.
+static uint32_t ticks_of_nothing(struct bench *b)
+{
+	for (uint32_t i = 0; i < 10000; i++) {
+		uint64_t t0 = __rdtsc();
+
+		_mm_lfence();
+		b->ticks[i] = (uint32_t)(__rdtsc() - t0);
+	}
+	qsort(b->ticks, 10000, sizeof(*b->ticks), by_value);
+	return b->ticks[5000];
+}
+
+static int measure(struct bench *b)
+{
+	uint32_t nothing = ticks_of_nothing(b);
+	uint64_t s = 1234567, ns0, t0, ns, ticks, now = sp_clock_boot_ns();
+	double a_tick;
+
+	ns0 = sp_clock_boot_ns();
+	t0 = __rdtsc();
+	for (uint32_t i = 0; i < WARM + TIMED; i++) {
+		struct asked *a = &b->call[next_random(&s) % CALLS];
+		struct sp_judge_call c;
+		uint64_t t;
+
+		if (!arrive(b, a, &c))
+			return -EINVAL;
+		t = __rdtsc();
+		_mm_lfence();
+		if (!decide(b, &c, now))
+			return -EPERM;
+		b->ticks[i % TIMED] = (uint32_t)(__rdtsc() - t);
+	}
+	ticks = __rdtsc() - t0;
+	ns = sp_clock_boot_ns() - ns0;
+	a_tick = (double)ns / (double)ticks;
+	for (uint32_t i = 0; i < TIMED; i++)
+		b->ticks[i] -= b->ticks[i] > nothing ? nothing : b->ticks[i];
+	qsort(b->ticks, TIMED, sizeof(*b->ticks), by_value);
+	printf("{\"ns_p50\":%.0f,\"ns_p99\":%.0f,\"agents\":%u,\"tools\":%u,\"rules\":%u}\n",
+		b->ticks[TIMED / 2] * a_tick, b->ticks[TIMED / 100 * 99] * a_tick, b->agents, b->tools, b->rig.snap.h->policy.rules.n);
+	return 0;
+}
+
+static int load(struct bench *b, const char *dir)
+{
+	struct sp_check check;
+	struct sp_policy *p = NULL;
+	int r;
+
+	sp_check_init(&check);
+	r = sp_load_policy(dir, &check, &p);
+	for (uint32_t i = 0; r < 0 && i < check.n; i++)
+		(void)fprintf(stderr, "%s:%u: %s\n", check.v[i].file, check.v[i].line, check.v[i].what);
+	sp_check_done(&check);
+	if (r < 0)
+		return r;
+	rig_init(&b->rig);
+	sp_policy_free(b->rig.p);
+	b->rig.p = p;
+	rig_publish(&b->rig);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	static struct bench b;
+	size_t n = sp_windows_bytes(WINDOWS);
+	void *table = aligned_alloc(4096, n + 4096 - n % 4096);
+	int r;
+
+	if (argc != 4) {
+		(void)fprintf(stderr, "usage: sallyport-decide POLICY-FOLDER AGENTS TOOLS\n");
+		return 2;
+	}
+	b.agents = (uint32_t)strtoul(argv[2], NULL, 10);
+	b.tools = (uint32_t)strtoul(argv[3], NULL, 10);
+	b.call = calloc(CALLS, sizeof(*b.call));
+	b.ticks = calloc(TIMED, sizeof(*b.ticks));
+	if (!table || !b.call || !b.ticks || !b.agents || !b.tools)
+		return 1;
+	memset(table, 0, n);
+	r = sp_windows_attach(table, n, WINDOWS, 3600 * SP_NS_PER_SEC, &b.windows);
+	if (r == 0)
+		r = load(&b, argv[1]);
+	if (r == 0) {
+		make_calls(&b);
+		r = measure(&b);
+	}
+	if (r < 0)
+		(void)fprintf(stderr, "sallyport-decide: %s\n",
+			r == -EPERM ? "a call was not allowed" : strerror(-r));
+	rig_done(&b.rig);
+	free(b.call);
+	free(b.ticks);
+	free(table);
+	return r < 0;
+}
