@@ -36,8 +36,8 @@ def test_a_call_under_way_when_its_worker_dies_is_in_doubt_and_not_repeated(make
         raise AssertionError("an answer from a dead worker")
     except (Closed, OSError):
         pass
-    doubt = wait_for("the in-doubt record", lambda: g.audit("--type", "in_doubt"), 2)
-    assert time.time() - died < 10
+    doubt = wait_for("the in-doubt record", lambda: g.audit("--type", "in_doubt"), 10)
+    assert time.time() - died < 20
     decision = [r for r in g.audit("--type", "decision") if r["tool"] == "slow_report"]
     assert len(doubt) == len(decision) == 1 and doubt[0]["of"] == decision[0]["seq"]
     assert doubt[0]["call"] == decision[0]["call"] and doubt[0]["reason"] == "worker_died", doubt
@@ -104,10 +104,10 @@ def test_when_the_supervisor_dies_calls_end_and_a_successor_takes_the_store(make
                     return other.call("read_customer_data", {"customer_id": "C-1001"}, ref="after").result
             except (Closed, OSError):
                 return None
-        wait_for("the successor to serve", served, 10)
+        wait_for("the successor to serve", served, 20)
         ready = time.monotonic() - started
         assert slow.result().result, "the call in flight got no answer"
-    assert ready < 5, f"the successor served after {ready:.1f} s"
+    assert ready < 10, f"the successor served after {ready:.1f} s"
     serving(g)
     eventually("the predecessor's processes to leave", lambda: not any(os.path.exists(f"/proc/{p}") for p in family))
     records = g.audit(settle=0.5)

@@ -257,7 +257,7 @@ def test_a_handshake_that_stands_still_is_given_up(gateway):
     for s in conns:
         received(s)
         s.close()
-    assert 0.5 < time.monotonic() - started < 4
+    assert 0.5 < time.monotonic() - started < 15
     assert count(gateway, "timeout_tls") - before == len(conns)
 
 

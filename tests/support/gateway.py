@@ -284,12 +284,14 @@ class Gateway:
 
     def audit(self, *query, settle=0.2, page=10000):
         """All records that match, oldest first, as dictionaries. Waits until what was done is durable: `settle`
-        seconds, and until the trail has not grown for so long; 0 looks at once."""
-        grown = self.audit_sequence() if settle else None
+        seconds, and until the trail has not grown for so long though audit ran; 0 looks at once."""
+        grown, patience = self.audit_sequence() if settle else None, time.monotonic() + 10
         while settle:
+            asleep = time.monotonic()
             time.sleep(settle)
             before, grown = grown, self.audit_sequence()
-            if grown == before:
+            ran = self.audit_beat_ms() < 1000 * (time.monotonic() - asleep)
+            if grown == before and (ran or time.monotonic() > patience):
                 break
         found, at = [], 1
         while True:
@@ -300,6 +302,11 @@ class Gateway:
             if len(records) < page:
                 return found
             at = records[-1]["seq"] + 1
+
+    def audit_beat_ms(self):
+        """How long ago audit went round its loop; it does so now and then even when nothing comes."""
+        processes = json.loads(self.ctl_text("status", "--json")[1] or "{}").get("processes", [])
+        return next((p["beat_ms"] for p in processes if p["process"] == "audit"), 0)
 
     def audit_sequence(self):
         """Number of the newest record."""
