@@ -666,6 +666,42 @@ static void ids_are_unique_and_lower_case(void **state)
 	}
 }
 
+/// docs/lint.md is made from the table: SP_UPDATE=1 writes it anew.
+static void the_manual_names_every_rule_as_the_table_does(void **state)
+{
+	char *want = NULL, *have = NULL;
+	size_t n, have_n = 0;
+	FILE *f = open_memstream(&want, &n);
+
+	(void)state;
+	fputs("# What `sallyctl policy lint` finds\n\n"
+	      "`sallyctl policy lint PATH...` reads policy files without a gateway and tells what "
+	      "is unwise in them. It exits\n"
+	      "with 1 when a finding is an error. `--json` prints one object, `--sarif` SARIF "
+	      "2.1.0 for code scanning. Ids are\n"
+	      "stable; a finding may be milder or graver than usual where its text says why.\n\n"
+	      "| id | usually | what it is | how to mend it |\n|---|---|---|---|\n",
+		f);
+	for (unsigned i = 0; i < SP_LINT__COUNT; i++)
+		fprintf(f, "| `%s` | %s | %s | %s |\n", sp_lint_rules[i].id,
+			sp_lint_severity_name(sp_lint_rules[i].severity), sp_lint_rules[i].says,
+			sp_lint_rules[i].mend);
+	fclose(f);
+	if (getenv("SP_UPDATE")) {
+		f = fopen("docs/lint.md", "w");
+		assert_non_null(f);
+		fputs(want, f);
+		assert_int_equal(fclose(f), 0);
+	}
+	f = fopen("docs/lint.md", "r");
+	assert_non_null(f);
+	assert_true(getdelim(&have, &have_n, 0, f) > 0);
+	fclose(f);
+	assert_string_equal(have, want);
+	free(have);
+	free(want);
+}
+
 /// Reads ../shared/fixtures/seeds, or SP_SHARED; skipped when it is absent.
 static void the_seeds_themselves_have_no_error(void **state)
 {
@@ -718,6 +754,7 @@ int main(void)
 		cmocka_unit_test(json_and_text_say_the_same),
 		cmocka_unit_test(problems_of_unreadable_policy_are_findings),
 		cmocka_unit_test(ids_are_unique_and_lower_case),
+		cmocka_unit_test(the_manual_names_every_rule_as_the_table_does),
 		cmocka_unit_test(the_seeds_themselves_have_no_error),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
