@@ -11,6 +11,7 @@
 
 #define INDEX_NS (250 * SP_NS_PER_MS)
 #define INDEX_NICE 15
+#define SPARE_MS 50 ///< how often it is looked whether a segment wants its successor
 #define STRANGER_NS (2 * SP_NS_PER_SEC)
 #define FOLLOW_NS (20 * SP_NS_PER_MS)
 
@@ -280,8 +281,6 @@ static void poll_once(struct sp_server *s)
 	for (unsigned i = 0; i < SP_SERVER_CONNS; i++)
 		if (s->conn[i].fd >= 0 && (f[2 + i].fd == s->conn[i].fd))
 			serve(s, &s->conn[i], f[2 + i].revents);
-	if (atomic_load_explicit(&s->journal->spare_wanted, memory_order_relaxed))
-		(void)!sp_journal_prepare(s->journal); // the writer tries itself when this failed
 	sp_server_retain(s, now);
 }
 
@@ -299,12 +298,32 @@ static void *run(void *arg)
 	return NULL;
 }
 
+/// The next segment's file is made by a thread that does not give way: the writer waits for it when a segment
+/// is full before its successor is there.
+static void *make_spares(void *arg)
+{
+	struct sp_server *s = arg;
+
+	while (!atomic_load(&s->feed->leaving)) {
+		if (atomic_load_explicit(&s->journal->spare_wanted, memory_order_relaxed))
+			(void)!sp_journal_prepare(s->journal); // the writer tries itself when this failed
+		(void)poll(NULL, 0, SPARE_MS);
+	}
+	return NULL;
+}
+
 int sp_server_start(struct sp_server *s)
 {
-	int r = pthread_create(&s->thread, NULL, run, s);
+	int r = pthread_create(&s->spares, NULL, make_spares, s);
 
 	if (r)
 		return -r;
+	r = pthread_create(&s->thread, NULL, run, s);
+	if (r) {
+		sp_feed_leave(s->feed);
+		pthread_join(s->spares, NULL);
+		return -r;
+	}
 	s->started = true;
 	return 0;
 }
@@ -312,8 +331,10 @@ int sp_server_start(struct sp_server *s)
 void sp_server_stop(struct sp_server *s)
 {
 	sp_feed_leave(s->feed);
-	if (s->started)
+	if (s->started) {
 		pthread_join(s->thread, NULL);
+		pthread_join(s->spares, NULL);
+	}
 	for (unsigned i = 0; i < SP_SERVER_CONNS; i++)
 		drop_conn(&s->conn[i]);
 	server_free(s);

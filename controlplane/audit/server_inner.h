@@ -42,7 +42,7 @@ struct sp_server {
 	struct sp_journal *journal;
 	struct sp_index *index; ///< NULL = not open, see sp_server_catch_up()
 	int listener;
-	pthread_t thread;
+	pthread_t thread, spares;
 	bool started;
 	struct sp_feed_entry *taken; ///< SP_FEED_ENTRIES
 	struct sp_feed_entry indexed; ///< the last record given to the index; seq 0 = none yet

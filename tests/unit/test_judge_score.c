@@ -73,7 +73,7 @@ static void each_term_adds_at_most_its_weight(void **state)
 	r.call.history = &h;
 	ALLOWED(rig_judge(&r));
 	assert_int_equal(TERM(r, CLASS), SP_CLASS_WRITE);
-	assert_int_equal(TERM(r, HIGH_RISK), 10);
+	assert_int_equal(TERM(r, HIGH_RISK), 10 - SP_CLASS_WRITE); // what the class lacks of it
 	assert_int_equal(TERM(r, SENSITIVITY), 6); // two thirds
 	assert_int_equal(TERM(r, EGRESS), 10);
 	assert_int_equal(TERM(r, TAINT), 10);
@@ -84,7 +84,7 @@ static void each_term_adds_at_most_its_weight(void **state)
 	assert_int_equal(TERM(r, NEW_SESSION), 10);
 	assert_int_equal(TERM(r, TIME), 0);
 	assert_int_equal(TERM(r, ARGUMENTS), 0);
-	assert_int_equal(r.v.score, SP_CLASS_WRITE + 76);
+	assert_int_equal(r.v.score, 76);
 	h.agent_calls_minute = 21;
 	h.tool_calls = 0;
 	ALLOWED(rig_judge(&r));
