@@ -17,6 +17,7 @@ static const struct {
 	enum effect select, ddl;
 } keywords[] = {
 	{"alter", NONE, NONE},
+	{"apply", TABLES, TABLES},
 	{"drop", NONE, NONE},
 	{"except", ENDS, ENDS},
 	{"exists", NONE, PASSES},
@@ -40,6 +41,7 @@ static const struct {
 	{"returning", ENDS, ENDS},
 	{"select", SELECTS, SELECTS},
 	{"set", ENDS, ENDS},
+	{"straight_join", TABLES, TABLES},
 	{"table", TABLE, TARGET},
 	{"to", NONE, TARGET},
 	{"truncate", NONE, TARGET},
@@ -164,6 +166,8 @@ static int keyword(struct sp_tables *t, struct sp_bytes word, const struct sp_le
 		if (is(word, "on") && next->kind == SP_LEX_WORD &&
 			(sp_bytes_ieq(next->text, SP_LIT("delete")) ||
 				sp_bytes_ieq(next->text, SP_LIT("update"))))
+			return 1;
+		if (is(word, "like") && next->kind != SP_LEX_WORD && next->kind != SP_LEX_NAME)
 			return 1;
 		f->from = e == TABLES || (t->drop && is(word, "table"));
 		f->expect = true;

@@ -288,6 +288,9 @@ static void tables_that_are_not_allowed_are_found_in_every_place_a_table_has(voi
 		{"SELECT 1 UNION SELECT a FROM secret", SP_SQL_TABLE, "secret"},
 		{"SELECT * FROM t LEFT JOIN LATERAL secret", SP_SQL_TABLE, "secret"},
 		{"SELECT * FROM (TABLE secret) t", SP_SQL_TABLE, "secret"},
+		{"SELECT 1 FROM t STRAIGHT_JOIN secret", SP_SQL_TABLE, "secret"},
+		{"SELECT 1 FROM t CROSS APPLY secret", SP_SQL_TABLE, "secret"},
+		{"CREATE VIEW t2 AS SELECT a FROM t WHERE a LIKE 'x'", SP_SQL_OK, NULL},
 		{"SELECT * FROM t.secret", SP_SQL_OK, NULL}, // "t*" matches "t.secret"
 		{"SELECT * FROM a.b.c.t", SP_SQL_TABLE, NULL},
 		{"WITH c AS (SELECT 1) SELECT * FROM c", SP_SQL_OK, NULL},
