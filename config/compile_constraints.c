@@ -6,6 +6,9 @@
 #include "common/url.h"
 #include "common/banned.h"
 
+/// Ways in which patterns may overlap besides one covering the other.
+#define OVERLAPS_MAX 512u
+
 /// Which of the policy's entries are joined into one of the compiled, the one that decides first.
 struct sets {
 	struct sp_list *v; ///< of each compiled entry
@@ -14,6 +17,7 @@ struct sets {
 struct joiner {
 	struct sp_compiling *k;
 	struct sets sets;
+	uint32_t *scratch; ///< room for two sets
 	uint32_t *order, order_n; ///< entries by glob, the most specific first
 	struct sp_inverse matched; ///< by action: places in `order`
 	struct sp_lists by_action;
@@ -31,6 +35,12 @@ static size_t literals(const char *glob)
 static const struct sp_policy_tool *entry(const struct joiner *j, uint32_t i)
 {
 	return &j->k->p->tool[i];
+}
+
+/// Text of the glob at a place of `order`.
+static const char *glob_at(const struct joiner *j, uint32_t place)
+{
+	return entry(j, j->order[place])->name;
 }
 
 static int by_specific(const void *va, const void *vb, void *user)
@@ -52,77 +62,16 @@ static bool covers(const char *wide, const char *narrow)
 	       sp_glob_match(sp_bytes_cstr(wide), sp_bytes_cstr(narrow), false);
 }
 
-static int union_of(struct joiner *j, struct sp_policy_strs *a, const struct sp_policy_strs *b)
+/// Names of the globs of a set.
+static int globs_of(struct joiner *j, struct sp_list set, struct sp_policy_strs *ret)
 {
-	const char **v = sp_compile_room(j->k, a->n + (size_t)b->n, sizeof(*v));
-	uint32_t n = 0;
-
-	if (!v)
+	ret->v = sp_compile_room(j->k, set.n, sizeof(*ret->v));
+	if (!ret->v)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < a->n; i++)
-		v[n++] = a->v[i];
-	for (uint32_t i = 0; i < b->n; i++) {
-		bool known = false;
-
-		for (uint32_t m = 0; m < n && !known; m++)
-			known = strcmp(v[m], b->v[i]) == 0;
-		if (!known)
-			v[n++] = b->v[i];
-	}
-	*a = (struct sp_policy_strs){v, n};
+	for (uint32_t i = 0; i < set.n; i++)
+		if (sp_is_glob(entry(j, set.v[i])->name))
+			ret->v[ret->n++] = entry(j, set.v[i])->name;
 	return 0;
-}
-
-/// What is forbidden in any place stays forbidden; what is allowed says the first that speaks of
-/// it.
-static int join_arguments(
-	struct joiner *j, struct sp_policy_tool *t, const struct sp_policy_tool *more)
-{
-	if (!t->sql.on) {
-		t->sql = more->sql;
-	} else if (more->sql.on) {
-		t->sql.forbid |= more->sql.forbid;
-		SP_TRY(union_of(j, &t->sql.deny_tables, &more->sql.deny_tables));
-	}
-	if (!t->endpoint.on) {
-		t->endpoint = more->endpoint;
-	} else if (more->endpoint.on) {
-		SP_TRY(union_of(j, &t->endpoint.forbid, &more->endpoint.forbid));
-	}
-	if (t->path.parameters.n == 0)
-		t->path = more->path;
-	if (t->max_argument_bytes == 0)
-		t->max_argument_bytes = more->max_argument_bytes;
-	return 0;
-}
-
-static int join(struct joiner *j, struct sp_policy_tool *t, const struct sp_policy_tool *more)
-{
-	if (!t->has_allowed_for && more->has_allowed_for) {
-		t->has_allowed_for = true;
-		t->allowed_for = more->allowed_for;
-	}
-	if (!t->has_environments && more->has_environments) {
-		t->has_environments = true;
-		t->allowed_environments = more->allowed_environments;
-	}
-	if (t->max_calls == 0)
-		t->max_calls = more->max_calls;
-	if (t->cls == SP_CLASS_AUTO)
-		t->cls = more->cls;
-	if (t->sensitivity == SP_SENSE_UNSET)
-		t->sensitivity = more->sensitivity;
-	if (t->cost_micros == 0)
-		t->cost_micros = more->cost_micros;
-	if (t->base_risk < 0)
-		t->base_risk = more->base_risk;
-	t->require_approval |= more->require_approval;
-	t->require_human_initiated |= more->require_human_initiated;
-	t->egress |= more->egress;
-	t->taints |= more->taints;
-	t->high_risk |= more->high_risk;
-	SP_TRY(union_of(j, &t->required_scopes, &more->required_scopes));
-	return join_arguments(j, t, more);
 }
 
 static int add_entry(
@@ -146,8 +95,9 @@ static int add_entry(
 	}
 	out = &c->tool[c->tools_n];
 	*out = (struct sp_c_tool){.t = *entry(j, set.v[0]), .kind = kind};
+	SP_TRY(globs_of(j, set, &out->globs));
 	for (uint32_t i = 1; i < set.n; i++)
-		SP_TRY(join(j, &out->t, entry(j, set.v[i])));
+		SP_TRY(sp_policy_tool_narrow(&c->arena, j->k->check, &out->t, entry(j, set.v[i])));
 	out->allowed_for = sp_compile_bits(&c->roles, &out->t.allowed_for);
 	out->environments = sp_compile_bits(&c->environments, &out->t.allowed_environments);
 	if (out->t.cls == SP_CLASS_AUTO)
@@ -212,7 +162,8 @@ static int sort_globs(struct joiner *j)
 	const struct sp_policy *p = j->k->p;
 
 	j->order = sp_compile_room(j->k, p->tools_n, sizeof(*j->order));
-	if (!j->order)
+	j->scratch = sp_compile_room(j->k, 2ul * p->tools_n + 2, sizeof(*j->scratch));
+	if (!j->order || !j->scratch)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < p->tools_n; i++)
 		if (sp_is_glob(p->tool[i].name))
@@ -228,30 +179,138 @@ static int sort_globs(struct joiner *j)
 	return sp_inverse_lists(j->k, &j->matched, &j->by_action);
 }
 
-/// Entries of the globs, in the order in which names that are no action try them.
+/// Could one name match both? Not when the texts before or after their wildcards contradict each
+/// other.
+static bool overlap(const char *a, const char *b)
+{
+	size_t pa = strcspn(a, "*?"), pb = strcspn(b, "*?"), na = strlen(a), nb = strlen(b);
+	size_t sa = 0, sb = 0;
+
+	while (sa < na && !strchr("*?", a[na - 1 - sa]))
+		sa++;
+	while (sb < nb && !strchr("*?", b[nb - 1 - sb]))
+		sb++;
+	sa = sp_min(sa, sb);
+	return strncmp(a, b, sp_min(pa, pb)) == 0 && memcmp(a + na - sa, b + nb - sa, sa) == 0;
+}
+
+/// Sets of globs that a name may match together, as places in `order`, each ascending.
+struct family {
+	struct sp_list *set;
+	uint32_t n, alone; ///< the first are those of one glob and what covers it
+};
+
+static bool in_family(const struct family *f, struct sp_list set)
+{
+	for (uint32_t i = 0; i < f->n; i++)
+		if (same(f->set[i], set))
+			return true;
+	return false;
+}
+
+/// A set with one more glob, and with the globs that cover it.
+static int with_glob(struct joiner *j, struct sp_list set, uint32_t g, struct sp_list *ret)
+{
+	uint32_t *v = j->scratch, *kept, n = 0;
+
+	for (uint32_t i = 0; i < set.n; i++)
+		v[n++] = set.v[i];
+	v[n++] = g;
+	for (uint32_t w = 0; w < j->order_n; w++)
+		if (w != g && covers(glob_at(j, w), glob_at(j, g)))
+			v[n++] = w;
+	n = sp_compile_sort(v, n);
+	kept = sp_compile_room(j->k, n, sizeof(*kept));
+	if (!kept)
+		return -ENOMEM;
+	memcpy(kept, v, n * sizeof(*kept));
+	*ret = (struct sp_list){kept, n};
+	return 0;
+}
+
+static bool all_overlap(const struct joiner *j, struct sp_list set, uint32_t g)
+{
+	for (uint32_t i = 0; i < set.n; i++)
+		if (set.v[i] == g || !overlap(glob_at(j, set.v[i]), glob_at(j, g)))
+			return false;
+	return true;
+}
+
+/// Every set that can be met, from each glob alone onwards.
+static int grow_family(struct joiner *j, struct family *f)
+{
+	struct sp_list none = {0};
+
+	for (uint32_t g = 0; g < j->order_n; g++) {
+		SP_TRY(with_glob(j, none, g, &f->set[f->n]));
+		f->n += !in_family(f, f->set[f->n]);
+	}
+	f->alone = f->n;
+	for (uint32_t i = 0; i < f->n; i++) {
+		for (uint32_t g = 0; g < j->order_n; g++) {
+			struct sp_list set;
+
+			if (!all_overlap(j, f->set[i], g))
+				continue;
+			SP_TRY(with_glob(j, f->set[i], g, &set));
+			if (in_family(f, set))
+				continue;
+			if (f->n == j->order_n + OVERLAPS_MAX)
+				return -E2BIG;
+			f->set[f->n++] = set;
+		}
+	}
+	return 0;
+}
+
+static int by_size(const void *va, const void *vb)
+{
+	const struct sp_list *a = va, *b = vb;
+
+	if (a->n != b->n)
+		return a->n > b->n ? -1 : 1;
+	return memcmp(
+		a->v, b->v, a->n * sizeof(*a->v)); // of one size: any order that is always the same
+}
+
+static int family_entry(
+	struct joiner *j, struct sp_list places, enum sp_snap_tool_kind kind, uint32_t *ret)
+{
+	uint32_t *set = sp_compile_room(j->k, places.n, sizeof(*set));
+
+	if (!set)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < places.n; i++)
+		set[i] = j->order[places.v[i]];
+	return find_entry(j, (struct sp_list){set, places.n}, kind, ret);
+}
+
+/// Entries for names that are no action, the largest sets first: the first of which all globs match
+/// has them all.
 static int wild_entries(struct joiner *j)
 {
-	uint32_t *wild = sp_compile_room(j->k, j->order_n, sizeof(*wild));
-	uint32_t *set = calloc(j->order_n + 1ul, sizeof(*set)), n, *kept;
-	int err = wild && set ? 0 : -ENOMEM;
+	struct family f = {
+		sp_compile_room(j->k, j->order_n + (size_t)OVERLAPS_MAX + 1, sizeof(*f.set)), 0, 0};
+	uint32_t *wild;
+	int err = f.set ? grow_family(j, &f) : -ENOMEM;
 
-	for (uint32_t g = 0; g < j->order_n && !err; g++) {
-		n = 0;
-		set[n++] = j->order[g];
-		for (uint32_t w = g + 1; w < j->order_n; w++)
-			if (covers(entry(j, j->order[w])->name, entry(j, j->order[g])->name))
-				set[n++] = j->order[w];
-		kept = sp_compile_room(j->k, n, sizeof(*kept));
-		if (!kept) {
-			err = -ENOMEM;
-			break;
-		}
-		memcpy(kept, set, n * sizeof(*kept));
-		err = find_entry(j, (struct sp_list){kept, n}, SP_SNAP_TOOL_GLOB, &wild[g]);
+	if (err == -E2BIG) {
+		sp_check_add(j->k->check, entry(j, j->order[0])->at,
+			"let fewer patterns match the same names",
+			"patterns of tools overlap in more than %u ways", OVERLAPS_MAX);
+		return 0;
 	}
-	free(set);
-	j->k->c->wild_tools = (struct sp_list){wild, j->order_n};
-	return err;
+	wild = err ? NULL : sp_compile_room(j->k, f.n, sizeof(*wild));
+	if (!wild)
+		return err ? err : -ENOMEM;
+	for (uint32_t i = 0; i < f.alone; i++)
+		SP_TRY(family_entry(j, f.set[i], SP_SNAP_TOOL_GLOB, &wild[i]));
+	if (f.n)
+		qsort(f.set, f.n, sizeof(*f.set), by_size);
+	for (uint32_t i = 0; i < f.n; i++)
+		SP_TRY(family_entry(j, f.set[i], SP_SNAP_TOOL_JOINED, &wild[i]));
+	j->k->c->wild_tools = (struct sp_list){wild, f.n};
+	return 0;
 }
 
 static int action_entry(struct joiner *j, uint32_t action, uint32_t exact)

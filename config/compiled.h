@@ -55,6 +55,7 @@ struct sp_c_limit {
 struct sp_c_tool {
 	struct sp_policy_tool t; ///< what is said in all places together
 	enum sp_snap_tool_kind kind;
+	struct sp_policy_strs globs; ///< all of which match the tools meant
 	uint64_t allowed_for, environments;
 };
 struct sp_c_purpose {

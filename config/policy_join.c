@@ -7,7 +7,7 @@
 
 /// Two documents about one thing: what `b` says is added to `a`.
 struct joining {
-	struct sp_policy *p;
+	struct sp_arena *arena;
 	struct sp_check *check;
 	const char *what, *name; ///< "tool", "agent"
 	struct sp_at a, b;
@@ -35,7 +35,7 @@ static int unite(const struct joining *j, struct sp_policy_strs *a, const struct
 
 	if (b->n == 0)
 		return 0;
-	v = sp_arena_alloc(&j->p->arena, (a->n + b->n) * sizeof(*v));
+	v = sp_arena_alloc(j->arena, (a->n + b->n) * sizeof(*v));
 	if (!v)
 		return -ENOMEM;
 	if (a->n)
@@ -77,7 +77,7 @@ static bool within_any(const char *narrow, const struct sp_policy_strs *wide, wi
 static int intersect_by(const struct joining *j, const char *key, struct sp_policy_strs *a,
 	const struct sp_policy_strs *b, within_fn *inside)
 {
-	const char **v = sp_arena_alloc(&j->p->arena, (a->n + b->n + 1) * sizeof(*v));
+	const char **v = sp_arena_alloc(j->arena, (a->n + b->n + 1) * sizeof(*v));
 	uint32_t n = 0;
 
 	if (!v)
@@ -193,10 +193,10 @@ static int join_facts(
 	return 0;
 }
 
-static int join_tool(struct sp_policy *p, struct sp_check *check, struct sp_policy_tool *a,
+static int join_tool(struct sp_arena *arena, struct sp_check *check, struct sp_policy_tool *a,
 	const struct sp_policy_tool *b)
 {
-	const struct joining j = {p, check, "tool", a->name, a->at, b->at};
+	const struct joining j = {arena, check, "tool", a->name, a->at, b->at};
 
 	SP_TRY(intersect_closed(&j, "the roles allowed", &a->has_allowed_for, &a->allowed_for,
 		b->has_allowed_for, &b->allowed_for));
@@ -214,6 +214,22 @@ static int join_tool(struct sp_policy *p, struct sp_check *check, struct sp_poli
 	if (a->path.roots.n && b->path.roots.n)
 		return intersect_by(&j, "the roots", &a->path.roots, &b->path.roots, root_within);
 	return unite(&j, &a->path.roots, &b->path.roots);
+}
+
+int sp_policy_tool_narrow(struct sp_arena *arena, struct sp_check *check, struct sp_policy_tool *a,
+	const struct sp_policy_tool *b)
+{
+	struct sp_policy_tool more = *b;
+
+	if (a->cls != SP_CLASS_AUTO)
+		more.cls = SP_CLASS_AUTO;
+	if (a->cost_micros)
+		more.cost_micros = 0;
+	if (a->base_risk >= 0)
+		more.base_risk = -1;
+	if (a->sql.dialect)
+		more.sql.dialect = 0;
+	return join_tool(arena, check, a, &more);
 }
 
 static int by_name_then_place(const void *a, const void *b)
@@ -244,7 +260,7 @@ int sp_policy_join_tools(struct sp_policy *p, struct sp_check *check)
 		qsort(p->tool, p->tools_n, sizeof(*p->tool), by_name_then_place);
 	for (uint32_t i = 0; i < p->tools_n; i++) {
 		if (n && strcmp(p->tool[n - 1].name, p->tool[i].name) == 0)
-			SP_TRY(join_tool(p, check, &p->tool[n - 1], &p->tool[i]));
+			SP_TRY(join_tool(&p->arena, check, &p->tool[n - 1], &p->tool[i]));
 		else
 			p->tool[n++] = p->tool[i];
 	}
@@ -262,7 +278,7 @@ static int join_attributes(
 
 	if (b->attributes_n == 0)
 		return 0;
-	v = sp_arena_alloc(&j->p->arena, (n + b->attributes_n) * sizeof(*v));
+	v = sp_arena_alloc(j->arena, (n + b->attributes_n) * sizeof(*v));
 	if (!v)
 		return -ENOMEM;
 	if (n)
@@ -321,7 +337,7 @@ static int join_agent(
 int sp_policy_agent_put(
 	struct sp_policy *p, const struct sp_policy_agent *more, struct sp_check *check)
 {
-	struct joining j = {.p = p, .check = check, .what = "agent", .b = more->at};
+	struct joining j = {.arena = &p->arena, .check = check, .what = "agent", .b = more->at};
 	uint32_t before = sp_check_count(check);
 	struct sp_policy_agent *a, kept;
 	int err = sp_policy_agent_add(p, sp_bytes_cstr(more->name), more->at, &a);

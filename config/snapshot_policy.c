@@ -206,6 +206,15 @@ uint32_t sp_snap_limits_of(const struct sp_snap *s, const struct sp_snap_who *wh
 	return f.n;
 }
 
+static bool match_all(const struct sp_snap *s, struct sp_snap_table globs, struct sp_bytes tool)
+{
+	for (uint32_t i = 0; i < globs.n; i++)
+		if (!sp_glob_match(
+			    sp_snap_str(s, *SP_SNAP_GET(s, globs, sp_snap_str, i)), tool, false))
+			return false;
+	return true;
+}
+
 uint32_t sp_snap_tool_of(const struct sp_snap *s, const struct sp_snap_who *who)
 {
 	const struct sp_snap_policy *p = &s->h->policy;
@@ -216,7 +225,7 @@ uint32_t sp_snap_tool_of(const struct sp_snap *s, const struct sp_snap_who *who)
 		uint32_t number = numbers(s, p->wild_tools)[i];
 		const struct sp_snap_tool *t = ENTRY(s, tools, sp_snap_tool, number);
 
-		if (sp_glob_match(sp_snap_str(s, t->name), who->tool, false))
+		if (match_all(s, t->globs, who->tool))
 			return number;
 	}
 	return SP_SNAP_NONE;

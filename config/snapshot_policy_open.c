@@ -113,7 +113,7 @@ static bool tool_flags_ok(const struct sp_snap_tool *t)
 
 static bool arguments_ok(const struct sp_snap_blob *b, const struct sp_snap_tool *t)
 {
-	const struct sp_snap_table tables[] = {t->scopes, t->sql.parameters, t->sql.allow_tables,
+	const struct sp_snap_table tables[] = {t->globs, t->scopes, t->sql.parameters, t->sql.allow_tables,
 		t->sql.deny_tables, t->sql.allow_functions, t->endpoint.parameters,
 		t->endpoint.allow, t->endpoint.forbid, t->path.parameters, t->path.roots};
 

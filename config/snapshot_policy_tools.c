@@ -79,6 +79,7 @@ static struct sp_snap_tool tool_of(struct sp_snap_put *p, const struct sp_c_tool
 		.sensitivity = t->sensitivity,
 		.high_risk = t->high_risk,
 		.base_risk = t->base_risk < 0 ? -1 : (int32_t)t->base_risk,
+		.globs = sp_snap_put_strs_of(p, &c->globs),
 		.scopes = sp_snap_put_strs_of(p, &t->required_scopes),
 		.sql = put_sql(p, t),
 		.endpoint = put_endpoint(p, t),

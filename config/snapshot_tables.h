@@ -69,8 +69,8 @@ struct sp_snap_endpoint {
 struct sp_snap_path {
 	struct sp_snap_table parameters, roots; ///< struct sp_snap_str; no parameters = off
 };
-/// What is said of one tool in several places adds up: an exact name comes first, then the globs that match it,
-/// the most specific first; the first that says something of a matter decides it, duties add up.
+/// What is said of one tool under its name and under every glob that matches it is in force together: the narrower
+/// wins; facts (class, cost, risk, dialect) are those of the name, then of the most specific glob.
 enum sp_snap_tool_kind { SP_SNAP_TOOL_EXACT = 0, SP_SNAP_TOOL_GLOB, SP_SNAP_TOOL_JOINED };
 struct sp_snap_tool {
 	struct sp_snap_str name, source; ///< exact or a glob
@@ -82,6 +82,7 @@ struct sp_snap_tool {
 	uint32_t require_approval, require_human_initiated, egress, taints;
 	uint32_t cls, sensitivity, high_risk; ///< cls is never AUTO; actions have their own in their facts
 	int32_t base_risk; ///< -1 = by class
+	struct sp_snap_table globs;  ///< struct sp_snap_str: names that are no action match all of these
 	struct sp_snap_table scopes; ///< struct sp_snap_str, each needed
 	struct sp_snap_sql sql;
 	struct sp_snap_endpoint endpoint;
@@ -144,7 +145,7 @@ struct sp_snap_policy {
 	struct sp_snap_table agent_facts, action_facts, pairs;
 	struct sp_snap_index pairs_index; ///< hash of agent << 32 | action: sp_snap_pair_hash()
 	struct sp_snap_table wild_rules;  ///< u32: rules with globs that name no agent, for names that are no action
-	struct sp_snap_table wild_tools;  ///< u32: constraints by glob, most specific first
+	struct sp_snap_table wild_tools;  ///< u32: constraints by globs, those of most globs first
 	struct sp_snap_table wild_limits; ///< u32: limits of no group with globs, that name no agent
 	struct sp_snap_table wild_sequences; ///< u32: those with globs
 	struct sp_snap_table role_names, environment_names; ///< struct sp_snap_str by bit

@@ -29,7 +29,7 @@ static inline void touch_tools(const struct sp_snap *s)
 
 	for (uint32_t i = 0; i < p->tools.n; i++) {
 		const struct sp_snap_tool *t = SP_SNAP_POLICY(s, tools, sp_snap_tool, i);
-		const struct sp_snap_table tables[] = {t->scopes, t->sql.parameters,
+		const struct sp_snap_table tables[] = {t->globs, t->scopes, t->sql.parameters,
 			t->sql.allow_tables, t->sql.deny_tables, t->sql.allow_functions,
 			t->endpoint.parameters, t->endpoint.allow, t->endpoint.forbid,
 			t->path.parameters, t->path.roots};

@@ -530,6 +530,52 @@ static void what_is_said_of_a_tool_by_name_and_by_globs_adds_up(void **state)
 	free(m.blob);
 }
 
+static void names_that_only_patterns_know_meet_every_pattern_that_matches(void **state)
+{
+	struct sp_policy *p = new_policy();
+	struct sp_policy_tool *t;
+	struct made m;
+
+	(void)state;
+	t = make_tool(p, "gh__*");
+	t->has_allowed_for = true;
+	t->allowed_for = words(p, "eng ops");
+	t->max_calls = 9;
+	t = make_tool(p, "*delete*");
+	t->has_allowed_for = true;
+	t->allowed_for = words(p, "ops staff");
+	t->require_approval = true;
+	make_tool(p, "*_all")->max_calls = 3;
+	make_tool(p, "db__*")->taints = true;
+	m = good(p);
+	assert_int_equal(tool(&m, "gh__delete")->require_approval, 1);
+	assert_int_equal(tool(&m, "gh__delete")->max_calls, 9);
+	assert_int_equal(__builtin_popcountll(tool(&m, "gh__delete")->allowed_for), 1);
+	assert_int_equal(tool(&m, "gh__delete_all")->max_calls, 3);
+	assert_int_equal(tool(&m, "gh__delete_all")->require_approval, 1);
+	assert_int_equal(tool(&m, "gh__get")->require_approval, 0);
+	assert_int_equal(__builtin_popcountll(tool(&m, "gh__get")->allowed_for), 2);
+	assert_int_equal(tool(&m, "db__delete")->taints, 1);
+	assert_int_equal(tool(&m, "db__delete")->max_calls, 0);
+	assert_null(tool(&m, "read"));
+	free(m.blob);
+}
+
+static void patterns_that_leave_nothing_allowed_are_told(void **state)
+{
+	struct sp_policy *p = new_policy();
+	struct sp_policy_tool *t;
+
+	(void)state;
+	t = make_tool(p, "db__*");
+	t->has_environments = true;
+	t->allowed_environments = words(p, "staging");
+	t = make_tool(p, "db__drop");
+	t->has_environments = true;
+	t->allowed_environments = words(p, "production");
+	refused(p, "tool 'db__drop': the environments allowed contradicts");
+}
+
 static void sql_and_endpoints_have_usual_parameters_and_no_style_that_is_forbidden(void **state)
 {
 	struct sp_policy *p = new_policy();
@@ -798,6 +844,9 @@ int main(void)
 			more_limits_on_one_call_than_can_be_taken_together_are_refused, fresh, done),
 		cmocka_unit_test_setup_teardown(
 			what_is_said_of_a_tool_by_name_and_by_globs_adds_up, fresh, done),
+		cmocka_unit_test_setup_teardown(
+			names_that_only_patterns_know_meet_every_pattern_that_matches, fresh, done),
+		cmocka_unit_test_setup_teardown(patterns_that_leave_nothing_allowed_are_told, fresh, done),
 		cmocka_unit_test_setup_teardown(
 			sql_and_endpoints_have_usual_parameters_and_no_style_that_is_forbidden, fresh, done),
 		cmocka_unit_test_setup_teardown(purposes_and_sequences_name_actions_and_globs, fresh, done),
