@@ -111,3 +111,127 @@ def test_the_configuration_in_force_is_shown_with_its_defaults(make):
     assert "\n  drain: 7s\n" in g.ctl("config", "show"), "what lies in the file is not in force yet"
     g.ctl("config", "reload")
     assert "\n  drain: 8s\n" in g.ctl("config", "show")
+
+
+def commands(g):
+    """The words of every command, as the help names them."""
+    status, out, _ = g.ctl_text("help")
+    assert status == 0
+    found = []
+    for line in out.splitlines():
+        words = line.split("  ")
+        if line.startswith("  ") and not line.strip().startswith("-"):
+            found.append(" ".join(w for w in words[1].split() if w.islower() and w.isalpha()))
+    return [c for c in dict.fromkeys(found) if c and g.ctl_text("help", *c.split())[0] == 0]
+
+
+def test_help_completion_and_man_page_tell_of_every_command(gateway):
+    words = commands(gateway)
+    assert {"status", "policy publish", "audit query", "revoke agent", "config show"} <= set(words), words
+    man = gateway.ctl_text("man")[1]
+    bash = gateway.ctl_text("completion", "bash")[1]
+    for w in words:
+        status, out, _ = gateway.ctl_text("help", *w.split())
+        assert status == 0 and w in out, w
+        assert gateway.ctl_text(*w.split(), "--help")[:2] == (0, out), w
+        assert w.replace("-", "\\-") in man and w.split()[-1] in bash, w
+    assert subprocess.run(["bash", "-n"], input=bash, text=True, check=False).returncode == 0
+    if subprocess.run(["sh", "-c", "command -v man"], capture_output=True, check=False).returncode == 0:
+        r = subprocess.run(["man", "--warnings", "-l", "-"], input=man, text=True, capture_output=True, check=False)
+        assert r.returncode == 0 and r.stderr == "", r.stderr
+    complete = bash + '\nCOMP_WORDS=(sallyctl policy pu); COMP_CWORD=2; ' \
+        '"$(complete -p sallyctl | sed "s/.*-F \\([^ ]*\\).*/\\1/")"; echo "${COMPREPLY[@]}"'
+    r = subprocess.run(["bash", "-c", complete], text=True, capture_output=True, check=False)
+    assert r.stdout.strip() == "publish", r
+
+
+def test_wrong_command_lines_are_told_apart_from_refusals(gateway):
+    for args in (["no-such"], ["policy"], ["policy", "publsh"], ["status", "extra"], ["audit", "query", "--limit"],
+                 ["audit", "query", "--limit", "many"], ["audit", "query", "--decision", "maybe"],
+                 ["revoke", "agent"], ["completion", "fish"], ["help", "no", "such"], ["status", "--no-such"],
+                 ["audit", "query", "--since", "yesterday"], []):
+        status, _, err = gateway.ctl_text(*args)
+        assert status == 2, (args, status, err)
+    for args in (["revoke", "token", "xyz"], ["revoke", "session", "12"], ["policy", "show", "no-such-agent"],
+                 ["policy", "rollback", "999"], ["audit", "query", "--type", "decision", "--call", "zz"],
+                 ["audit", "query", "--reason", "because"]):
+        status, out, err = gateway.ctl_text(*args)
+        assert status == 1 and err.startswith("sallyctl: ") and out == "", (args, status, out, err)
+        status, out, err = gateway.ctl_text(*args, "--json")
+        assert status == 1 and json.loads(out)["error"], args
+
+
+def test_without_a_gateway_the_command_says_so(build, tmp):
+    program = os.path.join(build, "tools", "sallyctl", "sallyctl")
+
+    def ask(*args):
+        r = subprocess.run([program, "--run-dir", tmp, *args], capture_output=True, text=True, timeout=30, check=False)
+        return r.returncode, r.stdout, r.stderr
+    for command in (["status"], ["audit", "verify"]):
+        status, _, err = ask(*command)
+        assert status == 3 and "is the gateway running?" in err, err
+    status, out, _ = ask("version")
+    assert status == 0 and "gateway not running" in out
+    assert json.loads(ask("version", "--json")[1]) == {"gateway": None}
+    assert ask("--version")[0] == 0
+
+
+def test_agents_and_policy_are_shown_as_they_are_in_force(make):
+    g = make()
+    with Modern(g, "customer-support-bot") as m:
+        m.tools()
+        assert m.call("read_customer_data", {"customer_id": "C-1001"}).result
+    agents = {a["agent"]: a for a in g.ctl("agents")}
+    bot = agents["customer-support-bot"]
+    assert bot["state"] == "ok" and bot["minute"] == 1 and bot["tools"] >= 1
+    shown = g.ctl("policy", "show", "customer-support-bot")
+    assert "read_customer_data" in [t["tool"] for t in shown["tools"]] and shown["agent"] == "customer-support-bot"
+    whole = g.ctl("policy", "show")
+    assert [r["path"] for r in whole["routes"]] == ["/mcp"] and whole["upstreams"][0]["name"] == "demo"
+    for command in (["agents"], ["policy", "show"], ["policy", "show", "customer-support-bot"], ["workers"], ["status"],
+                    ["policy", "history"], ["version"], ["audit", "query", "--limit", "3"], ["metrics"]):
+        status, out, err = g.ctl_text(*command)
+        assert status == 0 and len(out) > 40 and err == "", (command, out, err)
+        assert "\x1b" not in out, "no colours where nobody looks"
+    folder = os.path.join(g.dir, "policy")
+    name = next(f for f in sorted(os.listdir(folder)) if "support" in f)
+    with open(os.path.join(folder, name), encoding="utf-8") as f:
+        policy = json.load(f)
+    policy["allowed_actions"] = [a for a in policy["allowed_actions"] if a != "read_customer_data"]
+    with open(os.path.join(folder, name), "w", encoding="utf-8") as f:
+        json.dump(policy, f)
+    diff = g.ctl_text("policy", "diff", folder)
+    assert diff[0] == 0 and "read_customer_data" in diff[1], diff
+    assert g.ctl_text("policy", "check", folder)[0] == 0
+    with Modern(g, "customer-support-bot") as m:
+        assert m.call("read_customer_data", {"customer_id": "C-1001"}).result, "a diff changes nothing"
+        before = g.ctl("status")["generation"]
+        assert g.ctl_text("policy", "publish", folder, "--note", "less is more")[0] == 0
+        assert m.call("read_customer_data", {"customer_id": "C-1001"}).reason == "tool_unknown"
+        entry = g.ctl("policy", "history")[0]
+        assert entry["generation"] > before and "less is more" in json.dumps(entry)
+        assert g.ctl_text("policy", "rollback")[0] == 0
+        assert m.call("read_customer_data", {"customer_id": "C-1001"}).result
+        assert g.ctl_text("revoke", "agent", "customer-support-bot", "--note", "test")[0] == 0
+        assert m.call("read_customer_data", {"customer_id": "C-1001"}).reason == "agent_revoked"
+    assert {a["agent"]: a["state"] for a in g.ctl("agents")}["customer-support-bot"] == "revoked"
+    notes = [r.get("detail", "") + json.dumps(r) for r in g.audit("--type", "admin")]
+    assert any("less is more" in n for n in notes), notes
+
+
+def test_a_configuration_that_is_no_good_is_told_with_its_place_and_changes_nothing(make):
+    g = make()
+    bad = os.path.join(g.dir, "bad.yaml")
+    with open(bad, "w", encoding="utf-8") as f:
+        f.write("profile: development\nlisteners:\n  - adress: 127.0.0.1:1\n")
+    status, out, _ = g.ctl_text("config", "check", bad)
+    assert status == 1 and "bad.yaml:3:5" in out and "did you mean 'address'?" in out, out
+    good, g.settings["limits"] = g.ctl("config", "show"), {"max_body": "lots"}
+    g.write_config()
+    status, out, _ = g.ctl_text("config", "reload")
+    assert status == 1 and "max_body" in out, out
+    assert g.ctl("config", "show") == good
+    g.settings["limits"] = {"max_body": "128KiB"}
+    g.write_config()
+    status, out, err = g.ctl_text("config", "check")
+    assert status == 0 and "next start" in out and "max_body" in out, (out, err)

@@ -233,6 +233,21 @@ static int put_path(const char *text, struct sp_cv_out *o)
 	return 0;
 }
 
+/// One of the words of `choices`, or anything when there are none.
+static bool is_choice(const char *choices, const char *text)
+{
+	size_t n = strlen(text);
+
+	for (const char *at = choices; at && *at;) {
+		size_t len = strcspn(at, " ");
+
+		if (len == n && memcmp(at, text, n) == 0)
+			return true;
+		at += len + (at[len] == ' ');
+	}
+	return !choices;
+}
+
 static int put_value(
 	const struct sp_ctl_arg *a, const char *text, uint64_t wall_ns, struct sp_cv_out *o)
 {
@@ -242,6 +257,10 @@ static int put_value(
 	switch (a->kind) {
 	case SP_ARG_TEXT:
 	case SP_OPT_TEXT:
+		if (!is_choice(a->choices, text)) {
+			fprintf(stderr, "sallyctl: %s is one of %s, not '%s'\n", a->name, a->choices, text);
+			return -EINVAL;
+		}
 		sp_cv_put_str(o, text);
 		return 0;
 	case SP_ARG_NUMBER:
