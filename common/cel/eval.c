@@ -402,6 +402,9 @@ void sp_cel_eval(struct sp_bytes program, struct sp_cel_run *run, struct sp_cel 
 	struct vm vm;
 	struct sp_cel_insn in;
 
+#ifdef __clang_analyzer__
+	memset(&vm, 0, sizeof(vm)); // it does not know what verify.c proved of the stack
+#endif
 	vm.prog = program.p;
 	vm.run = run;
 	vm.m.arena = run->arena;

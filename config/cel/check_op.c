@@ -126,7 +126,7 @@ static const struct cel_type *element(struct cel_checker *k, const struct cel_no
 
 const struct cel_type *cel_check_op(struct cel_checker *k, struct cel_node *n)
 {
-	const struct cel_type *a = n->arg[0]->type, *b = n->n > 1 ? n->arg[1]->type : NULL;
+	const struct cel_type *a = n->arg[0]->type, *b = n->n > 1 ? n->arg[1]->type : cel_dyn;
 
 	switch (n->op) {
 	case SP_CEL_OP_AND:
