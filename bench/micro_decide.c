@@ -2,21 +2,27 @@
 
 #include "common/clock.h"
 #include "common/windows.h"
-#include "config/snapshot_build.h"
+#include "config/policy_read.h"
+#include "tests/support/judge_rig.h"
 
 #include <stdio.h>
 #include "common/banned.h"
 
-#define AGENTS 10000u
-#define ACTIONS 1000u
+#define AGENTS 2000u
+#define TOOLS 1000u
+#define GRANTS 40u
 #define CALLS 65536u
-#define CELLS (8 * AGENTS) ///< of windows
+#define CELLS (32 * AGENTS) ///< of windows
 #define ROUND 2048u ///< short, so that the scheduler spoils few of them and the median none
 #define ROUNDS (16 * CALLS / ROUND)
 
 struct call {
-	char agent[16], action[16];
-	uint8_t agent_n, action_n;
+	char agent[16], tool[16];
+};
+struct bench {
+	struct rig rig;
+	struct sp_windows windows;
+	struct call *call;
 };
 
 static uint64_t next_random(uint64_t *state)
@@ -27,80 +33,76 @@ static uint64_t next_random(uint64_t *state)
 	return *state;
 }
 
-static uint8_t agent_name(char name[16], uint32_t i)
+/// Allow-lists as users write them: agent number n may call the tools n, n+1, ... (modulo).
+static int read_policy(struct sp_policy *p)
 {
-	return (uint8_t)snprintf(name, 16, "agent-%05u", i % AGENTS);
-}
+	size_t cap = AGENTS * (GRANTS * 16 + 256);
+	char *text = malloc(cap);
+	struct sp_check check;
+	struct sp_out o;
+	int err;
 
-static uint8_t action_name(char name[16], uint32_t i)
-{
-	return (uint8_t)snprintf(name, 16, "tool_%04u", i % ACTIONS);
-}
+	if (!text)
+		return -ENOMEM;
+	o = sp_out_init(text, cap);
+	for (uint32_t i = 0; i < AGENTS; i++) {
+		char name[128];
 
-/// Agent i may call the tools of its own parity.
-static uint8_t *make_snapshot(size_t *ret_n)
-{
-	static char agent_text[AGENTS][16], action_text[ACTIONS][16];
-	static struct sp_snap_in_agent agents[AGENTS];
-	static struct sp_bytes actions[ACTIONS];
-	static uint32_t grants[2][ACTIONS / 2];
-	struct sp_snap_in in = {.profile = SP_LIT("production"),
-		.agents = agents,
-		.agents_n = AGENTS,
-		.actions = {actions, ACTIONS}};
-	uint8_t *blob;
-
-	for (uint32_t i = 0; i < ACTIONS; i++) {
-		actions[i] = sp_bytes(action_text[i], action_name(action_text[i], i));
-		grants[i % 2][i / 2] = i;
+		snprintf(name, sizeof(name), "%s{\"tool_id\":\"agent-%05u\",\"allowed_actions\":[",
+			i ? "," : "[", i);
+		sp_out_bytes(&o, sp_bytes_cstr(name));
+		for (uint32_t k = 0; k < GRANTS; k++) {
+			snprintf(name, sizeof(name), "%s\"get_%04u\"", k ? "," : "",
+				(i + k) % TOOLS);
+			sp_out_bytes(&o, sp_bytes_cstr(name));
+		}
+		sp_out_lit(&o, "],\"rate_limits\":{\"per_minute\":16000000,\"per_hour\":16000000},"
+			       "\"budget_limits\":{\"per_request_tokens\":1000,\"daily_max_"
+			       "tokens\":17000000000}}");
 	}
-	for (uint32_t i = 0; i < AGENTS; i++)
-		agents[i] = (struct sp_snap_in_agent){
-			.name = sp_bytes(agent_text[i], agent_name(agent_text[i], i)),
-			.limit_slot = i,
-			.per_minute = SP_LIMIT_CALLS_MAX,
-			.per_hour = SP_LIMIT_CALLS_MAX,
-			.daily_tokens = SP_LIMIT_TOKENS_MAX,
-			.actions = grants[i % 2],
-			.actions_n = ACTIONS / 2,
-		};
-	return sp_snap_build(&in, &blob, ret_n) == 0 ? blob : NULL;
+	sp_out_lit(&o, "]");
+	sp_check_init(&check);
+	err = o.overflow ? -ENOSPC : sp_policy_read(p, sp_bytes(text, o.len), "micro.json", &check);
+	sp_check_done(&check);
+	free(text);
+	return err;
 }
 
-static void make_calls(struct call *calls)
+static void make_calls(struct call *call)
 {
 	uint64_t state = 88172645463325252ull;
 
 	for (uint32_t i = 0; i < CALLS; i++) {
 		uint32_t agent = (uint32_t)(next_random(&state) >> 16) % AGENTS;
-		uint32_t action = (uint32_t)(next_random(&state) >> 16) % (ACTIONS / 2) * 2;
+		uint32_t tool = (uint32_t)(agent + (next_random(&state) >> 16) % GRANTS) % TOOLS;
 
-		calls[i].agent_n = agent_name(calls[i].agent, agent);
-		calls[i].action_n = action_name(calls[i].action, action + agent % 2);
+		snprintf(call[i].agent, sizeof(call[i].agent), "agent-%05u", agent);
+		snprintf(call[i].tool, sizeof(call[i].tool), "get_%04u", tool);
 	}
 }
 
-static bool decide(const struct sp_snap *s, const struct sp_windows *windows, const struct call *c,
-	uint64_t now_ns)
+/// As a worker does: who, all of the judge's questions, the limits that bind, their windows.
+static bool decide(struct bench *b, const struct call *c, uint64_t now_ns)
 {
-	uint32_t agent = sp_snap_find_agent(s, sp_bytes(c->agent, c->agent_n));
-	const struct sp_snap_agent *a;
-	struct sp_window_ask ask[3];
+	static const struct sp_judge_history past = {.tool_calls = 100};
+	struct sp_judge_call call = b->rig.call;
+	struct sp_judge_limit limit[SP_JUDGE_LIMITS_MAX];
+	struct sp_window_ask ask[SP_JUDGE_LIMITS_MAX];
+	struct sp_judge_verdict v;
 	uint64_t retry_ms;
 	unsigned refused;
+	uint32_t n;
 
-	if (agent == SP_SNAP_NONE)
+	call.agent = sp_snap_find_agent(&b->rig.snap, sp_bytes_cstr(c->agent));
+	call.tool = sp_bytes_cstr(c->tool);
+	call.history = &past;
+	if (call.agent == SP_SNAP_NONE || sp_judge(&call, &v) != SP_REASON_NONE)
 		return false;
-	a = sp_snap_agent(s, agent);
-	if (!sp_snap_allows(s, a, sp_snap_find_action(s, sp_bytes(c->action, c->action_n))))
-		return false;
-	ask[0] = (struct sp_window_ask){
-		sp_window_key(1, agent, 0, 0), SP_LIMIT_CALLS, SP_PER_MINUTE, 1, a->per_minute};
-	ask[1] = (struct sp_window_ask){
-		sp_window_key(2, agent, 0, 0), SP_LIMIT_CALLS, SP_PER_HOUR, 1, a->per_hour};
-	ask[2] = (struct sp_window_ask){
-		sp_window_key(3, agent, 0, 0), SP_LIMIT_TOKENS, SP_PER_DAY, 10, a->daily_tokens};
-	return sp_windows_take(windows, ask, 3, now_ns, &refused, &retry_ms) == 0;
+	n = sp_judge_limits(&call, &v, limit, SP_JUDGE_LIMITS_MAX);
+	for (uint32_t i = 0; i < n; i++)
+		ask[i] = (struct sp_window_ask){limit[i].key, limit[i].kind, limit[i].per,
+			limit[i].kind == SP_LIMIT_TOKENS ? 10 : 1, limit[i].max};
+	return n == 4 && sp_windows_take(&b->windows, ask, n, now_ns, &refused, &retry_ms) == 0;
 }
 
 static int by_value(const void *a, const void *b)
@@ -110,18 +112,17 @@ static int by_value(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static double measure(
-	const struct sp_snap *s, const struct sp_windows *windows, const struct call *calls)
+static double measure(struct bench *b)
 {
 	static double ns[ROUNDS];
 
 	for (unsigned r = 0; r < ROUNDS; r++) {
-		const struct call *c = calls + r * ROUND % CALLS;
+		const struct call *c = b->call + r * ROUND % CALLS;
 		uint64_t t0 = sp_clock_boot_ns();
 		uint32_t passed = 0;
 
 		for (uint32_t i = 0; i < ROUND; i++)
-			passed += decide(s, windows, &c[i], t0);
+			passed += decide(b, &c[i], t0);
 		ns[r] = (double)(sp_clock_boot_ns() - t0) / ROUND;
 		if (passed != ROUND)
 			return -1;
@@ -134,21 +135,22 @@ double sp_bench_decide_ns(void)
 {
 	size_t bytes = sp_windows_bytes(CELLS);
 	void *table = aligned_alloc(SP_CACHE_LINE, bytes);
-	struct sp_windows windows;
-	struct call *calls = calloc(CALLS, sizeof(*calls));
-	struct sp_snap s;
-	size_t n;
-	uint8_t *blob = make_snapshot(&n);
+	static struct bench b;
 	double ns = -1;
 
-	if (table && calls && blob && sp_snap_open(blob, n, &s) == 0 &&
-		sp_windows_attach(table, bytes, CELLS, SP_NS_PER_SEC, &windows) == 0) {
+	b.call = calloc(CALLS, sizeof(*b.call));
+	rig_init(&b.rig);
+	if (table && b.call && read_policy(b.rig.p) == 0) {
 		memset(table, 0, bytes);
-		make_calls(calls);
-		ns = measure(&s, &windows, calls);
+		rig_publish(&b.rig);
+		rig_call(&b.rig, "agent-00000", "get_0000",
+			"{\"arguments\":{\"customer_id\":\"C-1003\"}}");
+		make_calls(b.call);
+		if (sp_windows_attach(table, bytes, CELLS, SP_NS_PER_SEC, &b.windows) == 0)
+			ns = measure(&b);
 	}
-	free(blob);
-	free(calls);
+	rig_done(&b.rig);
+	free(b.call);
 	free(table);
 	return ns;
 }

@@ -1,6 +1,7 @@
-/// Cost of judging one call: agent and tool found by name, permission, and its limits taken.
+/// Cost of judging one call: the agent found by name, all of the judge's questions, its limits
+/// taken.
 #pragma once
 
-/// Median nanoseconds a decision over rounds of calls in random order, on a snapshot of 10,000
-/// agents and 1,000 tools with windows for each agent; negative when it could not be made.
+/// Median nanoseconds a decision over rounds of calls in random order, under 2,000 allow-lists over
+/// 1,000 tools, each with four limits; negative when it could not be made.
 double sp_bench_decide_ns(void);

@@ -115,8 +115,9 @@ struct sp_policy_sequence {
 	enum sp_sequence_kind kind;
 	enum sp_effect effect; ///< DENY or REVIEW
 	const char *reason;
-	struct sp_policy_strs first, between, then; ///< tools or globs; `between`: REQUIRE_BEFORE counts only when it
-	                                            ///< follows a call of these (verify between query and delete)
+	/// Tools or globs. `between`, REQUIRE_BEFORE: one of these has to come after `first` and before `then`
+	/// (verify between query and delete).
+	struct sp_policy_strs first, between, then;
 	uint64_t window_ns; ///< 0 = the session; else the agent's calls of so long
 	struct sp_policy_strs agents, roles;
 };

@@ -316,7 +316,7 @@ static const struct sp_field sequence_fields[] = {
 	TEXTS("first", sp_pf_sequence, first, sp_policy_tool_wrong,
 		"what comes before; not with forbid-after-taint"),
 	TEXTS("between", sp_pf_sequence, between, sp_policy_tool_wrong,
-		"require-before: first counts only when it follows one of these"),
+		"require-before: one of these has to come after first and before then"),
 	NEEDED("then", sp_pf_sequence, then, sp_policy_tool_wrong, "what it is about"),
 	{.name = "window",
 		.kind = SP_KIND_DURATION,

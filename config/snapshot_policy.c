@@ -171,14 +171,15 @@ struct limits_found {
 	uint32_t n, cap;
 };
 
+/// `own`: the list is the agent's own, so its limits are over it, whatever agents else they name.
 static void find_limits(const struct sp_snap *s, const struct sp_snap_who *who,
-	struct sp_snap_table list, struct limits_found *f)
+	struct sp_snap_table list, bool own, struct limits_found *f)
 {
 	for (uint32_t i = 0; i < list.n; i++) {
 		uint32_t number = numbers(s, list)[i];
 		const struct sp_snap_limit *l = ENTRY(s, limits, sp_snap_limit, number);
 
-		if (!sp_snap_agent_fits(s, who->agent, l->any_agent, l->agents, l->roles) ||
+		if (!sp_snap_agent_fits(s, who->agent, l->any_agent || own, l->agents, l->roles) ||
 			!limit_names_tool(s, who, l))
 			continue;
 		if (f->n < f->cap)
@@ -195,14 +196,16 @@ uint32_t sp_snap_limits_of(const struct sp_snap *s, const struct sp_snap_who *wh
 
 	if (who->agent >= s->h->agents.n)
 		return 0;
-	find_limits(s, who, ENTRY(s, agent_facts, sp_snap_agent_facts, who->agent)->limits, &f);
+	find_limits(
+		s, who, ENTRY(s, agent_facts, sp_snap_agent_facts, who->agent)->limits, true, &f);
 	if (who->action < s->h->actions.n)
 		find_limits(s, who,
-			ENTRY(s, action_facts, sp_snap_action_facts, who->action)->limits, &f);
+			ENTRY(s, action_facts, sp_snap_action_facts, who->action)->limits, false,
+			&f);
 	else
-		find_limits(s, who, p->wild_limits, &f);
+		find_limits(s, who, p->wild_limits, false, &f);
 	if (group < p->groups.n)
-		find_limits(s, who, ENTRY(s, groups, sp_snap_group, group)->limits, &f);
+		find_limits(s, who, ENTRY(s, groups, sp_snap_group, group)->limits, false, &f);
 	return f.n;
 }
 

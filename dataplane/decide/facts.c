@@ -46,7 +46,8 @@ static int read_claims(struct sp_call *c)
 	size_t n;
 
 	f->call.claims = NULL;
-	if (!c->snap->h->policy.uses_claims || sp_call_route(c)->auth_none)
+	if ((!c->snap->h->policy.uses_claims && !c->principal.has_intent) ||
+		sp_call_route(c)->auth_none)
 		return 0;
 	first = memchr(header.p, '.', header.n);
 	second = first ? memchr(first + 1, '.', (size_t)(end - first - 1)) : NULL;

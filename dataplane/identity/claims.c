@@ -218,12 +218,24 @@ static int hash_identity(
 	return 0;
 }
 
+static bool says_intent(const struct sp_json *j)
+{
+	const struct sp_bytes claims[] = {SP_LIT("authorization_details"), SP_LIT("purpose"),
+		SP_LIT("initiated_by"), SP_LIT("amr")};
+
+	for (size_t i = 0; i < SP_ARRAY_LEN(claims); i++)
+		if (sp_json_get(j, 0, claims[i]) != SP_JSON_NONE)
+			return true;
+	return false;
+}
+
 int sp_claims_check(
 	const struct sp_claims_ask *ask, const struct sp_json *j, struct sp_principal *ret)
 {
 	struct sp_bytes agent_claim = sp_snap_str(ask->snap, ask->issuer->agent_claim);
 	int client, r = check_times(ask, j, ret);
 
+	ret->has_intent = says_intent(j);
 	*ret->client_id = 0;
 	client = visible_claim(j, SP_LIT("client_id"), ret->client_id, sizeof(ret->client_id));
 	if (client == -ENOENT)

@@ -28,6 +28,7 @@ struct sp_principal {
 	uint8_t subject_sha256[32];
 	uint8_t token_sha256[32]; ///< of the jti when present (bound to iss), else of the token
 	uint8_t cert_sha256[32];  ///< cnf x5t#S256
+	bool has_intent; ///< claims that say what for: authorization_details, purpose, initiated_by, amr
 	bool has_cnf;             ///< present: the caller must check it against the client certificate, or refuse
 };
 

@@ -16,7 +16,7 @@
 /// Every weight 10 but the class's, which adds its base.
 static struct sp_policy_risk *begin(struct rig *r)
 {
-	struct sp_policy_risk *k = &r->p->risk;
+	struct sp_policy_risk *k;
 
 	rig_init(r);
 	k = &r->p->risk;
@@ -56,9 +56,15 @@ static void the_class_of_the_tool_is_where_a_score_begins(void **state)
 static void each_term_adds_at_most_its_weight(void **state)
 {
 	uint8_t none = 0;
-	struct sp_judge_history h = {.agent_denied = 5, .agent_failed = 100, .agent_calls_minute = 31,
-		.agent_usual_minute = 10, .tool_calls = 3, .session_new = true,
-		.session_tainted = true, .sequence = &none, .sequence_n = 1};
+	struct sp_judge_history h = {.agent_denied = 5,
+		.agent_failed = 100,
+		.agent_calls_minute = 31,
+		.agent_usual_minute = 10,
+		.tool_calls = 3,
+		.session_new = true,
+		.session_tainted = true,
+		.sequence = &none,
+		.sequence_n = 1};
 	struct sp_policy_tool *t;
 	struct rig r;
 
@@ -182,7 +188,7 @@ static void hours_outside_of_work_add_points(void **state)
 	assert_int_equal(time_term(&r, SUNDAY_16H), 10);
 	assert_int_equal(time_term(&r, SUNDAY_16H + 24 * HOUR), 0);
 	assert_int_equal(time_term(&r, SUNDAY_16H + 25 * HOUR), 10); // 17:00 is over
-	assert_int_equal(time_term(&r, SUNDAY_16H + 17 * HOUR), 0);  // Monday 09:00
+	assert_int_equal(time_term(&r, SUNDAY_16H + 17 * HOUR), 0); // Monday 09:00
 	assert_int_equal(time_term(&r, SUNDAY_16H + 17 * HOUR - 1), 10);
 	rig_done(&r);
 	k = begin(&r);
@@ -191,8 +197,8 @@ static void hours_outside_of_work_add_points(void **state)
 	k->work_days = 1; // Monday night
 	rig_publish(&r);
 	assert_int_equal(time_term(&r, SUNDAY_16H + 10 * HOUR), 10); // Monday 02:00: Sunday's night
-	assert_int_equal(time_term(&r, SUNDAY_16H + 31 * HOUR), 0);  // Monday 23:00
-	assert_int_equal(time_term(&r, SUNDAY_16H + 34 * HOUR), 0);  // Tuesday 02:00
+	assert_int_equal(time_term(&r, SUNDAY_16H + 31 * HOUR), 0); // Monday 23:00
+	assert_int_equal(time_term(&r, SUNDAY_16H + 34 * HOUR), 0); // Tuesday 02:00
 	assert_int_equal(time_term(&r, SUNDAY_16H + 38 * HOUR), 10); // Tuesday 06:00
 	rig_done(&r);
 }
@@ -288,9 +294,13 @@ static void the_same_inputs_give_the_same_verdict_bit_for_bit(void **state)
 	begin(&r)->weight[SP_TERM_ARGUMENTS] = 77;
 	rig_publish(&r);
 	for (uint32_t i = 0; i < 300; i++) {
-		struct sp_judge_history h = {.agent_denied = i % 13, .agent_failed = i % 7,
-			.agent_calls_minute = i, .agent_usual_minute = i % 50,
-			.tool_calls = i % 20, .session_new = i % 2, .session_tainted = i % 3 == 0};
+		struct sp_judge_history h = {.agent_denied = i % 13,
+			.agent_failed = i % 7,
+			.agent_calls_minute = i,
+			.agent_usual_minute = i % 50,
+			.tool_calls = i % 20,
+			.session_new = i % 2,
+			.session_tainted = i % 3 == 0};
 		char params[128];
 
 		snprintf(params, sizeof(params), "{\"arguments\":{\"a\":\"%s\"}}", texts[i % 3]);

@@ -1,0 +1,189 @@
+"""Policy beyond allow-lists, through the whole gateway: limits of every kind, order rules, taint, intent, risk, and what
+an agent is shown of it. What the seeds say has tests of its own in tests/policy."""
+import os
+import threading
+import time
+
+from client import Legacy, Modern
+from runner import eventually
+from tokens import Issuer
+from upstream import Lab, Upstream
+
+KEY = Issuer(kid="decide")
+POLICY = """
+version: 1
+agents:
+  - {name: one, roles: [clerk]}
+  - {name: two, roles: [clerk]}
+  - {name: buyer}
+  - {name: intent}
+tools:
+  - {name: delete_rows, class: write}
+  - {name: fetch_page, taints: true}
+  - {name: send_mail, class: write, egress: true}
+  - {name: buy, class: write, cost: 3}
+  - {name: refund, class: write, scopes: [refunds.write]}
+rules:
+  - {name: clerks, effect: allow, roles: [clerk],
+     tools: [query_rows, verify_rows, delete_rows, fetch_page, send_mail, ping_*, per_second, broken]}
+  - {name: buyers, effect: allow, agents: [buyer], tools: [buy]}
+  - {name: intents, effect: allow, agents: [intent], tools: [refund, read_order]}
+purposes:
+  - {name: refunds, agents: [intent], tools: [refund]}
+  - {name: orders, agents: [intent], tools: [read_order]}
+sequences:
+  - {name: verify first, kind: require-before, first: [query_rows], between: [verify_rows], then: [delete_rows],
+     reason: "verify what you delete"}
+  - {name: no egress, kind: forbid-after-taint, then: [send_mail]}
+limits:
+  - {name: bursts, calls: 3, per: second, tools: [per_second]}
+  - {name: together, calls: 40, per: hour, tools: [ping_all], apart: []}
+  - {name: money, money: 10, per: minute, tools: [buy]}
+"""
+TOOLS = ("query_rows", "verify_rows", "delete_rows", "fetch_page", "send_mail", "ping_all", "per_second", "buy",
+         "refund", "read_order", "broken")
+
+
+def shared(build):
+    up = Upstream(tools=TOOLS, conf={"era": "both"})
+
+    @up.tool("broken")
+    def broken(request, reply):
+        reply.result({"content": [{"type": "text", "text": "no"}], "isError": True})
+    g = Lab(build, {"up": up}, start=False, workers=2, policies={"policy.yaml": POLICY})
+    g.settings["issuers"] = [{"issuer": KEY.name, "algorithms": ["ES256"],
+                              "jwks_file": os.path.join(g.dir, "jwks.json")}]
+    with open(os.path.join(g.dir, "jwks.json"), "w", encoding="utf-8") as f:
+        f.write(KEY.jwks())
+    g.write_config()
+    g.start()
+    return g
+
+
+def agent(gateway, name, client=Modern, **claims):
+    return client(gateway, token=KEY.token(sub=name, aud=f"https://{gateway.host}/up", **claims), path="/up")
+
+
+def reasons(m, *tools):
+    return [m.call(t, {"id": 1}).reason for t in tools]
+
+
+def test_deleting_needs_a_verification_since_the_query(gateway):
+    for client in (Modern, Legacy):
+        with agent(gateway, "one", client) as m:
+            assert reasons(m, "delete_rows") == ["sequence_denied"]
+            assert reasons(m, "query_rows", "delete_rows") == [None, "sequence_denied"]
+            assert reasons(m, "query_rows", "verify_rows", "delete_rows") == [None] * 3
+            assert reasons(m, "delete_rows") == ["sequence_denied"], "used up by the first"
+            assert reasons(m, "verify_rows", "query_rows", "delete_rows") == [None, None, "sequence_denied"]
+            answer = m.call("delete_rows", {})
+            assert "verify what you delete" in answer.error["message"], answer
+
+
+def test_an_order_is_one_sessions_own(gateway):
+    with agent(gateway, "one", Legacy) as m, agent(gateway, "one", Legacy) as other:
+        assert reasons(m, "query_rows", "verify_rows") == [None, None]
+        assert reasons(other, "delete_rows") == ["sequence_denied"]
+        assert reasons(m, "delete_rows") == [None]
+
+
+def test_the_order_holds_across_workers(gateway):
+    """The same session over connections that either worker may have."""
+    with agent(gateway, "two", Legacy) as m:
+        m.open()
+        for _ in range(12):
+            for tool in ("query_rows", "verify_rows", "delete_rows"):
+                m.http.close()
+                m.http = None
+                assert m.call(tool, {"id": 1}).reason is None, tool
+            assert reasons(m, "delete_rows") == ["sequence_denied"]
+
+
+def test_nothing_goes_out_once_the_session_read_what_is_not_to_be_trusted(gateway):
+    with agent(gateway, "one") as m:
+        assert reasons(m, "send_mail", "fetch_page", "send_mail") == [None, None, "sequence_denied"]
+    with agent(gateway, "one") as m:
+        assert reasons(m, "send_mail") == [None], "another session is clean"
+
+
+def test_a_limit_by_the_second_opens_again_after_one(gateway):
+    with agent(gateway, "one") as m:
+        got, told = [], None
+        for _ in range(8):
+            answer = m.call("per_second", {})
+            got.append(answer.reason)
+            told = told or (answer.error or {}).get("data", {}).get("retryAfterMs")
+        assert got[:3] == [None] * 3 and "rate_second" in got, got
+        assert 0 < told <= 1000, told
+        time.sleep(told / 1000)
+        eventually("the second to be over", lambda: m.call("per_second", {}).reason is None, 5)
+
+
+def test_one_window_for_all_agents_together_is_exact_over_workers(gateway):
+    came = []
+
+    def run(name):
+        with agent(gateway, name) as m:
+            came.extend(reasons(m, *["ping_all"] * 15))
+    threads = [threading.Thread(target=run, args=(name,)) for name in ("one", "two") * 3]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert came.count(None) == 40 and came.count("rate_hour") == 50, came
+
+
+def test_money_is_a_limit_and_says_when_there_is_more(gateway):
+    with agent(gateway, "buyer") as m:
+        answers = [m.call("buy", {}) for _ in range(4)]
+    assert [a.reason for a in answers] == [None] * 3 + ["budget_money"], answers
+    assert 0 < answers[3].error["data"]["retryAfterMs"] <= 61000
+
+
+def test_a_missing_scope_is_challenged_with_its_name(gateway):
+    with agent(gateway, "intent", scope="orders.read") as m:
+        answer = m.call("refund", {})
+    assert answer.status == 403 and answer.reason == "insufficient_scope", answer
+    assert 'scope="refunds.write"' in answer.headers["www-authenticate"], answer.headers
+    with agent(gateway, "intent", scope="orders.read refunds.write") as m:
+        assert reasons(m, "refund") == [None]
+
+
+def test_a_declared_purpose_binds_the_call_to_its_tools(gateway):
+    with agent(gateway, "intent", scope="refunds.write") as m:
+        def declared(tool, purpose):
+            return m.call(tool, {}, meta={"sallyport/purpose": purpose}).reason
+        assert declared("refund", "refunds") is None
+        assert declared("read_order", "orders") is None
+        assert declared("refund", "orders") == "purpose_denied"
+        assert declared("refund", "world domination") == "purpose_denied"
+    with agent(gateway, "intent", scope="refunds.write", purpose="orders") as m:
+        assert m.call("refund", {}, meta={"sallyport/purpose": "refunds"}).reason == "purpose_denied", "the token's wins"
+        assert reasons(m, "refund") == ["purpose_denied"]
+
+
+def test_authorization_details_of_the_token_must_cover_the_call(gateway):
+    details = [{"type": "mcp_tool_call", "actions": ["read_order"], "arguments": {"id": 1}}]
+    with agent(gateway, "intent", scope="refunds.write", authorization_details=details) as m:
+        assert m.call("read_order", {"id": 1}).reason is None
+        assert m.call("read_order", {"id": 2}).reason == "authorization_details"
+        assert m.call("refund", {"id": 1}).reason == "authorization_details"
+
+
+def test_a_pattern_grants_what_it_matches_and_the_list_shows_it(gateway):
+    with agent(gateway, "two") as m:
+        assert sorted(m.tools()) == sorted(t for t in TOOLS if t not in ("buy", "refund", "read_order"))
+        assert m.call("ping_unheard_of", {}).reason is None
+        assert m.call("pin", {}).reason == "tool_unknown"
+
+
+def test_failures_and_refusals_show_in_the_score_of_what_comes_after(gateway):
+    name = "two"
+    with agent(gateway, name) as m:
+        for _ in range(6):
+            m.call("broken", {})
+            m.call("nothing_of_the_kind", {})
+        assert m.call("query_rows", {}).reason is None
+    r = [r for r in gateway.audit("--agent", name, "--tool", "query_rows") if r["type"] == "decision"][-1]
+    assert "failed=" in r["history"] and "denied=" in r["history"] and "failures=" in r["terms"], r
+    assert r["risk"] == sum(int(t.split("=")[1]) for t in r["terms"].split()), r
