@@ -21,6 +21,32 @@ static const struct sp_ctl_arg lint_args[] = {
 	{"path", SP_ARG_PATH, true, "PATH...", "policy files, or folders of policy files", NULL},
 	{"sarif", SP_OPT_FLAG, false, NULL, "print SARIF 2.1.0, for code scanning", NULL},
 };
+static const struct sp_ctl_arg explain_args[] = {
+	{"path", SP_ARG_PATH, true, "PATH...", "policy files, or folders of policy files", NULL},
+	{"agent", SP_OPT_TEXT, false, "AGENT", "who calls", NULL},
+	{"tool", SP_OPT_TEXT, false, "TOOL", "what is called, as the agent sees it", NULL},
+	{"arguments", SP_OPT_TEXT, false, "JSON", "its arguments: an object, or @FILE", NULL},
+	{"claims", SP_OPT_TEXT, false, "JSON", "the token's claims: an object, or @FILE", NULL},
+	{"context", SP_OPT_TEXT, false, "JSON", "what the agent declares in _meta: an object, or @FILE",
+		NULL},
+	{"scopes", SP_OPT_TEXT, false, "SCOPES",
+		"the token's scopes, space-separated; those of the claim scope when left out", NULL},
+	{"purpose", SP_OPT_TEXT, false, "PURPOSE", "the declared purpose", NULL},
+	{"peer", SP_OPT_TEXT, false, "ADDRESS", "where the call comes from", NULL},
+	{"upstream", SP_OPT_TEXT, false, "NAME",
+		"the upstream; a tool <upstream>__<name> is judged as <name>, too", NULL},
+	{"time", SP_OPT_TIME, false, "TIME", "when (2026-01-31T08:00:00Z); now when left out", NULL},
+	{"history", SP_OPT_TEXT, false, "HISTORY",
+		"what came before, e.g. 'denied=1 failed=0 minute=12 usual=3 calls=0 new=1 tainted=1'; "
+		"adds nothing to the score when left out",
+		NULL},
+	{"after", SP_OPT_TEXT, false, "TOOLS",
+		"tools called with success before in the session, space-separated", NULL},
+	{"record", SP_OPT_TEXT, false, "FILE",
+		"explain the decisions recorded there, as 'audit query --json' prints them; - is "
+		"standard input",
+		NULL},
+};
 static const struct sp_ctl_arg publish_args[] = {
 	{"sources", SP_ARG_SOURCES, false, "PATH",
 		"policy file or folder; what the configuration names when left out", NULL},
@@ -133,6 +159,13 @@ static const struct sp_ctl_command commands[SP_CMD__COUNT] = {
 		.more = "Anti-patterns, rules without effect, grants that are too wide, missing limits and "
 			"audit levels; each with a stable id, its place and how to mend it. Exit code 1 "
 			"when a finding is an error."},
+	[SP_CMD_POLICY_EXPLAIN] = {NAMED(POLICY_EXPLAIN).server = SP_CTL_LOCAL,
+		.access = SP_ACCESS_NONE, ARGS(explain_args),
+		.help = "why policy files allow or refuse a call, made up or recorded",
+		.more = "Every rule considered, what its conditions came to, limits, constraints, order rules, "
+			"each term of the risk score, and the verdict. Limits are named, not counted. With "
+			"--record the calls are rebuilt from their decisions, and the exit code is 1 when "
+			"verdict, reason or score is not the recorded one. Needs no gateway."},
 	[SP_CMD_POLICY_DIFF] = {NAMED(POLICY_DIFF).server = SP_CTL_CONTROL,
 		.access = SP_ACCESS_VIEW, ARGS(sources_required),
 		.help = "what a publish of these files would change",

@@ -16,6 +16,7 @@
 	X(POLICY_SHOW, "policy show")                                                              \
 	X(POLICY_IMPORT, "policy import")                                                          \
 	X(POLICY_LINT, "policy lint")                                                              \
+	X(POLICY_EXPLAIN, "policy explain")                                                        \
 	X(POLICY_DIFF, "policy diff")                                                              \
 	X(POLICY_PUBLISH, "policy publish")                                                        \
 	X(POLICY_ROLLBACK, "policy rollback")                                                      \

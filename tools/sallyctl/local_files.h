@@ -2,8 +2,30 @@
 #pragma once
 
 #include "config/policy.h"
+#include "config/snapshot.h"
+
+#include <stdio.h>
 
 /// All files, and the policy files of all folders in the order of their names, as one sealed
 /// policy. -EBADMSG with problems in `check`, -ENOMEM.
 SP_MUST_CHECK int sp_local_policy(
 	const char *const *path, int n, struct sp_check *check, struct sp_policy **ret);
+/// The same as a snapshot, as a publish without a gateway would; free() *ret_blob. Errors are told on standard error.
+SP_MUST_CHECK int sp_local_snapshot(
+	const char *const *path, int n, uint8_t **ret_blob, struct sp_snap *ret);
+/// A file, or standard input by the name "-", as a whole; free() *ret. -E2BIG over `max`, -errno.
+SP_MUST_CHECK int sp_local_read(const char *path, size_t max, uint8_t **ret, size_t *ret_n);
+
+/// Options of local commands: each takes a value, given once; what is no option is a path.
+struct sp_local_option {
+	const char *name;
+	const char **value; ///< NULL until it was given
+};
+/// How many paths, or -EINVAL after a message that names the command `words`.
+struct sp_line;
+SP_MUST_CHECK int sp_local_options(const struct sp_line *l, const struct sp_local_option *option,
+	unsigned options_n, const char **path);
+/// Quoted, on standard output.
+void sp_local_put_json(struct sp_bytes s);
+/// Without control characters, on standard output.
+void sp_local_put_text(struct sp_bytes s);
