@@ -47,6 +47,13 @@ static const struct sp_ctl_arg explain_args[] = {
 		"standard input",
 		NULL},
 };
+#define RECORDS_ARG                                                                                \
+	{"records", SP_OPT_TEXT, false, "FILE",                                                    \
+		"what 'audit query --json' printed, - for standard input; required", NULL}
+static const struct sp_ctl_arg simulate_args[] = {
+	{"path", SP_ARG_PATH, true, "PATH...", "policy files, or folders of policy files", NULL},
+	RECORDS_ARG,
+};
 static const struct sp_ctl_arg publish_args[] = {
 	{"sources", SP_ARG_SOURCES, false, "PATH",
 		"policy file or folder; what the configuration names when left out", NULL},
@@ -171,6 +178,13 @@ static const struct sp_ctl_command commands[SP_CMD__COUNT] = {
 		.help = "what a publish of these files would change",
 		.more = "Agents that come, go or change, with tools gained and lost and limits "
 			"changed."},
+	[SP_CMD_POLICY_SIMULATE] = {NAMED(POLICY_SIMULATE).server = SP_CTL_LOCAL,
+		.access = SP_ACCESS_NONE, ARGS(simulate_args),
+		.help = "judge recorded calls by policy files, and show what would change",
+		.more = "Limits and order rules are replayed in the order of time. Where a verdict hangs "
+			"on what was not recorded (arguments without audit.arguments, the token's "
+			"claims) the call is undecidable. Calls that policy did not refuse, such as "
+			"those with a bad token, are passed over. Needs no gateway."},
 	[SP_CMD_POLICY_PUBLISH] = {NAMED(POLICY_PUBLISH).server = SP_CTL_CONTROL,
 		.access = SP_ACCESS_OPERATE, ARGS(publish_args),
 		.help = "put policy files in force on every worker",

@@ -18,6 +18,7 @@
 	X(POLICY_LINT, "policy lint")                                                              \
 	X(POLICY_EXPLAIN, "policy explain")                                                        \
 	X(POLICY_DIFF, "policy diff")                                                              \
+	X(POLICY_SIMULATE, "policy simulate")                                                      \
 	X(POLICY_PUBLISH, "policy publish")                                                        \
 	X(POLICY_ROLLBACK, "policy rollback")                                                      \
 	X(POLICY_HISTORY, "policy history")                                                        \

@@ -90,6 +90,8 @@ static int local(const struct sp_line *l)
 		return sp_local_policy_import(l, SP_VERSION);
 	case SP_CMD_POLICY_LINT:
 		return sp_local_policy_lint(l, SP_VERSION);
+	case SP_CMD_POLICY_SIMULATE:
+		return sp_local_policy_simulate(l);
 	case SP_CMD_MAN:
 		sp_help_man();
 		return SP_CTL_OK;

@@ -221,6 +221,7 @@ static int read_call(const struct line *l)
 	SP_TRY(time_of(l, &c.time_ns));
 	SP_TRY(decision(l, &c));
 	SP_TRY(number(l, "seq", &c.seq));
+	SP_TRY(number(l, "boot_ns", &c.boot_ns));
 	SP_TRY(number(l, "arguments_bytes", &c.arguments_bytes));
 	SP_TRY(number(l, "tokens", &c.tokens));
 	SP_TRY(number(l, "risk", &risk));

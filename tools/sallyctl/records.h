@@ -18,6 +18,7 @@ const char *sp_recorded_name(enum sp_recorded d); ///< "allow", "deny", "review"
 /// Texts borrow the set's arena; those a record does not have are empty.
 struct sp_recorded_call {
 	uint64_t seq, time_ns;
+	uint64_t boot_ns; ///< 0 = not said
 	uint64_t arguments_bytes; ///< as sent; 0 = the call had none
 	uint64_t tokens;
 	uint32_t risk;

@@ -1,0 +1,119 @@
+#include "tools/sallyctl/local_records.h"
+
+#include "config/compile.h"
+#include "tools/sallyctl/local_files.h"
+#include "tools/sallyctl/show.h"
+
+#include <stdio.h>
+#include "common/banned.h"
+
+static int usage(const struct sp_line *l, const char *what, const char *which)
+{
+	fprintf(stderr, "sallyctl: %s%s; see 'sallyctl help %s'\n", what, which, l->command->words);
+	return SP_CTL_USAGE;
+}
+
+static bool takes(const struct sp_line *l, const char *option)
+{
+	for (unsigned i = 0; i < l->command->args_n; i++)
+		if (sp_ctl_arg_is_option(&l->command->args[i]) &&
+			strcmp(l->command->args[i].name, option) == 0)
+			return true;
+	return false;
+}
+
+/// "--name VALUE" or "--name=VALUE" of the table; NULL when argv[*at] is another one.
+static const char *option(const struct sp_line *l, const char *name, int *at)
+{
+	const char *arg = l->argv[*at] + 2;
+	size_t n = strlen(name);
+
+	if (!takes(l, name) || strncmp(arg, name, n) != 0)
+		return NULL;
+	if (arg[n] == '=')
+		return arg + n + 1;
+	return arg[n] == 0 && *at + 1 < l->argc ? l->argv[++*at] : NULL;
+}
+
+int sp_records_line_read(const struct sp_line *l, bool want_paths, struct sp_records_line *ret)
+{
+	const char *days = NULL, *value;
+
+	*ret = (struct sp_records_line){0};
+	for (int i = 0; i < l->argc; i++) {
+		if (strncmp(l->argv[i], "--", 2) != 0)
+			ret->path[ret->paths_n++] = l->argv[i];
+		else if ((value = option(l, "records", &i)) != NULL)
+			ret->records = value;
+		else if ((value = option(l, "days", &i)) != NULL)
+			days = value;
+		else
+			return usage(l, "unknown or incomplete option ", l->argv[i]);
+	}
+	if (want_paths && ret->paths_n == 0)
+		return usage(l, "a policy file or folder is needed", "");
+	if (!want_paths && ret->paths_n)
+		return usage(l, "not understood: ", ret->path[0]);
+	if (!ret->records)
+		return usage(l, "recorded calls are needed: --records FILE, or - for standard input", "");
+	if (days && (sp_bytes_u64(sp_bytes_cstr(days), &ret->days) < 0 || ret->days == 0 ||
+			    ret->days > 36500))
+		return usage(l, "--days takes a number from 1 to 36500, not ", days);
+	return 0;
+}
+
+int sp_local_snap(
+	const char *const *path, int n, struct sp_check *check, struct sp_local_snap *ret)
+{
+	struct sp_local_snap s;
+	struct sp_compile_in in = {.generation = 1};
+	size_t bytes;
+	int err;
+
+	SP_TRY(sp_local_policy(path, n, check, &s.policy));
+	in.policy = s.policy;
+	err = sp_compile(&in, check, &s.blob, &bytes);
+	if (err) {
+		sp_policy_free(s.policy);
+		return err;
+	}
+	err = sp_snap_open(s.blob, bytes, &s.snap);
+	if (err)
+		sp_local_snap_done(&s);
+	else
+		*ret = s;
+	return err;
+}
+
+void sp_local_snap_done(struct sp_local_snap *s)
+{
+	free(s->blob);
+	sp_policy_free(s->policy);
+}
+
+void sp_records_tell(const struct sp_check *check, const char *what, int err)
+{
+	char text[2048];
+
+	for (uint32_t i = 0; i < check->n; i++) {
+		sp_problem_text(&check->v[i], text, sizeof(text));
+		fprintf(stderr, "%s\n", text);
+	}
+	if (check->dropped)
+		fprintf(stderr, "sallyctl: and %u more\n", check->dropped);
+	if (check->n == 0 && err)
+		fprintf(stderr, "sallyctl: %s: %s\n", what, strerror(-err));
+}
+
+int sp_records_print(const struct sp_line *l, struct sp_cv_out *o, const char *columns)
+{
+	struct sp_show show = {.columns = columns};
+
+	if (o->failed)
+		return -ENOMEM;
+	if (l->json)
+		sp_show_json(sp_cv_out_bytes(o));
+	else
+		sp_show(&show, sp_cv_out_bytes(o));
+	return 0;
+}

@@ -1,0 +1,206 @@
+/// `policy simulate`: what a candidate policy would have said to recorded calls.
+#include "tools/sallyctl/local.h"
+
+#include "tools/sallyctl/local_records.h"
+#include "tools/sallyctl/replay.h"
+
+#include <stdio.h>
+#include "common/banned.h"
+
+/// One call whose verdict would be another, or could be.
+struct change {
+	const struct sp_recorded_call *c;
+	enum sp_recorded decision;
+	enum sp_reason reason;
+	struct sp_bytes rule;
+	const char *lacks;
+	uint32_t calls;
+};
+struct simulation {
+	struct change *change;
+	uint32_t changes_n;
+	uint32_t replayed, same, changed, undecidable, passed_over;
+};
+
+static int compare_text(struct sp_bytes a, struct sp_bytes b)
+{
+	int c = a.n && b.n ? memcmp(a.p, b.p, sp_min(a.n, b.n)) : 0;
+
+	return c ? c : (a.n > b.n) - (a.n < b.n);
+}
+
+static int compare(const void *a, const void *b)
+{
+	const struct change *x = a, *y = b;
+	int c = (x->lacks != NULL) - (y->lacks != NULL);
+
+	if (c == 0)
+		c = compare_text(x->c->agent, y->c->agent);
+	if (c == 0)
+		c = compare_text(x->c->tool, y->c->tool);
+	if (c == 0)
+		c = (int)x->c->decision - (int)y->c->decision;
+	if (c == 0 && x->lacks)
+		return strcmp(x->lacks, y->lacks);
+	if (c == 0)
+		c = (int)x->decision - (int)y->decision;
+	if (c == 0)
+		c = (int)x->reason - (int)y->reason;
+	return c ? c : compare_text(x->rule, y->rule);
+}
+
+/// Changes of one kind are one line, with the first of its calls as an example.
+static void group(struct simulation *s)
+{
+	uint32_t n = 0;
+
+	if (s->changes_n == 0)
+		return;
+	qsort(s->change, s->changes_n, sizeof(*s->change), compare);
+	for (uint32_t i = 0; i < s->changes_n; i++) {
+		if (n == 0 || compare(&s->change[i], &s->change[n - 1]) != 0) {
+			s->change[n++] = s->change[i];
+			continue;
+		}
+		s->change[n - 1].calls++;
+		if (s->change[i].c->time_ns < s->change[n - 1].c->time_ns)
+			s->change[n - 1].c = s->change[i].c;
+	}
+	s->changes_n = n;
+}
+
+static void replay_one(struct simulation *s, struct sp_replay *r, const struct sp_recorded_call *c)
+{
+	struct sp_replayed v;
+
+	if (!sp_replay_concerns(c)) {
+		s->passed_over++;
+		return;
+	}
+	s->replayed++;
+	sp_replay_call(r, c, &v);
+	if (v.lacks)
+		s->undecidable++;
+	else if (v.decision == c->decision)
+		s->same++;
+	else
+		s->changed++;
+	if (v.lacks || v.decision != c->decision)
+		s->change[s->changes_n++] =
+			(struct change){c, v.decision, v.reason, v.rule, v.lacks, 1};
+}
+
+static int replay(struct simulation *s, const struct sp_snap *snap, const struct sp_records *records)
+{
+	struct sp_replay *r;
+
+	s->change = calloc(records->calls_n + 1ul, sizeof(*s->change));
+	if (!s->change)
+		return -ENOMEM;
+	SP_TRY(sp_replay_new(snap, records->calls_n, &r));
+	for (uint32_t i = 0; i < records->calls_n; i++)
+		replay_one(s, r, &records->call[i]);
+	sp_replay_free(r);
+	group(s);
+	return 0;
+}
+
+static void put_text(struct sp_cv_out *o, const char *key, struct sp_bytes v)
+{
+	sp_cv_put_str(o, key);
+	sp_cv_put_bytes(o, v);
+}
+
+static void put_number(struct sp_cv_out *o, const char *key, uint64_t v)
+{
+	sp_cv_put_str(o, key);
+	sp_cv_put_u64(o, v);
+}
+
+static void put_change(struct sp_cv_out *o, const struct change *g)
+{
+	sp_cv_put_map(o);
+	put_text(o, "agent", g->c->agent);
+	put_text(o, "tool", g->c->tool);
+	put_text(o, "was", sp_bytes_cstr(sp_recorded_name(g->c->decision)));
+	if (g->lacks) {
+		put_text(o, "lacks", sp_bytes_cstr(g->lacks));
+	} else {
+		put_text(o, "would_be", sp_bytes_cstr(sp_recorded_name(g->decision)));
+		put_text(o, "reason", sp_bytes_cstr(sp_reason_info(g->reason)->name));
+		put_text(o, "rule", g->rule);
+	}
+	put_number(o, "calls", g->calls);
+	put_text(o, "example", g->c->call);
+	sp_cv_put_end(o);
+}
+
+static void put_list(
+	struct sp_cv_out *o, const struct simulation *s, const char *key, bool undecidable)
+{
+	sp_cv_put_str(o, key);
+	sp_cv_put_array(o);
+	for (uint32_t i = 0; i < s->changes_n; i++)
+		if ((s->change[i].lacks != NULL) == undecidable)
+			put_change(o, &s->change[i]);
+	sp_cv_put_end(o);
+}
+
+static int print(const struct sp_line *l, const struct simulation *s)
+{
+	struct sp_cv_out o;
+	int err;
+
+	sp_cv_out_init(&o);
+	sp_cv_put_map(&o);
+	put_number(&o, "replayed", s->replayed);
+	put_number(&o, "same", s->same);
+	put_number(&o, "changed", s->changed);
+	put_number(&o, "undecidable", s->undecidable);
+	put_number(&o, "passed_over", s->passed_over);
+	put_list(&o, s, "changes", false);
+	put_list(&o, s, "undecided", true);
+	sp_cv_put_end(&o);
+	err = sp_records_print(l, &o, NULL);
+	sp_cv_out_done(&o);
+	return err;
+}
+
+static int simulate(
+	const struct sp_line *l, const struct sp_records_line *what, struct sp_check *check)
+{
+	struct simulation s = {0};
+	struct sp_local_snap policy;
+	struct sp_records records;
+	int err = sp_local_snap(what->path, what->paths_n, check, &policy);
+
+	if (err) {
+		sp_records_tell(check, what->path[0], err);
+		return err;
+	}
+	err = sp_records_load(&records, what->records, check);
+	if (err)
+		sp_records_tell(check, what->records, err);
+	if (err == 0)
+		err = replay(&s, &policy.snap, &records);
+	if (err == 0)
+		err = print(l, &s);
+	free(s.change);
+	sp_records_done(&records);
+	sp_local_snap_done(&policy);
+	return err;
+}
+
+int sp_local_policy_simulate(const struct sp_line *l)
+{
+	struct sp_records_line what;
+	struct sp_check check;
+	int err = sp_records_line_read(l, true, &what);
+
+	if (err)
+		return err;
+	sp_check_init(&check);
+	err = simulate(l, &what, &check);
+	sp_check_done(&check);
+	return err || fflush(stdout) != 0 ? SP_CTL_REFUSED : SP_CTL_OK;
+}
