@@ -169,7 +169,6 @@ static int load(struct bench *b, const char *dir)
 	sp_check_done(&check);
 	if (r < 0)
 		return r;
-	rig_init(&b->rig);
 	sp_policy_free(b->rig.p);
 	b->rig.p = p;
 	rig_publish(&b->rig);
@@ -180,21 +179,24 @@ int main(int argc, char **argv)
 {
 	static struct bench b;
 	size_t n = sp_windows_bytes(WINDOWS);
-	void *table = aligned_alloc(4096, n + 4096 - n % 4096);
+	void *table;
 	int r;
 
 	if (argc != 4) {
 		(void)fprintf(stderr, "usage: sallyport-decide POLICY-FOLDER AGENTS TOOLS\n");
 		return 2;
 	}
+	table = aligned_alloc(4096, n + 4096 - n % 4096);
 	b.agents = (uint32_t)strtoul(argv[2], NULL, 10);
 	b.tools = (uint32_t)strtoul(argv[3], NULL, 10);
 	b.call = calloc(CALLS, sizeof(*b.call));
 	b.ticks = calloc(TIMED, sizeof(*b.ticks));
-	if (!table || !b.call || !b.ticks || !b.agents || !b.tools)
-		return 1;
-	memset(table, 0, n);
-	r = sp_windows_attach(table, n, WINDOWS, 3600 * SP_NS_PER_SEC, &b.windows);
+	r = table && b.call && b.ticks && b.agents && b.tools ? 0 : -ENOMEM;
+	if (r == 0) {
+		memset(table, 0, n);
+		r = sp_windows_attach(table, n, WINDOWS, 3600 * SP_NS_PER_SEC, &b.windows);
+	}
+	rig_init(&b.rig);
 	if (r == 0)
 		r = load(&b, argv[1]);
 	if (r == 0) {

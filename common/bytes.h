@@ -28,6 +28,10 @@ static inline bool sp_bytes_eq(struct sp_bytes a, struct sp_bytes b)
 }
 /// ASCII case-insensitive equality (header names, hosts).
 bool sp_bytes_ieq(struct sp_bytes a, struct sp_bytes b);
+static inline bool sp_bytes_has(struct sp_bytes set, uint8_t c)
+{
+	return set.n && memchr(set.p, c, set.n);
+}
 bool sp_bytes_starts(struct sp_bytes s, struct sp_bytes prefix);
 /// Decimal digits only, no sign, no blanks. -EINVAL on anything else, -ERANGE on overflow.
 SP_MUST_CHECK int sp_bytes_u64(struct sp_bytes s, uint64_t *ret);

@@ -89,7 +89,7 @@ static bool starts_like_no_path(struct sp_bytes s)
 		return true;
 	while (n < s.n && ((s.p[n] | 0x20) >= 'a' && (s.p[n] | 0x20) <= 'z'))
 		n++;
-	while (n > 0 && n < s.n && s.p[n] && s.p[n] < 0x80 && !memchr("/:\\%", s.p[n], 4))
+	while (n > 0 && n < s.n && s.p[n] && s.p[n] < 0x80 && !sp_bytes_has(SP_LIT("/:\\%"), s.p[n]))
 		n++;
 	return n > 0 && n < s.n && s.p[n] == ':';
 }

@@ -131,14 +131,14 @@ static bool may_stand_raw(uint8_t c, enum sp_url_text kind)
 		return true;
 	if (kind == SP_URL_TEXT_FILE)
 		return c >= 0x20 && c != 0x7f && c != '\\';
-	return c > 0x20 && c < 0x7f && !memchr("\"<>^`{|}[]\\;?#", c, 14);
+	return c > 0x20 && c < 0x7f && !sp_bytes_has(SP_LIT("\"<>^`{|}[]\\;?#"), c);
 }
 
 static bool may_be_escaped(uint8_t c, enum sp_url_text kind)
 {
-	if (c < 0x20 || c == 0x7f || memchr("/\\.%", c, 4))
+	if (c < 0x20 || c == 0x7f || sp_bytes_has(SP_LIT("/\\.%"), c))
 		return false;
-	return kind == SP_URL_TEXT_FILE || !memchr("?#;", c, 3);
+	return kind == SP_URL_TEXT_FILE || !sp_bytes_has(SP_LIT("?#;"), c);
 }
 
 enum sp_url_why sp_url_decode(

@@ -134,10 +134,10 @@ static int all_limits(struct sp_compiling *k)
 {
 	uint32_t most = k->c->agents_names.n * ALLOW_LIMITS, n;
 	struct figure *f = calloc(most + 1ul, sizeof(*f));
-	int err = f ? 0 : -ENOMEM;
+	int err = 0;
 
-	if (err)
-		return err;
+	if (!f)
+		return -ENOMEM;
 	n = gather_figures(k, f);
 	k->c->limit = sp_compile_room(k, k->p->limits_n + (size_t)n, sizeof(*k->c->limit));
 	if (!k->c->limit)

@@ -146,9 +146,11 @@ static void read_rules(
 	const struct sp_node *rules = sp_node_get(map, "rules");
 	uint32_t no = 0;
 
-	if (!rules)
+	if (!rules) {
 		sp_check_add(r->check, sp_pn_at(r, map), "a list of what is allowed and denied",
 			"rules is missing");
+		return;
+	}
 	if (!sp_pn_is(r, rules, "rules", SP_NODE_SEQ))
 		return;
 	for (const struct sp_node *c = rules->first; c && !r->err; c = c->next)

@@ -21,7 +21,7 @@ static struct sp_policy_strs strs(struct sp_policy_reader *r, const struct sp_te
 		r->err = -ENOMEM;
 		return (struct sp_policy_strs){0};
 	}
-	for (uint32_t i = 0; i < t->n; i++)
+	for (uint32_t i = 0; t->v && i < t->n; i++)
 		v.v[i] = t->v[i].s;
 	return v;
 }
@@ -41,7 +41,7 @@ static void put_allow(
 	a->actions = sp_arena_alloc(&r->p->arena, (allow->n + 1) * sizeof(*a->actions));
 	if (!a->actions)
 		r->err = -ENOMEM;
-	for (uint32_t i = 0; i < allow->n && !r->err; i++) {
+	for (uint32_t i = 0; allow->v && i < allow->n && !r->err; i++) {
 		r->err = sp_policy_action(r->p, sp_bytes_cstr(allow->v[i].s), &a->actions[i]);
 		for (uint32_t k = 0; k < i && !r->err; k++)
 			if (strcmp(allow->v[k].s, allow->v[i].s) == 0)
@@ -217,7 +217,7 @@ static void put_rules(struct sp_policy_reader *r, const struct sp_groups *list, 
 
 static bool names(const struct sp_texts *t, const char *s)
 {
-	for (uint32_t i = 0; i < t->n; i++)
+	for (uint32_t i = 0; t->v && i < t->n; i++)
 		if (strcmp(t->v[i].s, s) == 0)
 			return true;
 	return false;

@@ -69,7 +69,7 @@ static int mark(struct sp_lex *l, struct sp_sql_verdict *v, struct sp_bytes *ret
 		return refuse(v, SP_LIT("comment"));
 	if (c >= 0x80)
 		return refuse(v, SP_LIT("non-ascii"));
-	if (c == '!' ? next != '=' : !memchr("(),.;+-*/%<>=|&~?", c, 17))
+	if (c == '!' ? next != '=' : !sp_bytes_has(SP_LIT("(),.;+-*/%<>=|&~?"), c))
 		return refuse(v, sp_bytes(l->p, 1));
 	*ret = sp_bytes(l->p++, 1);
 	return 0;

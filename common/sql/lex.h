@@ -27,5 +27,5 @@ struct sp_lex {
 SP_MUST_CHECK int sp_lex_next(struct sp_lex *l, struct sp_sql_verdict *v, struct sp_lex_token *ret);
 static inline bool sp_lex_is(const struct sp_lex_token *t, uint8_t mark)
 {
-	return t->kind == SP_LEX_MARK && t->text.p[0] == mark;
+	return t->kind == SP_LEX_MARK && t->text.n && t->text.p[0] == mark;
 }

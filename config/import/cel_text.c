@@ -19,7 +19,7 @@ static size_t string_length(struct sp_bytes s)
 	size_t i = 0;
 	uint8_t quote;
 
-	for (; i < s.n && i < 2 && memchr("rRbB", s.p[i], 4); i++)
+	for (; i < s.n && i < 2 && sp_bytes_has(SP_LIT("rRbB"), s.p[i]); i++)
 		raw = raw || (s.p[i] | 0x20) == 'r';
 	if (i == s.n || (s.p[i] != '"' && s.p[i] != '\''))
 		return 0;
@@ -47,7 +47,7 @@ static size_t blank_length(struct sp_bytes s)
 	size_t i = 0;
 
 	for (;;) {
-		while (i < s.n && memchr(" \t\r\n\f", s.p[i], 5))
+		while (i < s.n && sp_bytes_has(SP_LIT(" \t\r\n\f"), s.p[i]))
 			i++;
 		if (s.n - i < 2 || s.p[i] != '/' || s.p[i + 1] != '/')
 			return i;

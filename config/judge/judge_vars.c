@@ -97,7 +97,7 @@ static void add_object(
 		p->error = SP_CEL_E_COST;
 	for (uint32_t i = 0; i < n && !p->error; i++) {
 		uint32_t val = doc->tok[key].next;
-		struct sp_cel k, v;
+		struct sp_cel k = {0}, v = {0};
 
 		p->error = sp_cel_from_json(doc, key, arena, &k);
 		if (!p->error)

@@ -42,13 +42,16 @@ static int read_claims(struct sp_call *c)
 	const struct sp_http_head *head = sp_http1_head(c->conn->http);
 	struct sp_bytes header = sp_http_get(c->conn->in, head->header[SP_HDR_AUTHORIZATION]),
 			payload;
-	const uint8_t *first, *second, *end = header.p + header.n;
+	const uint8_t *first, *second, *end;
 	size_t n;
 
 	f->call.claims = NULL;
 	if ((!c->snap->h->policy.uses_claims && !c->principal.has_intent) ||
 		sp_call_route(c)->auth_none)
 		return 0;
+	if (header.n == 0)
+		return SP_REASON_INTERNAL;
+	end = header.p + header.n;
 	first = memchr(header.p, '.', header.n);
 	second = first ? memchr(first + 1, '.', (size_t)(end - first - 1)) : NULL;
 	if (!second)

@@ -29,8 +29,9 @@ agents:
   - {name: customer-service-bot, attributes: {user_id: u-7}}
   - {name: financial-analyst-bot}
   - {name: writer}
+  - {name: newcomer}
 rules:
-  - {name: writers, effect: allow, agents: [writer],
+  - {name: writers, effect: allow, agents: [writer, newcomer],
      tools: [write_database, call_api, execute_shell, access_network_socket, read_sensitive_data, read_customer_data]}
 """
 
@@ -146,8 +147,8 @@ def test_call_api_reaches_neither_forbidden_endpoints_nor_others(gateway):
 
 def test_high_risk_actions_are_not_run_unseen(gateway):
     for tool in ("execute_shell", "access_network_socket", "read_sensitive_data"):
-        assert asks(gateway, "writer", tool, {"what": "a"}) == "risk_review", tool
-        r = explained(gateway, "writer")
+        assert asks(gateway, "newcomer", tool, {"what": "a"}) == "risk_review", tool
+        r = explained(gateway, "newcomer")
         assert r["decision"] == "review" and 50 <= r["risk"] < 80, r
 
 
