@@ -47,6 +47,13 @@ static const struct sp_ctl_arg explain_args[] = {
 		"standard input",
 		NULL},
 };
+static const struct sp_ctl_arg test_args[] = {
+	{"cases", SP_ARG_PATH, true, "CASES...", "YAML files of cases", NULL},
+	{"policy", SP_OPT_TEXT, false, "PATH",
+		"policy file or folder the cases are judged by; may be given again; required", NULL},
+	{"require-coverage", SP_OPT_NUMBER, false, "N",
+		"fail when fewer than N percent of the rules decided a case", NULL},
+};
 #define RECORDS_ARG                                                                                \
 	{"records", SP_OPT_TEXT, false, "FILE",                                                    \
 		"what 'audit query --json' printed, - for standard input; required", NULL}
@@ -173,6 +180,11 @@ static const struct sp_ctl_command commands[SP_CMD__COUNT] = {
 			"each term of the risk score, and the verdict. Limits are named, not counted. With "
 			"--record the calls are rebuilt from their decisions, and the exit code is 1 when "
 			"verdict, reason or score is not the recorded one. Needs no gateway."},
+	[SP_CMD_POLICY_TEST] = {NAMED(POLICY_TEST).server = SP_CTL_LOCAL, .access = SP_ACCESS_NONE,
+		ARGS(test_args), .help = "judge test cases by policy files, without a gateway",
+		.more = "A case is a call and the decision, reason, rule or score expected of it; "
+			"docs/testing-policy.md shows all of it. Tells what differed, and which rules decided "
+			"no case. Exit code 1 when a case failed or too few rules were reached."},
 	[SP_CMD_POLICY_DIFF] = {NAMED(POLICY_DIFF).server = SP_CTL_CONTROL,
 		.access = SP_ACCESS_VIEW, ARGS(sources_required),
 		.help = "what a publish of these files would change",

@@ -17,6 +17,7 @@
 	X(POLICY_IMPORT, "policy import")                                                          \
 	X(POLICY_LINT, "policy lint")                                                              \
 	X(POLICY_EXPLAIN, "policy explain")                                                        \
+	X(POLICY_TEST, "policy test")                                                              \
 	X(POLICY_DIFF, "policy diff")                                                              \
 	X(POLICY_SIMULATE, "policy simulate")                                                      \
 	X(POLICY_PUBLISH, "policy publish")                                                        \

@@ -1,4 +1,6 @@
-/// `sallyctl policy explain` over inline policies: what it prints, and that records come to the same verdict again.
+/// `sallyctl policy explain` and `policy test` over inline policies and the seeds: what they print, and that records
+/// come to the same verdict again.
+#include "tools/sallyctl/cases.h"
 #include "tools/sallyctl/local.h"
 #include "tools/sallyctl/local_files.h"
 #include "tools/sallyctl/local_trial.h"
@@ -33,7 +35,7 @@ static const char policy[] =
 	"risk: {mode: mixed}\n";
 
 struct place {
-	char dir[32], policy[64], records[64];
+	char dir[32], policy[64], records[64], cases[64];
 };
 
 static void write_file(const char *path, const char *text)
@@ -51,6 +53,7 @@ static void place_init(struct place *p)
 	assert_non_null(mkdtemp(p->dir));
 	snprintf(p->policy, sizeof(p->policy), "%s/policy.yaml", p->dir);
 	snprintf(p->records, sizeof(p->records), "%s/records", p->dir);
+	snprintf(p->cases, sizeof(p->cases), "%s/cases.yaml", p->dir);
 	write_file(p->policy, policy);
 }
 
@@ -58,6 +61,7 @@ static void place_done(const struct place *p)
 {
 	unlink(p->policy);
 	unlink(p->records);
+	unlink(p->cases);
 	rmdir(p->dir);
 }
 
@@ -76,7 +80,8 @@ static int run(char **argv, char **ret)
 	dup2(fileno(f), STDOUT_FILENO);
 	dup2(fileno(f), STDERR_FILENO);
 	if (sp_line_read(argc, argv, &l) == 0)
-		code = sp_local_policy_explain(&l);
+		code = l.command->id == SP_CMD_POLICY_TEST ? sp_local_policy_test(&l)
+							   : sp_local_policy_explain(&l);
 	fflush(stdout);
 	dup2(out, STDOUT_FILENO);
 	dup2(err, STDERR_FILENO);
@@ -281,7 +286,7 @@ static void a_recorded_decision_comes_to_the_same_verdict_reason_and_score(void 
 }
 
 #define HEAD                                                                                       \
-	"{\"seq\":7,\"type\":\"decision\",\"time\":\"2026-01-05T12:00:00.5Z\",\"agent\":\"bot\","  \
+	"{\"seq\":7,\"type\":\"decision\",\"time\":\"2026-01-05T12:00:00.500000000Z\",\"agent\":\"bot\","  \
 	"\"method\":\"tools/call\","
 
 static void what_was_not_recorded_is_told_with_the_rules_it_leaves_open(void **state)
@@ -290,8 +295,8 @@ static void what_was_not_recorded_is_told_with_the_rules_it_leaves_open(void **s
 
 	(void)state;
 	place_init(&p);
-	write_file(p.records, "[" HEAD "\"tool\":\"pay\",\"arguments_bytes\":9,\"decision\":\"allow\","
-			      "\"reason\":\"none\",\"risk\":30}]");
+	write_file(p.records, HEAD "\"tool\":\"pay\",\"arguments_bytes\":9,\"decision\":\"allow\","
+			      "\"reason\":\"none\",\"risk\":30}");
 	assert_explains(SP_CTL_REFUSED, "? rule small: could not be decided", p.policy, "--record", p.records);
 	assert_explains(SP_CTL_REFUSED, "\"undecided\":[{\"rule\":\"small\"},{\"rule\":\"never\"}]", p.policy,
 		"--json", "--record", p.records);
@@ -321,7 +326,7 @@ static void a_refusal_by_a_limit_is_not_held_against_policy_files(void **state)
 	(void)state;
 	place_init(&p);
 	write_file(p.records, HEAD "\"tool\":\"read_a\",\"decision\":\"deny\",\"reason\":\"rate_minute\"}\n"
-				   "{\"seq\":8,\"type\":\"outcome\"}\n");
+				   "{\"seq\":8,\"type\":\"lifecycle\"}\n");
 	assert_explains(SP_CTL_OK, "not comparable", p.policy, "--record", p.records);
 	assert_explains(SP_CTL_OK, "\"equal\":null", p.policy, "--json", "--record", p.records);
 	assert_explains(SP_CTL_OK, "1 decisions judged, 0 different, 1 other records", p.policy, "--record",
@@ -352,6 +357,208 @@ static void a_record_that_is_cut_short_or_none_fails(void **state)
 	write_file(p.records, "{\"type\":\"outcome\"}\n");
 	assert_explains(SP_CTL_REFUSED, "no decision", p.policy, "--record", p.records);
 	place_done(&p);
+}
+
+#define assert_tests(code, what, ...)                                                              \
+	do {                                                                                       \
+		char *told;                                                                        \
+		int is = run((char *[]){"sallyctl", "policy", "test", __VA_ARGS__, NULL}, &told);  \
+		assert_tells(told, what);                                                          \
+		assert_int_equal(is, code);                                                        \
+		free(told);                                                                        \
+	} while (0)
+
+static const char good_cases[] =
+	"cases:\n"
+	"  - {name: a small sum, agent: bot, tool: pay, arguments: {sum: 5}, expect: allow}\n"
+	"  - name: a large sum\n"
+	"    agent: bot\n"
+	"    tool: pay\n"
+	"    arguments: '{\"sum\": 500}'\n"
+	"    expect: {decision: deny, reason: tool_denied}\n"
+	"  - name: to x\n"
+	"    agent: bot\n"
+	"    tool: pay\n"
+	"    arguments: {sum: 5, to: x}\n"
+	"    expect: {decision: deny, reason: rule_denied, rule: never}\n"
+	"  - {name: own, agent: bot, tool: own, claims: {sub: u}, expect: {rule: mine, score: 20}}\n"
+	"  - name: after taint\n"
+	"    agent: bot\n"
+	"    tool: mail\n"
+	"    after: [fetch]\n"
+	"    expect: {reason: sequence_denied}\n"
+	"  - name: history counts\n"
+	"    agent: bot\n"
+	"    tool: read_a\n"
+	"    history: {calls: 0, new: 1}\n"
+	"    time: 2026-01-05T12:00:00Z\n"
+	"    expect: {decision: allow, rule: rest, score: {min: 18, max: 18}}\n"
+	"  - {name: later, agent: bot, tool: x, skip: not built yet, expect: deny}\n";
+
+static void cases_that_hold_pass_and_the_rules_they_reach_are_counted(void **state)
+{
+	struct place p;
+
+	(void)state;
+	place_init(&p);
+	write_file(p.cases, good_cases);
+	assert_tests(SP_CTL_OK, "4 of 4 rules decided a case: 100 %\n6 passed, 0 failed, 1 skipped\n", p.cases,
+		"--policy", p.policy, "--require-coverage=100");
+	assert_tests(SP_CTL_OK, "skipped later [", p.cases, "--policy", p.policy);
+	assert_tests(SP_CTL_OK, "{\"passed\":6,\"failed\":0,\"skipped\":1}\n", p.cases, "--json", "--policy",
+		p.policy);
+	assert_tests(SP_CTL_OK, "12 passed, 0 failed, 2 skipped\n", p.cases, p.cases, "--policy", p.policy);
+	place_done(&p);
+}
+
+static void a_case_that_does_not_hold_tells_what_differed(void **state)
+{
+	struct place p;
+
+	(void)state;
+	place_init(&p);
+	write_file(p.cases, "cases:\n"
+			    "  - {name: one, agent: bot, tool: read_a, expect: {decision: deny, reason: tool_denied,\n"
+			    "     rule: small, score: {min: 90}}}\n"
+			    "  - {name: two, agent: bot, tool: pay, history: many, expect: allow}\n");
+	assert_tests(SP_CTL_REFUSED, "cases.yaml:2]: decision is allow, not deny; reason is none, not "
+				     "tool_denied; rule is rest, not small; score is 5, not from 90 to 100\n",
+		p.cases, "--policy", p.policy);
+	assert_tests(SP_CTL_REFUSED, "FAILED  two [", p.cases, "--policy", p.policy);
+	assert_tests(SP_CTL_REFUSED, "  never decided: small [policy.yaml:9]\n", p.cases, "--policy", p.policy);
+	assert_tests(SP_CTL_REFUSED, "\n0 passed, 2 failed, 0 skipped\n", p.cases, "--policy", p.policy);
+	assert_tests(SP_CTL_REFUSED, "\"never\":[{\"name\":\"small\"", p.cases, "--json", "--policy", p.policy);
+	place_done(&p);
+}
+
+static void too_few_rules_reached_fail_the_test(void **state)
+{
+	struct place p;
+
+	(void)state;
+	place_init(&p);
+	write_file(p.cases, "cases: [{name: n, agent: bot, tool: read_a, expect: allow}]\n");
+	assert_tests(SP_CTL_OK, "1 of 4 rules decided a case: 25 %", p.cases, "--policy", p.policy,
+		"--require-coverage", "25");
+	assert_tests(SP_CTL_REFUSED, "coverage is 25 %, below 26 %", p.cases, "--policy", p.policy,
+		"--require-coverage", "26");
+	place_done(&p);
+}
+
+static void cases_that_cannot_be_read_are_told_with_their_places(void **state)
+{
+	static const char *const wrong[][2] = {
+		{"", "cases.yaml"},
+		{"cases: []\n", "cases.yaml:1:8: cases is no list of cases"},
+		{"[]", "a file of cases is no mapping"},
+		{"case: 1\n", "a file of cases has no setting 'case'"},
+		{"cases:\n- {agent: a, tool: t, expect: allow}\n", ":2:3: a case needs name"},
+		{"cases:\n- {name: n, tool: t, expect: allow}\n", "a case needs agent"},
+		{"cases:\n- {name: n, agent: a, tool: t}\n", "a case needs expect"},
+		{"cases:\n- {name: n, agent: a, tool: t, expect: {}}\n", "expect says nothing"},
+		{"cases:\n- {name: n, agent: a, tool: t, expect: maybe}\n", "is none of allow, deny"},
+		{"cases:\n- {name: n, agent: a, tool: t, expect: {reason: no}}\n", "is no reason"},
+		{"cases:\n- {name: n, agent: a, tool: t, expect: {reason: rate_minute}}\n", "policy alone"},
+		{"cases:\n- {name: n, agent: a, tool: t, expect: {score: 101}}\n", "from 0 to 100"},
+		{"cases:\n- {name: n, agent: a, tool: t, expect: {score: {min: 5, max: 4}}}\n", "min over"},
+		{"cases:\n- {name: n, name: m, agent: a, tool: t, expect: allow}\n", "name is given twice"},
+		{"cases:\n- {name: n, agent: a, tool: t, time: 5m, expect: allow}\n", "time is no time"},
+		{"cases:\n- {name: n, agent: a, tool: t, after: x, expect: allow}\n", "after is no list"},
+		{"cases:\n- {name: n, agent: a, tool: t, arguments: [1], expect: allow}\n", "is no mapping"},
+		{"cases:\n- {name: n, agent: a, tool: t, colour: red, expect: allow}\n", "setting 'colour'"},
+	};
+	struct place p;
+
+	(void)state;
+	place_init(&p);
+	for (size_t i = 0; i < SP_ARRAY_LEN(wrong); i++) {
+		write_file(p.cases, wrong[i][0]);
+		assert_tests(SP_CTL_REFUSED, wrong[i][1], p.cases, "--policy", p.policy);
+	}
+	assert_tests(SP_CTL_REFUSED, "/nonexistent", "/nonexistent", "--policy", p.policy);
+	assert_tests(SP_CTL_REFUSED, "/nonexistent", p.cases, "--policy", "/nonexistent");
+	assert_tests(SP_CTL_USAGE, "--policy", p.cases);
+	assert_tests(SP_CTL_USAGE, "a file of cases", "--policy", p.policy);
+	assert_tests(SP_CTL_USAGE, "percentage", p.cases, "--policy", p.policy, "--require-coverage=101");
+	place_done(&p);
+}
+
+/// Only whole cases are read: a file that is cut may hold fewer, but none that is not what it was.
+static void every_truncation_of_cases_is_read_or_refused(void **state)
+{
+	struct sp_check check;
+	struct sp_cases c;
+
+	(void)state;
+	for (size_t n = 0; n < sizeof(good_cases); n++) {
+		sp_check_init(&check);
+		if (sp_cases_read(sp_bytes(good_cases, n), "cut.yaml", &check, &c) == 0) {
+			for (uint32_t i = 0; i < c.n; i++)
+				assert_true(c.v[i].name && c.v[i].in.agent.n && c.v[i].in.tool.n);
+			sp_cases_done(&c);
+		} else {
+			assert_false(sp_check_ok(&check));
+		}
+		sp_check_done(&check);
+	}
+}
+
+static void values_become_json_as_they_look(void **state)
+{
+	static const char text[] = "cases:\n- name: n\n  agent: a\n  tool: t\n  expect: allow\n  arguments: {a: 1, "
+				   "b: -2.5e3, c: '1', d: true, e: null, f: x y, g: [1, {h: ~}], 'q\"': 01, k: \"l\\n\"}\n";
+	struct sp_check check;
+	struct sp_cases c;
+
+	(void)state;
+	sp_check_init(&check);
+	assert_int_equal(sp_cases_read(sp_bytes_cstr(text), "v.yaml", &check, &c), 0);
+	assert_int_equal(c.n, 1);
+	if (!sp_bytes_eq(c.v[0].in.arguments,
+		    SP_LIT("{\"a\":1,\"b\":-2.5e3,\"c\":\"1\",\"d\":true,\"e\":null,\"f\":\"x y\",\"g\":[1,{\"h\":null}],"
+			   "\"q\\\"\":\"01\",\"k\":\"l\\u000a\"}")))
+		fail_msg("%.*s", SP_FMT(c.v[0].in.arguments));
+	sp_cases_done(&c);
+	sp_check_done(&check);
+}
+
+static void the_cases_of_the_manual_hold(void **state)
+{
+	static char text[16384];
+	FILE *f = fopen("docs/testing-policy.md", "r");
+	char *from, *to;
+	struct place p;
+
+	(void)state;
+	place_init(&p);
+	assert_non_null(f);
+	text[fread(text, 1, sizeof(text) - 1, f)] = 0;
+	fclose(f);
+	from = strstr(text, "```yaml\n");
+	to = from ? strstr(from + 8, "```") : NULL;
+	assert_non_null(to);
+	*to = 0;
+	write_file(p.cases, from + 8);
+	write_file(p.policy, "version: 1\nagents: [{name: support-bot}]\nrules: [{name: small, effect: allow, "
+			     "agents: [support-bot], tools: [refund], when: [request.amount < 100]}]\n");
+	assert_tests(SP_CTL_OK, "\n2 passed, 0 failed, 0 skipped\n", p.cases, "--policy", p.policy,
+		"--require-coverage", "90");
+	place_done(&p);
+}
+
+static void the_seeds_hold_what_their_texts_say(void **state)
+{
+	const char *shared = getenv("SP_SHARED");
+	char seeds[512];
+
+	(void)state;
+	snprintf(seeds, sizeof(seeds), "%s/fixtures/seeds", shared ? shared : "../shared");
+	if (access(seeds, R_OK) < 0) {
+		print_message("%s is absent: skipped\n", seeds);
+		skip();
+	}
+	assert_tests(SP_CTL_OK, "\n10 passed, 0 failed, 0 skipped\n", "tests/policy/seed-cases.yaml", "--policy",
+		seeds, "--require-coverage", "100");
 }
 
 static void a_history_is_read_as_decisions_record_it(void **state)
@@ -389,6 +596,14 @@ int main(void)
 		cmocka_unit_test(the_score_of_arguments_that_are_gone_is_taken_from_the_record),
 		cmocka_unit_test(a_refusal_by_a_limit_is_not_held_against_policy_files),
 		cmocka_unit_test(a_record_that_is_cut_short_or_none_fails),
+		cmocka_unit_test(cases_that_hold_pass_and_the_rules_they_reach_are_counted),
+		cmocka_unit_test(a_case_that_does_not_hold_tells_what_differed),
+		cmocka_unit_test(too_few_rules_reached_fail_the_test),
+		cmocka_unit_test(cases_that_cannot_be_read_are_told_with_their_places),
+		cmocka_unit_test(every_truncation_of_cases_is_read_or_refused),
+		cmocka_unit_test(values_become_json_as_they_look),
+		cmocka_unit_test(the_cases_of_the_manual_hold),
+		cmocka_unit_test(the_seeds_hold_what_their_texts_say),
 		cmocka_unit_test(a_history_is_read_as_decisions_record_it),
 	};
 

@@ -10,3 +10,4 @@ int sp_local_policy_lint(const struct sp_line *l, const char *version);
 int sp_local_policy_import(const struct sp_line *l, const char *version);
 int sp_local_policy_explain(const struct sp_line *l);
 int sp_local_policy_simulate(const struct sp_line *l);
+int sp_local_policy_test(const struct sp_line *l);

@@ -166,7 +166,7 @@ int sp_local_policy_explain(const struct sp_line *l)
 	int code = SP_CTL_USAGE, n;
 
 	for (int i = 0; i < OPTIONS; i++)
-		option[i] = (struct sp_local_option){names[i], &a.value[i]};
+		option[i] = (struct sp_local_option){names[i], &a.value[i], NULL};
 	n = sp_local_options(l, option, OPTIONS, path);
 	if (n < 0 || !complete(&a, n))
 		return SP_CTL_USAGE;

@@ -13,13 +13,16 @@ SP_MUST_CHECK int sp_local_policy(
 /// The same as a snapshot, as a publish without a gateway would; free() *ret_blob. Errors are told on standard error.
 SP_MUST_CHECK int sp_local_snapshot(
 	const char *const *path, int n, uint8_t **ret_blob, struct sp_snap *ret);
+/// Problems on standard error.
+void sp_local_problems(const struct sp_check *check);
 /// A file, or standard input by the name "-", as a whole; free() *ret. -E2BIG over `max`, -errno.
 SP_MUST_CHECK int sp_local_read(const char *path, size_t max, uint8_t **ret, size_t *ret_n);
 
-/// Options of local commands: each takes a value, given once; what is no option is a path.
+/// Options of local commands: each takes a value; what is no option is a path.
 struct sp_local_option {
 	const char *name;
-	const char **value; ///< NULL until it was given
+	const char **value; ///< given once: NULL until it was given
+	int *many; ///< or so many values, with room for as many as a command line has; NULL = once
 };
 /// How many paths, or -EINVAL after a message that names the command `words`.
 struct sp_line;

@@ -15,15 +15,17 @@ static int take(const struct sp_line *l, const struct sp_local_option *option, u
 {
 	const char *arg = l->argv[*at] + 2, *eq = strchr(arg, '=');
 	size_t len = eq ? (size_t)(eq - arg) : strlen(arg);
+	const char **value;
 
 	for (unsigned i = 0; i < n; i++) {
 		if (strlen(option[i].name) != len || memcmp(option[i].name, arg, len) != 0)
 			continue;
-		if (*option[i].value)
+		value = option[i].value + (option[i].many ? (*option[i].many)++ : 0);
+		if (!option[i].many && *value)
 			return usage(l, "given twice:", l->argv[*at]);
 		if (!eq && *at + 1 >= l->argc)
 			return usage(l, "a value must follow", l->argv[*at]);
-		*option[i].value = eq ? eq + 1 : l->argv[++*at];
+		*value = eq ? eq + 1 : l->argv[++*at];
 		return 0;
 	}
 	return usage(l, "unknown option", l->argv[*at]);
@@ -43,7 +45,7 @@ int sp_local_options(const struct sp_line *l, const struct sp_local_option *opti
 	return n;
 }
 
-static void print_problems(const struct sp_check *check)
+void sp_local_problems(const struct sp_check *check)
 {
 	char text[1024];
 
@@ -84,7 +86,7 @@ int sp_local_snapshot(const char *const *path, int n, uint8_t **ret_blob, struct
 
 	sp_check_init(&check);
 	err = snapshot(path, n, &check, ret_blob, ret);
-	print_problems(&check);
+	sp_local_problems(&check);
 	if (err && check.n == 0)
 		fprintf(stderr, "sallyctl: %s: %s\n", path[0], strerror(-err));
 	sp_check_done(&check);

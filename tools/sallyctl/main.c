@@ -86,6 +86,8 @@ static int local(const struct sp_line *l)
 	switch (l->command->id) {
 	case SP_CMD_POLICY_EXPLAIN:
 		return sp_local_policy_explain(l);
+	case SP_CMD_POLICY_TEST:
+		return sp_local_policy_test(l);
 	case SP_CMD_POLICY_IMPORT:
 		return sp_local_policy_import(l, SP_VERSION);
 	case SP_CMD_POLICY_LINT:
