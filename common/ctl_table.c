@@ -61,6 +61,15 @@ static const struct sp_ctl_arg simulate_args[] = {
 	{"path", SP_ARG_PATH, true, "PATH...", "policy files, or folders of policy files", NULL},
 	RECORDS_ARG,
 };
+static const struct sp_ctl_arg unused_args[] = {
+	{"path", SP_ARG_PATH, true, "PATH...", "policy files, or folders of policy files", NULL},
+	RECORDS_ARG,
+	{"days", SP_OPT_NUMBER, false, "N", "not used in so many days, 90 when left out", NULL},
+};
+static const struct sp_ctl_arg suggest_args[] = {
+	RECORDS_ARG,
+	{"days", SP_OPT_NUMBER, false, "N", "calls of the last N days, all when left out", NULL},
+};
 static const struct sp_ctl_arg publish_args[] = {
 	{"sources", SP_ARG_SOURCES, false, "PATH",
 		"policy file or folder; what the configuration names when left out", NULL},
@@ -197,6 +206,18 @@ static const struct sp_ctl_command commands[SP_CMD__COUNT] = {
 			"on what was not recorded (arguments without audit.arguments, the token's "
 			"claims) the call is undecidable. Calls that policy did not refuse, such as "
 			"those with a bad token, are passed over. Needs no gateway."},
+	[SP_CMD_POLICY_UNUSED] = {NAMED(POLICY_UNUSED).server = SP_CTL_LOCAL,
+		.access = SP_ACCESS_NONE, ARGS(unused_args),
+		.help = "permissions of policy files that recorded calls did not use",
+		.more = "Pairs of agent and tool that policy grants, and rules that allow, with their last "
+			"use in the records. The records must reach back as far as the days: it is said "
+			"when they do not. Needs no gateway."},
+	[SP_CMD_POLICY_SUGGEST] = {NAMED(POLICY_SUGGEST).server = SP_CTL_LOCAL,
+		.access = SP_ACCESS_NONE, ARGS(suggest_args),
+		.help = "the smallest policy that recorded calls need",
+		.more = "Allow-lists in the native form of the calls that were allowed and succeeded, so "
+			"the records must hold the outcomes, too. Limits, conditions and risk are not "
+			"suggested. Needs no gateway."},
 	[SP_CMD_POLICY_PUBLISH] = {NAMED(POLICY_PUBLISH).server = SP_CTL_CONTROL,
 		.access = SP_ACCESS_OPERATE, ARGS(publish_args),
 		.help = "put policy files in force on every worker",

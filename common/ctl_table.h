@@ -20,6 +20,8 @@
 	X(POLICY_TEST, "policy test")                                                              \
 	X(POLICY_DIFF, "policy diff")                                                              \
 	X(POLICY_SIMULATE, "policy simulate")                                                      \
+	X(POLICY_UNUSED, "policy unused")                                                          \
+	X(POLICY_SUGGEST, "policy suggest")                                                        \
 	X(POLICY_PUBLISH, "policy publish")                                                        \
 	X(POLICY_ROLLBACK, "policy rollback")                                                      \
 	X(POLICY_HISTORY, "policy history")                                                        \

@@ -22,22 +22,15 @@ struct simulation {
 	uint32_t replayed, same, changed, undecidable, passed_over;
 };
 
-static int compare_text(struct sp_bytes a, struct sp_bytes b)
-{
-	int c = a.n && b.n ? memcmp(a.p, b.p, sp_min(a.n, b.n)) : 0;
-
-	return c ? c : (a.n > b.n) - (a.n < b.n);
-}
-
 static int compare(const void *a, const void *b)
 {
 	const struct change *x = a, *y = b;
 	int c = (x->lacks != NULL) - (y->lacks != NULL);
 
 	if (c == 0)
-		c = compare_text(x->c->agent, y->c->agent);
+		c = sp_records_order(x->c->agent, y->c->agent);
 	if (c == 0)
-		c = compare_text(x->c->tool, y->c->tool);
+		c = sp_records_order(x->c->tool, y->c->tool);
 	if (c == 0)
 		c = (int)x->c->decision - (int)y->c->decision;
 	if (c == 0 && x->lacks)
@@ -46,7 +39,7 @@ static int compare(const void *a, const void *b)
 		c = (int)x->decision - (int)y->decision;
 	if (c == 0)
 		c = (int)x->reason - (int)y->reason;
-	return c ? c : compare_text(x->rule, y->rule);
+	return c ? c : sp_records_order(x->rule, y->rule);
 }
 
 /// Changes of one kind are one line, with the first of its calls as an example.

@@ -94,6 +94,10 @@ static int local(const struct sp_line *l)
 		return sp_local_policy_lint(l, SP_VERSION);
 	case SP_CMD_POLICY_SIMULATE:
 		return sp_local_policy_simulate(l);
+	case SP_CMD_POLICY_UNUSED:
+		return sp_local_policy_unused(l);
+	case SP_CMD_POLICY_SUGGEST:
+		return sp_local_policy_suggest(l);
 	case SP_CMD_MAN:
 		sp_help_man();
 		return SP_CTL_OK;

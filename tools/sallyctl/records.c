@@ -273,17 +273,17 @@ int sp_records_line(
 	return 0;
 }
 
-static int compare_bytes(struct sp_bytes a, struct sp_bytes b)
+int sp_records_order(struct sp_bytes a, struct sp_bytes b)
 {
 	int c = a.n && b.n ? memcmp(a.p, b.p, sp_min(a.n, b.n)) : 0;
 
-	return c ? c : (a.n > b.n) - (a.n < b.n);
+	return c ? (c > 0) - (c < 0) : (a.n > b.n) - (a.n < b.n);
 }
 
 static int by_id(const void *a, const void *b)
 {
 	const struct sp_recorded_call *x = a, *y = b;
-	int c = compare_bytes(x->call, y->call);
+	int c = sp_records_order(x->call, y->call);
 
 	return c ? c : (x->seq > y->seq) - (x->seq < y->seq);
 }
@@ -301,7 +301,7 @@ static int by_outcome_id(const void *a, const void *b)
 {
 	const struct sp_recorded_outcome *x = a, *y = b;
 
-	return compare_bytes(x->call, y->call);
+	return sp_records_order(x->call, y->call);
 }
 
 static void drop_repeated(struct sp_records *r)

@@ -15,7 +15,7 @@
 enum sp_recorded { SP_RECORDED_ALLOW = 1, SP_RECORDED_DENY, SP_RECORDED_REVIEW };
 const char *sp_recorded_name(enum sp_recorded d); ///< "allow", "deny", "review"
 
-/// Texts borrow the set's arena; those a record does not have are empty.
+/// Texts borrow the set's arena, where a NUL follows each; those a record does not have are empty.
 struct sp_recorded_call {
 	uint64_t seq, time_ns;
 	uint64_t boot_ns; ///< 0 = not said
@@ -50,6 +50,8 @@ struct sp_records {
 	uint32_t repeated; ///< records of a call that was there already
 };
 
+/// -1, 0, 1: by bytes, the shorter first.
+int sp_records_order(struct sp_bytes a, struct sp_bytes b);
 SP_MUST_CHECK int sp_records_init(struct sp_records *r); ///< -ENOMEM
 void sp_records_done(struct sp_records *r);
 /// One line without its end. -EBADMSG with the problem in `check`, -E2BIG, -ENOMEM.

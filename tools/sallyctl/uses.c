@@ -1,0 +1,118 @@
+#include "tools/sallyctl/uses.h"
+
+#include "common/record.h"
+#include "common/banned.h"
+
+static int compare(const void *a, const void *b)
+{
+	const struct sp_use *x = a, *y = b;
+	int c = sp_records_order(x->agent, y->agent);
+
+	return c ? c : sp_records_order(x->tool, y->tool);
+}
+
+static struct sp_bytes bare_name(const struct sp_recorded_call *c)
+{
+	size_t n = c->upstream.n;
+
+	if (n == 0 || c->tool.n <= n + 2 || !sp_bytes_starts(c->tool, c->upstream) ||
+		c->tool.p[n] != '_' || c->tool.p[n + 1] != '_')
+		return SP_NOBYTES;
+	return sp_bytes(c->tool.p + n + 2, c->tool.n - n - 2);
+}
+
+static bool counts(const struct sp_recorded_call *c, enum sp_uses_of of)
+{
+	if (of == SP_USES_GRANTED)
+		return c->decision != SP_RECORDED_DENY;
+	return c->decision == SP_RECORDED_ALLOW && sp_bytes_eq(c->outcome, SP_LIT("ok"));
+}
+
+static void add(struct sp_uses *u, struct sp_bytes agent, struct sp_bytes tool, uint64_t at)
+{
+	u->v[u->n++] = (struct sp_use){agent, tool, 1, at, at};
+}
+
+static void sum(struct sp_uses *u)
+{
+	uint32_t n = 0;
+
+	if (u->n)
+		qsort(u->v, u->n, sizeof(*u->v), compare);
+	for (uint32_t i = 0; i < u->n; i++) {
+		struct sp_use *last = n ? &u->v[n - 1] : NULL;
+
+		if (!last || compare(last, &u->v[i]) != 0) {
+			u->v[n++] = u->v[i];
+			continue;
+		}
+		last->calls++;
+		last->first_ns = sp_min(last->first_ns, u->v[i].first_ns);
+		last->last_ns = sp_max(last->last_ns, u->v[i].last_ns);
+	}
+	u->n = n;
+}
+
+int sp_uses_sum(const struct sp_records *r, enum sp_uses_of of, uint64_t since_ns, bool whole,
+	struct sp_uses *ret)
+{
+	struct sp_uses u = {calloc(3ul * r->calls_n + 1, sizeof(*u.v)), 0};
+
+	if (!u.v)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < r->calls_n; i++) {
+		const struct sp_recorded_call *c = &r->call[i];
+		struct sp_bytes name = bare_name(c);
+
+		if (c->time_ns < since_ns || !counts(c, of))
+			continue;
+		add(&u, c->agent, c->tool, c->time_ns);
+		if (whole)
+			add(&u, c->agent, SP_NOBYTES, c->time_ns);
+		if (whole && name.n)
+			add(&u, c->agent, name, c->time_ns);
+	}
+	sum(&u);
+	*ret = u;
+	return 0;
+}
+
+int sp_uses_of_rules(const struct sp_records *r, struct sp_uses *ret)
+{
+	struct sp_uses u = {calloc(r->calls_n + 1ul, sizeof(*u.v)), 0};
+
+	if (!u.v)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < r->calls_n; i++)
+		if (r->call[i].rule.n)
+			add(&u, SP_NOBYTES, r->call[i].rule, r->call[i].time_ns);
+	sum(&u);
+	*ret = u;
+	return 0;
+}
+
+void sp_uses_done(struct sp_uses *u)
+{
+	free(u->v);
+	*u = (struct sp_uses){0};
+}
+
+const struct sp_use *sp_uses_find(
+	const struct sp_uses *u, struct sp_bytes agent, struct sp_bytes tool)
+{
+	struct sp_use key = {.agent = agent, .tool = tool};
+
+	return u->n ? bsearch(&key, u->v, u->n, sizeof(key), compare) : NULL;
+}
+
+const char *sp_uses_time(uint64_t wall_ns, char buf[SP_USES_TIME])
+{
+	char text[80];
+	struct sp_out o = sp_out_init(text, sizeof(text));
+
+	sp_out_time(&o, wall_ns);
+	memcpy(buf, text, SP_USES_TIME - 2);
+	buf[SP_USES_TIME - 2] = 'Z';
+	buf[SP_USES_TIME - 1] = 0;
+	return buf;
+}

@@ -1,0 +1,31 @@
+/// Who called which tool, how often, and when: sums over recorded calls. Pure, heap; tools.
+#pragma once
+
+#include "tools/sallyctl/records.h"
+
+struct sp_use {
+	struct sp_bytes agent, tool; ///< borrow the records
+	uint32_t calls;
+	uint64_t first_ns, last_ns;
+};
+struct sp_uses {
+	struct sp_use *v; ///< ascending by agent, then tool
+	uint32_t n;
+};
+enum sp_uses_of {
+	SP_USES_GRANTED, ///< allowed, or sent to review: someone asked for it and policy knows it
+	SP_USES_SUCCEEDED, ///< allowed, and the tool did it
+};
+
+/// Calls from `since_ns` on. With `whole` a tool that has its upstream's prefix counts under its
+/// bare name as well, and each agent's calls together under an empty one. -ENOMEM.
+SP_MUST_CHECK int sp_uses_sum(const struct sp_records *r, enum sp_uses_of of, uint64_t since_ns,
+	bool whole, struct sp_uses *ret);
+void sp_uses_done(struct sp_uses *u);
+const struct sp_use *sp_uses_find(
+	const struct sp_uses *u, struct sp_bytes agent, struct sp_bytes tool);
+/// Likewise, of one rule: `tool` is its name and `agent` empty.
+SP_MUST_CHECK int sp_uses_of_rules(const struct sp_records *r, struct sp_uses *ret);
+/// A time of a record in whole seconds: "2026-01-31T08:00:00Z".
+#define SP_USES_TIME 21u
+const char *sp_uses_time(uint64_t wall_ns, char buf[SP_USES_TIME]);
