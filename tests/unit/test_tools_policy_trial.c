@@ -305,6 +305,26 @@ static void what_was_not_recorded_is_told_with_the_rules_it_leaves_open(void **s
 	place_done(&p);
 }
 
+static void what_hangs_on_claims_is_told_as_undecided(void **state)
+{
+	struct place p;
+
+	(void)state;
+	place_init(&p);
+	write_file(p.policy, "version: 1\nagents: [{name: bot, allow: [read_a]}]\n"
+			     "tools: [{name: read_a, require_human_initiated: true}]\n"
+			     "intent: {require_authorization_details: true}\n");
+	write_file(p.records, HEAD "\"tool\":\"read_a\",\"decision\":\"allow\",\"reason\":\"none\"}");
+	assert_explains(SP_CTL_REFUSED, "? tool read_a: could not", p.policy, "--record", p.records);
+	assert_explains(SP_CTL_REFUSED, "? authorization_details: could not", p.policy, "--record", p.records);
+	assert_explains(SP_CTL_REFUSED, "\"undecided\":[{\"tool\":\"read_a\"},\"authorization_details\"]",
+		p.policy, "--json", "--record", p.records);
+	assert_explains(SP_CTL_OK, "allow none: the same", p.policy, "--record", p.records,
+		"--claims={\"initiated_by\":\"human\",\"authorization_details\":"
+		"[{\"type\":\"mcp_tool_call\",\"actions\":[\"read_*\"]}]}");
+	place_done(&p);
+}
+
 static void the_score_of_arguments_that_are_gone_is_taken_from_the_record(void **state)
 {
 	struct place p;
@@ -593,6 +613,7 @@ int main(void)
 		cmocka_unit_test(the_same_call_is_told_the_same_byte_for_byte),
 		cmocka_unit_test(a_recorded_decision_comes_to_the_same_verdict_reason_and_score),
 		cmocka_unit_test(what_was_not_recorded_is_told_with_the_rules_it_leaves_open),
+		cmocka_unit_test(what_hangs_on_claims_is_told_as_undecided),
 		cmocka_unit_test(the_score_of_arguments_that_are_gone_is_taken_from_the_record),
 		cmocka_unit_test(a_refusal_by_a_limit_is_not_held_against_policy_files),
 		cmocka_unit_test(a_record_that_is_cut_short_or_none_fails),

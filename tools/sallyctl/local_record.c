@@ -12,7 +12,7 @@
 struct undecided {
 	struct sp_judge_trace trace;
 	const struct sp_snap *snap;
-	bool no_arguments, no_claims;
+	bool no_arguments, no_claims, details;
 	uint32_t rule[UNDECIDED_MAX], n, more;
 };
 struct run {
@@ -93,6 +93,8 @@ static void note(struct sp_judge_trace *t, const struct sp_trace_line *line)
 	struct undecided *u = sp_container_of(t, struct undecided, trace);
 	bool asks;
 
+	if (line->kind == SP_TRACE_INTENT && sp_bytes_eq(line->name, SP_LIT("authorization_details")))
+		u->details = u->no_claims;
 	if (line->kind != SP_TRACE_CONDITION)
 		return;
 	asks = u->no_arguments && (reads(line->name, "request.", "time") ||
@@ -107,15 +109,17 @@ static void note(struct sp_judge_trace *t, const struct sp_trace_line *line)
 		u->rule[u->n++] = line->number;
 }
 
-/// Constraints on arguments of the call's tool.
+/// What binds the call's tool, and asks for what was not recorded.
 static bool tool_undecided(const struct undecided *u, const struct sp_judge_verdict *v, unsigned i)
 {
 	const struct sp_snap_tool *t;
+	bool arguments;
 
-	if (!u->no_arguments || v->tools[i] == SP_SNAP_NONE)
+	if (v->tools[i] == SP_SNAP_NONE)
 		return false;
 	t = SP_SNAP_POLICY(u->snap, tools, sp_snap_tool, v->tools[i]);
-	return t->sql.on || t->endpoint.on || t->path.parameters.n || t->max_argument_bytes;
+	arguments = t->sql.on || t->endpoint.on || t->path.parameters.n || t->max_argument_bytes;
+	return (u->no_arguments && arguments) || (u->no_claims && t->require_human_initiated);
 }
 
 static struct sp_bytes rule_name(const struct sp_snap *s, uint32_t rule)
@@ -132,13 +136,15 @@ static void print_undecided(const struct undecided *u, const struct sp_judge_ver
 	}
 	if (u->more)
 		printf("? and %u more rules\n", u->more);
+	if (u->details)
+		puts("? authorization_details: could not be decided: the token's claims were not recorded");
 	for (unsigned i = 0; i < 2; i++) {
 		if (!tool_undecided(u, v, i))
 			continue;
 		fputs("? tool ", stdout);
 		sp_local_put_text(sp_snap_str(u->snap,
 			SP_SNAP_POLICY(u->snap, tools, sp_snap_tool, v->tools[i])->name));
-		puts(": could not be decided: the arguments it constrains were not recorded");
+		puts(": could not be decided: its constraints ask for arguments or claims that were not recorded");
 	}
 }
 
@@ -161,6 +167,8 @@ static void put_undecided(const struct undecided *u, const struct sp_judge_verdi
 		putchar('}');
 		first = false;
 	}
+	if (u->details)
+		fputs(first ? "\"authorization_details\"" : ",\"authorization_details\"", stdout);
 	fputs("]", stdout);
 }
 
