@@ -119,6 +119,11 @@ static const struct sp_ctl_arg tail_args[] = {
 		NULL},
 	{"no-follow", SP_OPT_FLAG, false, NULL, "leave after those", NULL},
 };
+static const struct sp_ctl_arg init_args[] = {
+	{"dir", SP_ARG_PATH, true, "DIR", "a folder that is new or empty", NULL},
+	{"profile", SP_OPT_TEXT, false, "PROFILE", "what the gateway is for; required",
+		"development production compliance"},
+};
 static const struct sp_ctl_arg help_args[] = {
 	{"command", SP_ARG_TEXT, false, "COMMAND", "the command to explain, e.g. 'policy publish'",
 		NULL},
@@ -259,6 +264,10 @@ static const struct sp_ctl_command commands[SP_CMD__COUNT] = {
 		.more = "As SIGTERM to sallyportd: nothing new is accepted, calls in flight end "
 			"within the "
 			"configured time, every record is made durable."},
+	[SP_CMD_INIT] = {NAMED(INIT).server = SP_CTL_LOCAL, .access = SP_ACCESS_NONE, ARGS(init_args),
+		.help = "write a configuration and a policy to begin with",
+		.more = "Writes sallyport.yaml, policy/policy.yaml and a README.md. A folder that holds "
+			"anything is left as it is. Needs no gateway."},
 	[SP_CMD_HELP] = {NAMED(HELP).server = SP_CTL_LOCAL, .access = SP_ACCESS_NONE,
 		ARGS(help_args), .help = "all commands, or one in detail",
 		.more = "The same as the option --help."},

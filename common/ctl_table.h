@@ -33,6 +33,7 @@
 	X(AUDIT_TAIL, "audit tail")                                                                \
 	X(AUDIT_VERIFY, "audit verify")                                                            \
 	X(DRAIN, "drain")                                                                          \
+	X(INIT, "init")                                                                            \
 	X(HELP, "help")                                                                            \
 	X(COMPLETION, "completion")                                                                \
 	X(MAN, "man")

@@ -94,6 +94,8 @@ static int local(const struct sp_line *l)
 		return sp_local_policy_lint(l, SP_VERSION);
 	case SP_CMD_POLICY_SIMULATE:
 		return sp_local_policy_simulate(l);
+	case SP_CMD_INIT:
+		return sp_local_init(l);
 	case SP_CMD_POLICY_UNUSED:
 		return sp_local_policy_unused(l);
 	case SP_CMD_POLICY_SUGGEST:
