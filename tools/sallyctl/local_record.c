@@ -216,8 +216,7 @@ static void print_text(const struct sp_recorded_call *was, const struct sp_local
 	const struct undecided *u, int how)
 {
 	static const char *const said[] = {"the same", "DIFFERENT",
-		"not comparable: the reason is not decided by policy files (limits are counted by the "
-		"gateway)"};
+		"not comparable: policy files do not decide the reason (the gateway counts limits)"};
 	uint8_t buf[64];
 	struct sp_out time = sp_out_init(buf, sizeof(buf));
 
