@@ -50,6 +50,28 @@ static void a_decision_is_read_with_its_outcome(void **state)
 	sp_check_done(&check);
 }
 
+static void an_object_of_two_bytes_is_known_without_its_record(void **state)
+{
+#define SIZED(n)                                                                                   \
+	"{\"type\":\"decision\"," WHEN ",\"agent\":\"a\",\"method\":\"tools/call\",\"tool\":\"t\","    \
+	"\"decision\":\"allow\",\"reason\":\"none\",\"arguments_bytes\":" n "}"
+	struct sp_records r;
+	struct sp_check check;
+
+	(void)state;
+	sp_check_init(&check);
+	assert_int_equal(sp_records_init(&r), 0);
+	assert_int_equal(read_one(&r, SIZED("2"), &check), 0);
+	assert_int_equal(read_one(&r, SIZED("3"), &check), 0);
+	assert_int_equal(read_one(&r, SIZED("0"), &check), 0);
+	assert_true(sp_bytes_eq(r.call[0].arguments, SP_LIT("{}")));
+	assert_false(sp_recorded_arguments_lost(&r.call[0]));
+	assert_true(sp_recorded_arguments_lost(&r.call[1]));
+	assert_false(sp_recorded_arguments_lost(&r.call[2]));
+	sp_records_done(&r);
+	sp_check_done(&check);
+}
+
 static void every_truncation_of_a_record_is_refused_with_its_place(void **state)
 {
 	static const char call[] = CALL;
@@ -139,6 +161,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_decision_is_read_with_its_outcome),
+		cmocka_unit_test(an_object_of_two_bytes_is_known_without_its_record),
 		cmocka_unit_test(every_truncation_of_a_record_is_refused_with_its_place),
 		cmocka_unit_test(what_no_gateway_prints_is_refused),
 		cmocka_unit_test(a_file_is_read_in_the_order_of_time),

@@ -228,6 +228,8 @@ static int read_call(const struct line *l)
 	c.has_risk = member(l, "risk") != SP_JSON_NONE;
 	c.risk = (uint32_t)sp_min(risk, (uint64_t)100);
 	SP_TRY(all_texts(l, &c));
+	if (c.arguments_bytes == 2 && c.arguments.n == 0)
+		c.arguments = SP_LIT("{}"); // an object, and there is only one so short
 	if (c.agent.n == 0 || c.tool.n == 0)
 		return wrong(l, c.agent.n ? "tool" : "agent", "is empty");
 	r->call[r->calls_n++] = c;
