@@ -10,10 +10,13 @@
 #include <stdio.h>
 #include "common/banned.h"
 
+#define DAY_CHARS 10 ///< 2026-01-31
+
 struct text {
 	char *p;
 	size_t n;
 	FILE *f;
+	bool plain; ///< without comments
 };
 
 static void put_name(FILE *f, struct sp_bytes name)
@@ -30,64 +33,65 @@ static void put_name(FILE *f, struct sp_bytes name)
 	putc('"', f);
 }
 
-static void put_times(FILE *f, uint32_t calls, uint64_t first_ns, uint64_t last_ns)
+/// Times cut after `n` characters: a tool's are days.
+static void put_times(FILE *f, uint32_t calls, uint64_t first_ns, uint64_t last_ns, int n)
 {
 	char a[SP_USES_TIME], b[SP_USES_TIME];
 
-	fprintf(f, "%u call%s, first %s, last %s\n", calls, calls == 1 ? "" : "s",
-		sp_uses_time(first_ns, a), sp_uses_time(last_ns, b));
-}
-
-/// The strictest level that the agent's calls were recorded at stays.
-static enum sp_audit_level level_of(const struct sp_records *r, struct sp_bytes agent)
-{
-	enum sp_audit_level most = SP_AUDIT_BASIC, l;
-
-	for (uint32_t i = 0; i < r->calls_n; i++)
-		if (sp_bytes_eq(r->call[i].agent, agent) &&
-			sp_audit_level_parse(r->call[i].audit_level, &l) == 0 && l > most)
-			most = l;
-	return most;
+	fprintf(f, "# %u call%s, first %.*s, last %.*s", calls, calls == 1 ? "" : "s", n,
+		sp_uses_time(first_ns, a), n, sp_uses_time(last_ns, b));
 }
 
 /// One agent's entry; returns how many uses it took.
-static uint32_t put_agent(FILE *f, const struct sp_records *r, const struct sp_use *use, uint32_t n)
+static uint32_t put_agent(const struct text *t, const struct sp_use *use, uint32_t n)
 {
+	enum sp_audit_level level = SP_AUDIT_BASIC;
 	uint32_t tools = 0, calls = 0;
 	uint64_t first = UINT64_MAX, last = 0;
+	FILE *f = t->f;
 
 	for (; tools < n && sp_bytes_eq(use[tools].agent, use[0].agent); tools++) {
 		calls += use[tools].calls;
 		first = sp_min(first, use[tools].first_ns);
 		last = sp_max(last, use[tools].last_ns);
+		level = sp_max(level, use[tools].level);
 	}
-	fputs("  # ", f);
-	put_times(f, calls, first, last);
+	if (!t->plain) {
+		fputs("  ", f);
+		put_times(f, calls, first, last, SP_USES_TIME);
+		putc('\n', f);
+	}
 	fputs("  - name: ", f);
 	put_name(f, use[0].agent);
-	fprintf(f, "\n    audit_level: %s\n    allow:\n",
-		sp_audit_level_name(level_of(r, use[0].agent)));
+	fprintf(f, "\n    audit_level: %s\n    allow:\n", sp_audit_level_name(level));
 	for (uint32_t i = 0; i < tools; i++) {
 		fputs("      - ", f);
 		put_name(f, use[i].tool);
-		fputs(" # ", f);
-		put_times(f, use[i].calls, use[i].first_ns, use[i].last_ns);
+		if (!t->plain) {
+			putc(' ', f);
+			put_times(f, use[i].calls, use[i].first_ns, use[i].last_ns, DAY_CHARS);
+		}
+		putc('\n', f);
 	}
 	return tools;
 }
 
-static int write_policy(const struct sp_records *r, const struct sp_uses *u, struct text *t)
+static int write_policy(const struct sp_uses *u, struct text *t)
 {
+	uint64_t calls = 0;
+
+	for (uint32_t i = 0; i < u->n; i++)
+		calls += u->v[i].calls;
 	t->f = open_memstream(&t->p, &t->n);
 	if (!t->f)
 		return -errno;
 	fprintf(t->f,
-		"# What %u recorded calls needed that were allowed and succeeded: nothing else is granted.\n"
+		"# What %llu recorded calls needed, all that were allowed and succeeded: nothing else is granted.\n"
 		"# Made by 'sallyctl policy suggest'. Limits, conditions and risk are for you to add.\n"
 		"version: 1\nagents:%s\n",
-		r->calls_n, u->n ? "" : " []");
+		(unsigned long long)calls, u->n ? "" : " []");
 	for (uint32_t i = 0; i < u->n;)
-		i += put_agent(t->f, r, &u->v[i], u->n - i);
+		i += put_agent(t, &u->v[i], u->n - i);
 	return fclose(t->f) == 0 ? 0 : -ENOMEM;
 }
 
@@ -142,7 +146,12 @@ static int suggest(const struct sp_line *l, const struct sp_records *r, uint64_t
 	if (err)
 		return err;
 	leave_out(&u);
-	err = write_policy(r, &u, &t);
+	err = write_policy(&u, &t);
+	if (err == 0 && t.n > SP_POLICY_TEXT_MAX) { // a policy's file holds no more
+		free(t.p);
+		t = (struct text){.plain = true};
+		err = write_policy(&u, &t);
+	}
 	if (err == 0)
 		err = check_policy(&t, check);
 	if (err == 0 && l->json)

@@ -28,9 +28,14 @@ static bool counts(const struct sp_recorded_call *c, enum sp_uses_of of)
 	return c->decision == SP_RECORDED_ALLOW && sp_bytes_eq(c->outcome, SP_LIT("ok"));
 }
 
-static void add(struct sp_uses *u, struct sp_bytes agent, struct sp_bytes tool, uint64_t at)
+static void add(struct sp_uses *u, const struct sp_recorded_call *c, struct sp_bytes agent,
+	struct sp_bytes tool)
 {
-	u->v[u->n++] = (struct sp_use){agent, tool, 1, at, at};
+	enum sp_audit_level level;
+
+	if (sp_audit_level_parse(c->audit_level, &level) < 0)
+		level = SP_AUDIT_BASIC;
+	u->v[u->n++] = (struct sp_use){agent, tool, 1, c->time_ns, c->time_ns, level};
 }
 
 static void sum(struct sp_uses *u)
@@ -49,6 +54,7 @@ static void sum(struct sp_uses *u)
 		last->calls++;
 		last->first_ns = sp_min(last->first_ns, u->v[i].first_ns);
 		last->last_ns = sp_max(last->last_ns, u->v[i].last_ns);
+		last->level = sp_max(last->level, u->v[i].level);
 	}
 	u->n = n;
 }
@@ -66,11 +72,11 @@ int sp_uses_sum(const struct sp_records *r, enum sp_uses_of of, uint64_t since_n
 
 		if (c->time_ns < since_ns || !counts(c, of))
 			continue;
-		add(&u, c->agent, c->tool, c->time_ns);
+		add(&u, c, c->agent, c->tool);
 		if (whole)
-			add(&u, c->agent, SP_NOBYTES, c->time_ns);
+			add(&u, c, c->agent, SP_NOBYTES);
 		if (whole && name.n)
-			add(&u, c->agent, name, c->time_ns);
+			add(&u, c, c->agent, name);
 	}
 	sum(&u);
 	*ret = u;
@@ -85,7 +91,7 @@ int sp_uses_of_rules(const struct sp_records *r, struct sp_uses *ret)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < r->calls_n; i++)
 		if (r->call[i].rule.n)
-			add(&u, SP_NOBYTES, r->call[i].rule, r->call[i].time_ns);
+			add(&u, &r->call[i], SP_NOBYTES, r->call[i].rule);
 	sum(&u);
 	*ret = u;
 	return 0;

@@ -1,12 +1,14 @@
 /// Who called which tool, how often, and when: sums over recorded calls. Pure, heap; tools.
 #pragma once
 
+#include "common/level.h"
 #include "tools/sallyctl/records.h"
 
 struct sp_use {
 	struct sp_bytes agent, tool; ///< borrow the records
 	uint32_t calls;
 	uint64_t first_ns, last_ns;
+	enum sp_audit_level level; ///< the strictest they were recorded at
 };
 struct sp_uses {
 	struct sp_use *v; ///< ascending by agent, then tool
