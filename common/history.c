@@ -205,10 +205,18 @@ void sp_history_view(const struct sp_history *h, uint32_t agent, uint64_t pair, 
 	ret->usual = (uint32_t)((load(&h->past[agent].usual) + 15) / 16);
 }
 
-uint32_t sp_history_state(
-	const struct sp_history *h, uint64_t key, uint64_t window_ns, uint64_t boot_ns)
+int sp_history_session(
+	const struct sp_history *h, uint64_t key, uint32_t set, uint64_t boot_ns, uint32_t *ret)
 {
-	uint64_t state = sp_windows_state(&h->windows, key, boot_ns);
+	uint64_t was = 0;
+
+	SP_TRY(sp_windows_change(&h->windows, key, false, set, 0, boot_ns, &was));
+	*ret = (uint32_t)was;
+	return 0;
+}
+
+static uint32_t within(uint64_t state, uint64_t window_ns, uint64_t boot_ns)
+{
 	uint64_t began = state >> STATE_BITS, now = boot_ns / SP_NS_PER_SEC;
 
 	if (window_ns && now >= began && (now - began) * SP_NS_PER_SEC >= window_ns)
@@ -216,15 +224,25 @@ uint32_t sp_history_state(
 	return (uint32_t)state & STATE_MASK;
 }
 
-int sp_history_set(
-	const struct sp_history *h, uint64_t key, uint32_t set, uint32_t clear, uint64_t boot_ns)
+uint32_t sp_history_state(
+	const struct sp_history *h, uint64_t key, uint64_t window_ns, uint64_t boot_ns)
 {
-	uint64_t began = (boot_ns / SP_NS_PER_SEC) << STATE_BITS;
+	return within(sp_windows_state(&h->windows, key, true, boot_ns), window_ns, boot_ns);
+}
+
+int sp_history_set(const struct sp_history *h, uint64_t key, uint64_t window_ns, uint32_t set,
+	uint32_t clear, uint64_t boot_ns, uint32_t *ret)
+{
+	uint64_t began = (boot_ns / SP_NS_PER_SEC) << STATE_BITS, was = 0;
 
 	// what begins, begins now; what is added to it keeps its beginning
 	if (set & 1)
-		return sp_windows_change(&h->windows, key, began | (set & STATE_MASK),
-			~(uint64_t)set & (~(uint64_t)STATE_MASK | clear), boot_ns, NULL);
-	return sp_windows_change(
-		&h->windows, key, set & STATE_MASK, clear & STATE_MASK, boot_ns, NULL);
+		SP_TRY(sp_windows_change(&h->windows, key, true, began | (set & STATE_MASK),
+			~(uint64_t)set & (~(uint64_t)STATE_MASK | clear), boot_ns, &was));
+	else
+		SP_TRY(sp_windows_change(&h->windows, key, true, set & STATE_MASK,
+			clear & STATE_MASK, boot_ns, &was));
+	if (ret)
+		*ret = within(was, window_ns, boot_ns);
+	return 0;
 }

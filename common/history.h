@@ -13,7 +13,8 @@ size_t sp_history_bytes(const struct sp_history_sizes *s);
 /// Lay out a fresh, zeroed region (supervisor, once): 0 or -EINVAL.
 SP_MUST_CHECK int sp_history_format(const struct sp_shm *shm, const struct sp_history_sizes *s);
 
-/// Slot `i`, or NULL when there is none. Slots are given to agents by control: config/limit_slots.h.
+/// Slot `i`, or NULL when there is none. Slots are given to agents by control:
+/// config/limit_slots.h.
 struct sp_agent_past *sp_history_slot(const struct sp_shm *shm, uint32_t i);
 
 struct sp_history {
@@ -42,10 +43,16 @@ void sp_history_called(const struct sp_history *h, uint32_t agent, uint64_t pair
 void sp_history_denied(const struct sp_history *h, uint32_t agent, uint64_t boot_ns);
 void sp_history_failed(const struct sp_history *h, uint32_t agent, uint64_t boot_ns);
 
-/// State of an order rule in a session, or of an agent: bits of the rule, and since when.
-/// `window_ns` 0 = as long as the session is used.
+/// Bits of a session's own, kept while it is used: what is read is also refreshed, so that room is
+/// there for what follows. -ENOSPC.
+SP_MUST_CHECK int sp_history_session(
+	const struct sp_history *h, uint64_t key, uint32_t set, uint64_t boot_ns, uint32_t *ret);
+
+/// State of an order rule, in a session or of an agent: bits of the rule, and since when.
+/// `window_ns` 0 = as long as states last.
 uint32_t sp_history_state(
 	const struct sp_history *h, uint64_t key, uint64_t window_ns, uint64_t boot_ns);
-/// -ENOSPC when the table has no room: the caller refuses, or counts the loss.
-SP_MUST_CHECK int sp_history_set(
-	const struct sp_history *h, uint64_t key, uint32_t set, uint32_t clear, uint64_t boot_ns);
+/// Bit 0 set begins the state anew. *ret (may be NULL): what it was, within the window. -ENOSPC
+/// when the table has no room: the caller refuses, or counts the loss.
+SP_MUST_CHECK int sp_history_set(const struct sp_history *h, uint64_t key, uint64_t window_ns,
+	uint32_t set, uint32_t clear, uint64_t boot_ns, uint32_t *ret);

@@ -138,7 +138,12 @@ static size_t first_word(struct sp_bytes t)
 
 enum sp_action_class sp_action_class_guess(struct sp_bytes tool)
 {
-	struct sp_bytes word = sp_bytes(tool.p, first_word(tool));
+	const uint8_t *two = tool.n > 2 ? memmem(tool.p, tool.n, "__", 2) : NULL;
+	struct sp_bytes word;
+
+	if (two) // behind its upstream's name
+		tool = sp_bytes(two + 2, tool.n - (size_t)(two + 2 - tool.p));
+	word = sp_bytes(tool.p, first_word(tool));
 
 	for (size_t i = 0; i < SP_ARRAY_LEN(verbs); i++)
 		if (sp_bytes_ieq(word, sp_bytes_cstr(verbs[i].word)))

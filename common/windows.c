@@ -9,13 +9,18 @@ struct shape {
 	unsigned count_bits;
 	uint64_t unit_ns, length;
 };
-enum { SHAPE_SESSION = 8 };
+enum { SHAPE_SESSION = 8, SHAPE_LASTING = 9 };
 static const struct shape shapes[] = {
-	{20, SP_NS_PER_MS, 1000}, {24, SP_NS_PER_MS, 60 * 1000}, {24, SP_NS_PER_MS, 60 * 60 * 1000},
+	{20, SP_NS_PER_MS, 1000},
+	{24, SP_NS_PER_MS, 60 * 1000},
+	{24, SP_NS_PER_MS, 60 * 60 * 1000},
 	{24, SP_NS_PER_MS, 24 * 60 * 60 * 1000},
 	{34, SP_NS_PER_SEC, 1 + 1}, // the start is rounded down to its second
-	{34, SP_NS_PER_SEC, 60 + 1}, {34, SP_NS_PER_SEC, 60 * 60 + 1},
-	{34, SP_NS_PER_SEC, 24 * 60 * 60 + 1}, {34, SP_NS_PER_SEC, 0}, // of the table: session_ns
+	{34, SP_NS_PER_SEC, 60 + 1},
+	{34, SP_NS_PER_SEC, 60 * 60 + 1},
+	{34, SP_NS_PER_SEC, 24 * 60 * 60 + 1},
+	[SHAPE_SESSION] = {34, SP_NS_PER_SEC, 0}, // of the table: session_ns
+	[SHAPE_LASTING] = {34, SP_NS_PER_SEC, SP_STATE_LASTS_S + 1},
 };
 
 static unsigned shape_of(enum sp_limit_kind kind, enum sp_limit_per per)
@@ -67,7 +72,7 @@ static uint64_t used_in(
 
 bool sp_cell_over(const struct sp_windows *t, uint64_t key, uint64_t word, uint64_t boot_ns)
 {
-	const struct shape *h = &shapes[sp_min(key & SP_CELL_SHAPES, (uint64_t)SHAPE_SESSION)];
+	const struct shape *h = &shapes[sp_min(key & SP_CELL_SHAPES, (uint64_t)SHAPE_LASTING)];
 
 	return !is_open(t, h, word, ticks(h, boot_ns));
 }
@@ -298,20 +303,31 @@ uint64_t sp_windows_read(const struct sp_windows *t, uint64_t key, enum sp_limit
 	return kind == SP_LIMIT_MONEY ? n * SP_MONEY_UNIT : n;
 }
 
-uint64_t sp_windows_state(const struct sp_windows *t, uint64_t key, uint64_t boot_ns)
+static unsigned shape_of_state(bool lasting)
 {
-	return sp_windows_read(t, key, SP_LIMIT_CALLS, SP_PER_SESSION, boot_ns);
+	return lasting ? SHAPE_LASTING : SHAPE_SESSION;
 }
 
-int sp_windows_change(const struct sp_windows *t, uint64_t key, uint64_t set, uint64_t clear,
-	uint64_t boot_ns, uint64_t *ret)
+uint64_t sp_windows_state(const struct sp_windows *t, uint64_t key, bool lasting, uint64_t boot_ns)
 {
-	const struct shape *h = &shapes[SHAPE_SESSION];
+	unsigned shape = shape_of_state(lasting);
+	struct sp_cell_ref cell;
+	uint64_t word;
+
+	if (sp_cell_find(t, key, shape, boot_ns, false, &cell) < 0 || !sp_cell_load(&cell, &word))
+		return 0;
+	return used_in(t, &shapes[shape], word, ticks(&shapes[shape], boot_ns));
+}
+
+int sp_windows_change(const struct sp_windows *t, uint64_t key, bool lasting, uint64_t set,
+	uint64_t clear, uint64_t boot_ns, uint64_t *ret)
+{
+	const struct shape *h = &shapes[shape_of_state(lasting)];
 	uint64_t now = ticks(h, boot_ns), old, was;
 	struct sp_cell_ref cell;
 
 	do {
-		SP_TRY(sp_cell_find(t, key, SHAPE_SESSION, boot_ns, true, &cell));
+		SP_TRY(sp_cell_find(t, key, shape_of_state(lasting), boot_ns, true, &cell));
 		while (sp_cell_load(&cell, &old)) {
 			was = used_in(t, h, old, now);
 			if (!sp_cell_swap(&cell, old,

@@ -50,11 +50,13 @@ SP_MUST_CHECK int sp_windows_charge(
 uint64_t sp_windows_read(const struct sp_windows *t, uint64_t key, enum sp_limit_kind kind,
 	enum sp_limit_per per, uint64_t boot_ns);
 
-/// A state of up to 34 bits under a key, 0 when there is none or it was not used for session_ns.
-uint64_t sp_windows_state(const struct sp_windows *t, uint64_t key, uint64_t boot_ns);
+/// A state of up to 34 bits under a key, 0 when there is none or it was not changed for session_ns;
+/// a `lasting` one is kept for SP_STATE_LASTS_S.
+#define SP_STATE_LASTS_S (30ull * 24 * 60 * 60)
+uint64_t sp_windows_state(const struct sp_windows *t, uint64_t key, bool lasting, uint64_t boot_ns);
 /// Set `set`, clear `clear`, in one step; *ret (may be NULL) is what it was. -ENOSPC.
-SP_MUST_CHECK int sp_windows_change(const struct sp_windows *t, uint64_t key, uint64_t set,
-	uint64_t clear, uint64_t boot_ns, uint64_t *ret);
+SP_MUST_CHECK int sp_windows_change(const struct sp_windows *t, uint64_t key, bool lasting,
+	uint64_t set, uint64_t clear, uint64_t boot_ns, uint64_t *ret);
 
 /// Bytes for at least `cells` cells; attach to memory that was zero when the region was made.
 size_t sp_windows_bytes(uint32_t cells);

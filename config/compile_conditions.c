@@ -37,7 +37,7 @@ static bool mentions(const char *text, const char *word)
 /// Rather once too often: a variable's name inside a string counts, too.
 static void note_uses(struct sp_compiling *k, const char *text)
 {
-	if (mentions(text, "jwt") || mentions(text, "agent.identity") || mentions(text, "request"))
+	if (mentions(text, "jwt") || mentions(text, "agent") || mentions(text, "request"))
 		k->c->uses_claims = true;
 	if (mentions(text, "request") || mentions(text, "arguments"))
 		k->c->uses_arguments = true;

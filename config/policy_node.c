@@ -88,6 +88,8 @@ const char *sp_pn_text(struct sp_policy_reader *r, const struct sp_node *n, cons
 
 	if (n->kind != SP_NODE_SCALAR || (r->json && !n->quoted))
 		wrong = "has to be a string";
+	else if (!n->quoted && (strcmp(n->text, "null") == 0 || strcmp(n->text, "~") == 0))
+		wrong = "is nothing: leave the key out, or put quotes around it";
 	else
 		wrong = wrong_fn(n->text);
 	if (wrong) {

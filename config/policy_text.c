@@ -65,7 +65,13 @@ const char *sp_policy_title_wrong(const char *s)
 
 const char *sp_policy_table_wrong(const char *s)
 {
-	return visible(s);
+	unsigned dots = 0;
+
+	if (strpbrk(s, "\"'`[]();,"))
+		return "holds quotes, brackets or marks: a name is written without them";
+	for (const char *p = s; *p; p++)
+		dots += *p == '.';
+	return dots > 2 ? "has more than three parts" : visible(s);
 }
 
 const char *sp_policy_function_wrong(const char *s)

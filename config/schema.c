@@ -170,6 +170,8 @@ static int read_text(const struct walk *w, const struct sp_field *f, const struc
 
 	if (n->n == 0)
 		wrong = "may not be empty";
+	else if (!n->quoted && (strcmp(n->text, "null") == 0 || strcmp(n->text, "~") == 0))
+		wrong = "is nothing: leave the key out, or put quotes around it";
 	else if (n->n > most)
 		wrong = "is too long";
 	else if (!visible(n->text, f->lines))

@@ -82,6 +82,9 @@ static bool rule_fits(
 		ENTRY(s, agent_facts, sp_snap_agent_facts, who->agent);
 
 	__builtin_prefetch(&r->conditions);
+	// who is known only because a rule names it is granted what names it, not what is for everybody
+	if (r->effect == SP_EFFECT_ALLOW && f->implied && r->any_agent && !named)
+		return false;
 	if (r->environments && !(r->environments & f->environment))
 		return false;
 	return sp_snap_agent_fits(s, who->agent, named || r->any_agent, r->agents, r->roles);

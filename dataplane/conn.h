@@ -48,7 +48,6 @@ struct sp_conn {
 	uint32_t addr_slot; ///< of the per-address count
 	// a batch being served: where in `in` its array lies, and how far it is
 	bool batch;
-	uint32_t batch_route;
 	size_t batch_from, batch_len, batch_at;
 	// what the last request on this connection proved, so that the next one need not again
 	struct sp_principal principal;

@@ -5,6 +5,7 @@
 /// Simulation of the automaton: all states it may be in at once, each at most once a position, so a
 /// text takes no longer than its length times the automaton's size.
 struct sim {
+	uint32_t visited; ///< states entered since the last payment
 	const uint8_t *insn, *range;
 	uint32_t n;
 	struct sp_bytes s;
@@ -96,6 +97,7 @@ static void visit(struct sim *m, uint32_t *depth, uint32_t i, size_t at)
 	if (m->mark[i] == (uint32_t)at + 1)
 		return;
 	m->mark[i] = (uint32_t)at + 1;
+	m->visited++;
 	m->stack[(*depth)++] = (uint16_t)i;
 }
 
@@ -177,8 +179,9 @@ static enum sp_cel_error run(struct sim *m, struct cel_meter *meter, bool *ret)
 		swap(m);
 		if (at == m->s.n)
 			return SP_CEL_E_NONE;
-		if (!cel_pay(meter, m->now_n / 8 + at % 2))
+		if (!cel_pay(meter, m->now_n / 8 + m->visited / 32 + at % 2))
 			return SP_CEL_E_COST;
+		m->visited = 0;
 		c = code_point(m->s, &at);
 		for (uint32_t i = 0; i < m->now_n; i++) {
 			struct sp_cel_re_insn in = insn_at(m, m->now[i]);

@@ -159,7 +159,7 @@ enum sp_cel_error sp_cel_map_of(
 
 	if (!m)
 		return SP_CEL_E_COST;
-	*m = (struct sp_cel_map){.n = n, .kv = (struct sp_cel(*)[2])(uintptr_t)pairs};
+	*m = (struct sp_cel_map){.n = n, .cap = n, .kv = (struct sp_cel(*)[2])(uintptr_t)pairs};
 	*ret = (struct sp_cel){.type = SP_CEL_MAP, .map = m};
 	return SP_CEL_E_NONE;
 }
@@ -171,7 +171,7 @@ enum sp_cel_error sp_cel_list_of(
 
 	if (!l)
 		return SP_CEL_E_COST;
-	*l = (struct sp_cel_list){.n = n, .v = (struct sp_cel *)(uintptr_t)v};
+	*l = (struct sp_cel_list){.n = n, .cap = n, .v = (struct sp_cel *)(uintptr_t)v};
 	*ret = (struct sp_cel){.type = SP_CEL_LIST, .list = l};
 	return SP_CEL_E_NONE;
 }

@@ -96,6 +96,8 @@ static int touching(const struct sp_lex *l, const struct sp_lex_token *t, struct
 		return refuse(v, SP_LIT("field")); // PostgreSQL: (x).f calls f
 	if (t->space)
 		return 0;
+	if (quote && sp_lex_is(a, '&')) // U&"..." UESCAPE '!'
+		return refuse(v, SP_LIT("adjacent"));
 	if ((quote && (quote_before || a->kind == SP_LEX_WORD)) ||
 		(quote_before && t->kind == SP_LEX_WORD))
 		return refuse(v, SP_LIT("adjacent"));

@@ -20,7 +20,7 @@ struct judge {
 	uint32_t index; // words after the first
 	uint32_t depth, cases, sets;
 	uint32_t style; // of the statement itself, not of its EXPLAIN
-	bool started, values, with, inner_select, qualified;
+	bool started, values, with, inner_select, qualified, opened;
 	struct sp_tables tables;
 };
 
@@ -192,7 +192,8 @@ static int special_word(struct judge *j)
 		j->values = true;
 	if (is(j->word, "replace") && !sp_lex_is(&j->next, '('))
 		return refuse(j, SP_SQL_WORD, j->word);
-	if (is(j->word, "with") && !j->depth && j->style != SP_SQL_INSERT)
+	if (is(j->word, "with") && !j->opened &&
+		(j->style != SP_SQL_INSERT || j->depth || j->values || j->inner_select))
 		return refuse(j, SP_SQL_WORD, j->word);
 	if (is(j->word, "with") && sp_lex_is(&j->next, '('))
 		return refuse(j, SP_SQL_WORD, j->word);
@@ -292,6 +293,11 @@ static int judge_token(struct judge *j)
 		return refuse(j, SP_SQL_STYLE, SP_LIT("start"));
 	if (j->t.kind == SP_LEX_NAME && sp_lex_is(&j->next, '(') && !sp_tables_columns(&j->tables))
 		return refuse(j, SP_SQL_FUNCTION, j->t.text);
+	if (j->t.kind == SP_LEX_NAME) {
+		uint8_t buf[WORD_MAX];
+		if (sp_word_forbidden(lowered(j->t.text, buf), 0)) // its prefixes
+			return refuse(j, SP_SQL_WORD, j->t.text);
+	}
 	if (j->t.kind == SP_LEX_WORD)
 		SP_TRY(judge_word(j));
 	if (j->t.kind == SP_LEX_MARK)
@@ -304,6 +310,7 @@ static int run(struct judge *j)
 	SP_TRY(sp_lex_next(&j->lex, j->v, &j->next));
 	for (;;) {
 		j->qualified = sp_lex_is(&j->t, '.');
+		j->opened = sp_lex_is(&j->t, '(');
 		SP_TRY(step(j));
 		if (j->t.kind == SP_LEX_END)
 			break;

@@ -19,21 +19,16 @@ static const struct {
 	{"alter", NONE, NONE},
 	{"apply", TABLES, TABLES},
 	{"drop", NONE, NONE},
-	{"except", ENDS, ENDS},
 	{"exists", NONE, PASSES},
-	{"fetch", ENDS, ENDS},
 	{"from", TABLES, TABLES},
 	{"group", ENDS, ENDS},
 	{"having", ENDS, ENDS},
 	{"if", NONE, PASSES},
-	{"intersect", ENDS, ENDS},
 	{"into", TARGET, TARGET},
 	{"join", TABLES, TABLES},
 	{"lateral", PASSES, PASSES},
 	{"like", NONE, TABLE},
-	{"limit", ENDS, ENDS},
 	{"not", NONE, PASSES},
-	{"offset", ENDS, ENDS},
 	{"on", NONE, TARGET},
 	{"only", PASSES, PASSES},
 	{"order", ENDS, ENDS},
@@ -45,13 +40,11 @@ static const struct {
 	{"table", TABLE, TARGET},
 	{"to", NONE, TARGET},
 	{"truncate", NONE, TARGET},
-	{"union", ENDS, ENDS},
 	{"update", TABLES, NONE},
 	{"using", TABLES, NONE},
 	{"values", SELECTS, SELECTS},
 	{"view", NONE, TARGET},
 	{"where", ENDS, ENDS},
-	{"window", ENDS, ENDS},
 	{"with", WITH_CTE, WITH_CTE},
 };
 
@@ -117,12 +110,14 @@ static int table_here(struct sp_tables *t, struct sp_sql_verdict *v)
 	t->columns_next = target;
 	if (t->long_chain)
 		return sp_sql_refuse(v, SP_SQL_TABLE, t->chain.part[2]);
-	if (target)
-		return sp_sql_target(t->rules, &t->chain, v);
-	if (t->chain.n == 1)
+	if (t->chain.n == 1 && !target)
 		for (uint32_t i = 0; i < t->cte_n; i++)
-			if (sp_bytes_ieq(t->cte[i], t->chain.part[0]))
+			if (sp_bytes_eq(t->cte[i], t->chain.part[0]))
 				return 0;
+	// of UPDATE and DELETE every table may be what is written: several, behind options, by an
+	// alias
+	if (target || t->writes)
+		return sp_sql_target(t->rules, &t->chain, v);
 	return sp_sql_table(t->rules, &t->chain, v);
 }
 
@@ -231,6 +226,8 @@ static int name_token(struct sp_tables *t, const struct sp_lex_token *token, str
 			t->ddl = true;
 		if (is(word, "delete"))
 			t->deletes = true;
+		if (is(word, "delete") || is(word, "update"))
+			t->writes = true;
 		if (is(word, "drop") || is(word, "truncate"))
 			t->drop = true;
 		if (f->with == 1 && is(word, "recursive")) {

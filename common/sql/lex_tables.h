@@ -25,7 +25,7 @@ struct sp_tables {
 	struct sp_sql_name chain; ///< a.b.c so far
 	bool dot, long_chain; ///< the token before was '.'; more parts than three
 	bool target; ///< the table expected is one that is written or defined
-	bool columns_next, function_next, recursive, ddl, drop, deletes;
+	bool columns_next, function_next, recursive, ddl, drop, deletes, writes;
 };
 
 void sp_tables_init(struct sp_tables *t, const struct sp_sql_rules *rules);

@@ -91,6 +91,7 @@ static const struct {
 	{"throw", T},
 	{"trigger", ALL},
 	{"truncate", ALL},
+	{"uescape", ALL},
 	{"unlock", M},
 	{"update", ALL},
 	{"updatetext", T},

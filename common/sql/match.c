@@ -53,6 +53,24 @@ static struct sp_bytes last_part(struct sp_bytes glob)
 	return glob;
 }
 
+/// The glob's last parts, as many as the name has, against the whole name: "db.s.t" also forbids
+/// s.t.
+static bool denied_as_suffix(struct sp_bytes glob, const struct sp_sql_name *name)
+{
+	uint32_t parts = 1;
+	uint8_t buf[512];
+
+	for (size_t i = glob.n; i > 0; i--) {
+		if (glob.p[i - 1] != '.' || parts++ < name->n)
+			continue;
+		struct sp_bytes whole = join(name, 0, buf, sizeof(buf));
+		struct sp_bytes tail = sp_bytes(glob.p + i, glob.n - i);
+
+		return !whole.n || sp_sql_glob(tail, whole);
+	}
+	return false;
+}
+
 /// Every suffix counts (a.s.t, s.t, t), and a bare name also as the last part of a qualified glob.
 bool sp_sql_denied(const struct sp_sql_rules *rules, const struct sp_sql_name *name)
 {
@@ -64,6 +82,9 @@ bool sp_sql_denied(const struct sp_sql_rules *rules, const struct sp_sql_name *n
 		if (!s.n || sp_sql_listed(rules->deny_tables, rules->deny_tables_n, s))
 			return true;
 	}
+	for (uint32_t i = 0; name->n > 1 && i < rules->deny_tables_n; i++)
+		if (denied_as_suffix(rules->deny_tables[i], name))
+			return true;
 	if (name->n > 1)
 		return false;
 	for (uint32_t i = 0; i < rules->deny_tables_n; i++) {

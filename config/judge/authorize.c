@@ -223,16 +223,16 @@ static void decide(struct judge *j, const struct found *f)
 	else if (f->rules.deny_failed != SP_SNAP_NONE)
 		refuse_by_rule(j, SP_REASON_CONDITION_FAILED, f->rules.deny_failed);
 	else if (f->role_denied)
-		judge_refuse(j, SP_REASON_ROLE_DENIED, j->c->tool);
+		judge_refuse(j, SP_REASON_ROLE_DENIED, judge_shown(j));
 	else if (ungranted && !f->bounded && f->rules.allow_failed != SP_SNAP_NONE &&
 		 judge_visible(j))
 		refuse_by_rule(j, SP_REASON_CONDITION_FAILED, f->rules.allow_failed);
 	else if (ungranted)
-		judge_refuse(j, SP_REASON_TOOL_DENIED, j->c->tool);
+		judge_refuse(j, SP_REASON_TOOL_DENIED, judge_shown(j));
 	else if (f->environment_denied)
-		judge_refuse(j, SP_REASON_ENVIRONMENT_DENIED, j->c->tool);
+		judge_refuse(j, SP_REASON_ENVIRONMENT_DENIED, judge_shown(j));
 	else if (f->human_missing)
-		judge_refuse(j, SP_REASON_HUMAN_REQUIRED, j->c->tool);
+		judge_refuse(j, SP_REASON_HUMAN_REQUIRED, judge_shown(j));
 }
 
 static void take_rule(struct judge *j, uint32_t number)

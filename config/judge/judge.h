@@ -32,8 +32,9 @@ enum sp_seq_seen {
 struct sp_judge_call {
 	const struct sp_snap *snap;
 	uint32_t agent;       ///< number in the snapshot
-	struct sp_bytes tool; ///< as the agent sees it
+	struct sp_bytes tool; ///< with its upstream in front, whatever the route: rules may name either
 	uint32_t prefix;      ///< of `tool` bytes that name the upstream
+	struct sp_bytes shown; ///< as the agent sees it; empty = as `tool`
 	const struct sp_json *args_doc; ///< NULL = no arguments, or filtering a list
 	uint32_t args;        ///< object token in args_doc, or SP_JSON_NONE
 	uint32_t meta;        ///< params._meta in args_doc, or SP_JSON_NONE

@@ -35,6 +35,10 @@ void judge_refuse(struct judge *j, enum sp_reason why, struct sp_bytes detail);
 /// What a question returns: a refusal; NONE also while a review is kept.
 enum sp_reason judge_go_on(const struct sp_judge_verdict *v);
 struct sp_bytes judge_str(const struct judge *j, struct sp_snap_str s);
+static inline struct sp_bytes judge_shown(const struct judge *j)
+{
+	return j->c->shown.n ? j->c->shown : j->c->tool;
+}
 const struct sp_snap_tool *judge_tool(const struct judge *j, uint32_t i); ///< of v->tools, or NULL
 
 /// Any of `globs` (struct sp_snap_str) stands for one of the call's names.

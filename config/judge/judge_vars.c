@@ -228,7 +228,7 @@ static enum sp_cel_error make(
 
 	switch (var) {
 	case SP_VAR_TOOL_NAME:
-		return text(c->tool, ret);
+		return text(c->shown.n ? c->shown : c->tool, ret);
 	case SP_VAR_TOOL_ARGUMENTS:
 	case SP_VAR_REQUEST_ARGUMENTS:
 		return arguments(j, arena, ret);

@@ -12,6 +12,9 @@ struct walk {
 	struct judge_found *found;
 };
 
+/// Texts judged in one call: a worker has others to serve.
+#define STRINGS_MAX 64u
+
 static void take_string(const struct walk *w, uint32_t t)
 {
 	struct sp_cel_arena *arena = w->j->c->arena;
@@ -19,6 +22,13 @@ static void take_string(const struct walk *w, uint32_t t)
 	uint32_t n = w->doc->tok[t].len;
 	struct sp_bytes text = sp_json_span(w->doc, t);
 
+	w->found->strings++;
+	if (w->found->strings > STRINGS_MAX) {
+		w->found->room = false;
+		return;
+	}
+	if (judge_go_on(w->j->v) != SP_REASON_NONE && !JUDGE_TRACED(w->j))
+		return; // refused already
 	if (w->doc->tok[t].escaped) {
 		uint8_t *buf = sp_cel_alloc(arena, n);
 
@@ -27,7 +37,6 @@ static void take_string(const struct walk *w, uint32_t t)
 			return;
 		}
 	}
-	w->found->strings++;
 	w->fn(w->user, w->parameter, text);
 	arena->used = before;
 }
@@ -37,6 +46,8 @@ static void walk_value(const struct walk *w, uint32_t t, struct sp_bytes way, un
 {
 	enum sp_json_type type = sp_json_type(w->doc, t);
 
+	if (!w->found->room)
+		return;
 	if (type == SP_JSON_ARRAY && depth > 0) {
 		uint32_t n = w->doc->tok[t].count, e = sp_json_first(w->doc, t);
 
@@ -50,7 +61,8 @@ static void walk_value(const struct walk *w, uint32_t t, struct sp_bytes way, un
 		uint32_t next = sp_json_get(w->doc, t, sp_bytes(way.p, n));
 
 		if (next != SP_JSON_NONE)
-			walk_value(w, next, sp_bytes(way.p + n + !!dot, way.n - n - !!dot), depth - 1);
+			walk_value(
+				w, next, sp_bytes(way.p + n + !!dot, way.n - n - !!dot), depth - 1);
 	} else {
 		w->found->other = true;
 	}

@@ -82,7 +82,9 @@ enum sp_step sp_stage_score(struct sp_call *c)
 	why = (enum sp_reason)sp_facts_past(c);
 	if (why)
 		return deny(c, why);
-	c->scored = true;
 	step = judged(c, sp_judge_sequences(call, &c->verdict));
-	return step == SP_STEP_CONTINUE ? judged(c, sp_judge_score(call, &c->verdict)) : step;
+	if (step != SP_STEP_CONTINUE)
+		return step;
+	c->scored = true;
+	return judged(c, sp_judge_score(call, &c->verdict));
 }

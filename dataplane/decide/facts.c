@@ -121,19 +121,39 @@ static int gather(struct sp_call *c)
 	return read_claims(c);
 }
 
+int sp_facts_name(const struct sp_call *c, uint32_t upstream, struct sp_bytes shown,
+	uint32_t prefix, uint8_t buf[SP_FACTS_NAME_MAX], struct sp_judge_call *ret)
+{
+	struct sp_out o = sp_out_init(buf, SP_FACTS_NAME_MAX);
+
+	ret->tool = ret->shown = shown;
+	ret->prefix = prefix;
+	if (upstream == SP_SNAP_NONE)
+		return SP_REASON_INTERNAL;
+	ret->upstream = sp_snap_str(c->snap, sp_snap_upstream(c->snap, upstream)->name);
+	if (prefix)
+		return 0;
+	sp_out_bytes(&o, ret->upstream);
+	sp_out_lit(&o, "__");
+	ret->prefix = (uint32_t)o.len;
+	sp_out_bytes(&o, shown);
+	ret->tool = sp_bytes(buf, o.len);
+	return o.overflow ? SP_REASON_INTERNAL : 0;
+}
+
 int sp_facts_gather(struct sp_call *c)
 {
 	struct sp_facts *f = c->w->facts;
 
 	SP_TRY(gather(c));
-	f->call.tool = sp_call_name(c);
-	f->call.prefix = c->name_prefix;
 	f->call.args_doc = &c->doc;
 	f->call.args = c->env.arguments;
 	f->call.meta = c->env.meta;
-	if (c->upstream != SP_SNAP_NONE)
-		f->call.upstream =
-			sp_snap_str(c->snap, sp_snap_upstream(c->snap, c->upstream)->name);
+	if (c->method == SP_METHOD_TOOLS_CALL)
+		return sp_facts_name(
+			c, c->upstream, sp_call_name(c), c->name_prefix, f->name, &f->call);
+	f->call.tool =
+		f->call.method; // what is named here is the agent's to choose: no window of its own
 	return 0;
 }
 
@@ -156,12 +176,12 @@ static uint64_t session_hash(const struct sp_call *c)
 
 uint64_t sp_facts_session_key(const struct sp_call *c)
 {
-	return sp_window_key(sp_snap_hash(SP_LIT("session")), 0, 0, session_hash(c));
+	return sp_window_key(~sp_snap_hash(SP_LIT("session")), 0, 0, session_hash(c));
 }
 
 uint64_t sp_facts_sequence_key(const struct sp_call *c, const struct sp_snap_sequence *q)
 {
-	uint64_t id = sp_snap_hash(sp_snap_str(c->snap, q->name));
+	uint64_t id = ~q->id - 1; // neither a limit's nor the session's own
 
 	if (q->window_ns)
 		return sp_window_key(id, sp_snap_hash(sp_bytes_cstr(c->principal.agent)), 0, 0);
@@ -174,7 +194,7 @@ const uint32_t *sp_facts_sequences(const struct sp_call *c, unsigned i, uint32_t
 	uint32_t action = c->verdict.actions[i];
 	struct sp_snap_table t = {0};
 
-	if (i == 0 || c->name_prefix)
+	if (i < 2)
 		t = action == SP_SNAP_NONE
 			    ? p->wild_sequences
 			    : SP_SNAP_POLICY(c->snap, action_facts, sp_snap_action_facts, action)
@@ -183,22 +203,34 @@ const uint32_t *sp_facts_sequences(const struct sp_call *c, unsigned i, uint32_t
 	return (const uint32_t *)(c->snap->base + t.off);
 }
 
+bool sp_facts_again(const struct sp_call *c, unsigned i, uint32_t number)
+{
+	uint32_t n;
+	const uint32_t *first = sp_facts_sequences(c, 0, &n);
+
+	for (uint32_t k = 0; i > 0 && k < n; k++)
+		if (first[k] == number)
+			return true;
+	return false;
+}
+
 /// A state that this call will change must have its room before the call goes out.
 static int read_sequence(struct sp_call *c, uint32_t number)
 {
 	struct sp_facts *f = c->w->facts;
 	const struct sp_snap_sequence *q =
 		SP_SNAP_POLICY(c->snap, sequences, sp_snap_sequence, number);
-	uint64_t key = sp_facts_sequence_key(c, q);
+	uint64_t key = sp_facts_sequence_key(c, q), now = c->w->now_ns;
 	unsigned parts = sp_judge_sequence_parts(&f->call, &c->verdict, number);
+	uint32_t state;
 
 	if (number >= SP_FACTS_SEQUENCES_MAX)
 		return SP_REASON_INTERNAL;
-	if (parts & (SP_SEQ_PART_FIRST | SP_SEQ_PART_BETWEEN) &&
-		sp_history_set(&c->w->history, key, 0, 0, c->w->now_ns) < 0)
+	if (!(parts & (SP_SEQ_PART_FIRST | SP_SEQ_PART_BETWEEN)))
+		state = sp_history_state(&c->w->history, key, q->window_ns, now);
+	else if (sp_history_set(&c->w->history, key, q->window_ns, 0, 0, now, &state) < 0)
 		return SP_REASON_LIMIT_UNAVAILABLE;
-	f->sequence[number] =
-		(uint8_t)sp_history_state(&c->w->history, key, q->window_ns, c->w->now_ns);
+	f->sequence[number] = (uint8_t)state;
 	return 0;
 }
 
@@ -206,8 +238,6 @@ static int read_sequences(struct sp_call *c)
 {
 	struct sp_facts *f = c->w->facts;
 
-	if (c->snap->h->policy.sequences.n == 0)
-		return 0;
 	for (unsigned i = 0; i < 2; i++) {
 		uint32_t n;
 		const uint32_t *number = sp_facts_sequences(c, i, &n);
@@ -220,20 +250,24 @@ static int read_sequences(struct sp_call *c)
 	return 0;
 }
 
+bool sp_facts_sessions_count(const struct sp_call *c)
+{
+	return c->snap->h->policy.risk.on || c->snap->h->policy.sequences.n;
+}
+
 int sp_facts_past(struct sp_call *c)
 {
 	struct sp_facts *f = c->w->facts;
 	const struct sp_history *h = &c->w->history;
-	uint64_t key = sp_facts_session_key(c);
 	struct sp_history_view v;
-	uint32_t state;
+	uint32_t state = SP_SESSION_KNOWN;
 
 	c->pair = sp_history_pair(
-		sp_snap_hash(sp_bytes_cstr(c->principal.agent)), sp_snap_hash(sp_call_name(c)));
+		sp_snap_hash(sp_bytes_cstr(c->principal.agent)), sp_snap_hash(f->call.tool));
 	sp_history_view(h, sp_snap_agent(c->snap, c->agent)->limit_slot, c->pair, c->w->now_ns, &v);
-	if (sp_history_set(h, key, 0, 0, c->w->now_ns) < 0)
+	if (sp_facts_sessions_count(c) &&
+		sp_history_session(h, sp_facts_session_key(c), 0, c->w->now_ns, &state) < 0)
 		return SP_REASON_LIMIT_UNAVAILABLE;
-	state = sp_history_state(h, key, 0, c->w->now_ns);
 	f->past.agent_denied = v.denied;
 	f->past.agent_failed = v.failed;
 	f->past.agent_calls_minute = v.minute;
@@ -241,5 +275,9 @@ int sp_facts_past(struct sp_call *c)
 	f->past.tool_calls = v.tool_calls;
 	f->past.session_new = !(state & SP_SESSION_KNOWN);
 	f->past.session_tainted = state & SP_SESSION_TAINTED;
-	return read_sequences(c);
+	if (c->snap->h->policy.sequences.n)
+		SP_TRY(read_sequences(c));
+	c->past = f->past;
+	c->past.sequence = NULL;
+	return 0;
 }

@@ -9,6 +9,7 @@
 
 #define SP_FACTS_CLAIMS_MAX (SP_JWT_MAX_BYTES / 4 * 3)
 #define SP_FACTS_CLAIMS_TOKENS 1024u
+#define SP_FACTS_NAME_MAX 768u ///< an upstream's name, two dashes, a tool's
 #define SP_FACTS_SEQUENCES_MAX 10000u ///< as many as a policy may have
 
 /// Scratch of one worker.
@@ -21,6 +22,7 @@ struct sp_facts {
 	uint8_t *claims_text;
 	uint8_t *sequence;
 	char session[33];
+	uint8_t name[SP_FACTS_NAME_MAX];
 };
 SP_MUST_CHECK int sp_facts_new(struct sp_facts **ret); ///< -ENOMEM
 struct sp_facts *sp_facts_free(struct sp_facts *f);
@@ -30,12 +32,17 @@ SP_MUST_CHECK int sp_facts_gather(struct sp_call *c);
 /// The history's part, once the verdict knows the tool's actions. 0, or LIMIT_UNAVAILABLE when a
 /// state that an order rule will need has no room.
 SP_MUST_CHECK int sp_facts_past(struct sp_call *c);
+/// Name the tool to the judge: with its upstream in front also where the route does without.
+/// Borrows `buf` and `shown`.
+SP_MUST_CHECK int sp_facts_name(const struct sp_call *c, uint32_t upstream, struct sp_bytes shown,
+	uint32_t prefix, uint8_t buf[SP_FACTS_NAME_MAX], struct sp_judge_call *ret);
 /// For tools/list: who asks; the tool's name is set by the caller for each.
 SP_MUST_CHECK int sp_facts_gather_list(struct sp_call *c);
 
 // remember.c: what happened goes into the history
-/// The call goes to its upstream now.
-void sp_remember_forwarded(struct sp_call *c);
+/// The call goes to its upstream now: what forbids or is used up counts from here on. 0, or
+/// SEQUENCE_DENIED when another call used up what this one needs.
+SP_MUST_CHECK int sp_remember_forwarded(struct sp_call *c);
 /// South is done with it.
 void sp_remember_outcome(struct sp_call *c);
 void sp_remember_refusal(struct sp_call *c);
@@ -45,5 +52,9 @@ void sp_remember_refusal(struct sp_call *c);
 #define SP_SESSION_TAINTED 2u
 uint64_t sp_facts_session_key(const struct sp_call *c);
 uint64_t sp_facts_sequence_key(const struct sp_call *c, const struct sp_snap_sequence *q);
+/// Whether anything looks at what sessions did.
+bool sp_facts_sessions_count(const struct sp_call *c);
+/// Rule `number` of list `i` stood in the list before.
+bool sp_facts_again(const struct sp_call *c, unsigned i, uint32_t number);
 /// Numbers of the order rules that may concern the call, by its name `i` (0, 1) in the verdict.
 const uint32_t *sp_facts_sequences(const struct sp_call *c, unsigned i, uint32_t *ret_n);

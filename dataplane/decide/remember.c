@@ -9,49 +9,101 @@ static uint32_t slot_of(const struct sp_call *c)
 
 /// Room was made sure of before the call went out; should it be gone after all, the loss is
 /// counted.
-static void set(struct sp_call *c, uint64_t key, uint32_t bits, uint32_t clear)
+static void kept(struct sp_call *c, int err)
 {
-	if (sp_history_set(&c->w->history, key, bits, clear, c->w->now_ns) < 0)
+	if (err < 0)
 		sp_count(c->w, SP_STAT_HISTORY_LOST);
 }
 
-void sp_remember_forwarded(struct sp_call *c)
+static void mark_session(struct sp_call *c, uint32_t bits)
 {
-	if (c->method != SP_METHOD_TOOLS_CALL)
-		return;
-	sp_history_called(&c->w->history, slot_of(c), c->pair, c->w->now_ns);
-	set(c, sp_facts_session_key(c), SP_SESSION_KNOWN, 0);
+	uint32_t was;
+
+	if (sp_facts_sessions_count(c))
+		kept(c, sp_history_session(
+				&c->w->history, sp_facts_session_key(c), bits, c->w->now_ns, &was));
 }
 
-void sp_remember_refusal(struct sp_call *c)
+/// An order rule as the call meets it.
+struct step {
+	const struct sp_snap_sequence *q;
+	uint64_t key;
+	unsigned parts;
+};
+
+static int set(
+	struct sp_call *c, const struct step *s, uint32_t bits, uint32_t clear, uint32_t *ret_was)
 {
-	if (c->method == SP_METHOD_TOOLS_CALL && c->agent != SP_SNAP_NONE)
-		sp_history_denied(&c->w->history, slot_of(c), c->w->now_ns);
+	return sp_history_set(
+		&c->w->history, s->key, s->q->window_ns, bits, clear, c->w->now_ns, ret_was);
 }
 
-/// What must come before counts when it succeeded; what must not, as soon as it may have happened.
-static void step(struct sp_call *c, uint32_t number, bool succeeded)
+static void find_step(struct sp_call *c, uint32_t number, struct step *ret)
 {
-	const struct sp_snap_sequence *q =
-		SP_SNAP_POLICY(c->snap, sequences, sp_snap_sequence, number);
-	struct sp_judge_call who = {.snap = c->snap,
-		.agent = c->agent,
-		.tool = sp_call_name(c),
-		.prefix = c->name_prefix,
-		.arena = &c->w->facts->arena};
-	unsigned parts = sp_judge_sequence_parts(&who, &c->verdict, number);
-	uint64_t key = sp_facts_sequence_key(c, q);
-	uint32_t state;
+	struct sp_judge_call who = {
+		.snap = c->snap, .agent = c->agent, .arena = &c->w->facts->arena};
+	uint8_t name[SP_FACTS_NAME_MAX];
 
-	if (!parts || (q->kind == SP_SEQ_REQUIRE_BEFORE && !succeeded))
-		return;
-	state = sp_history_state(&c->w->history, key, q->window_ns, c->w->now_ns);
-	if (parts & SP_SEQ_PART_THEN && q->kind == SP_SEQ_REQUIRE_BEFORE && state)
-		set(c, key, 0, SP_SEQ_SAW_FIRST | SP_SEQ_SAW_BETWEEN);
-	if (parts & SP_SEQ_PART_BETWEEN && state & SP_SEQ_SAW_FIRST)
-		set(c, key, SP_SEQ_SAW_BETWEEN, 0);
-	if (parts & SP_SEQ_PART_FIRST)
-		set(c, key, SP_SEQ_SAW_FIRST, SP_SEQ_SAW_BETWEEN);
+	ret->q = SP_SNAP_POLICY(c->snap, sequences, sp_snap_sequence, number);
+	ret->key = sp_facts_sequence_key(c, ret->q);
+	ret->parts = 0;
+	if (sp_facts_name(c, c->upstream, sp_call_name(c), c->name_prefix, name, &who) == 0)
+		ret->parts = sp_judge_sequence_parts(&who, &c->verdict, number);
+}
+
+typedef int step_fn(struct sp_call *c, const struct step *s);
+
+static int each_step(struct sp_call *c, step_fn *fn)
+{
+	for (unsigned i = 0; i < 2 && c->snap->h->policy.sequences.n; i++) {
+		uint32_t n;
+		const uint32_t *number = sp_facts_sequences(c, i, &n);
+
+		for (uint32_t k = 0; k < n; k++) {
+			struct step s;
+
+			if (sp_facts_again(c, i, number[k]))
+				continue;
+			find_step(c, number[k], &s);
+			if (s.parts)
+				SP_TRY(fn(c, &s));
+		}
+	}
+	return 0;
+}
+
+/// What must not come before counts as soon as it may have happened. What must is used up by the
+/// one call that is first to go out: of several that were judged at the same time the others are
+/// refused here.
+static int begin(struct sp_call *c, const struct step *s)
+{
+	uint32_t was = 0;
+
+	if (s->q->kind != SP_SEQ_REQUIRE_BEFORE) {
+		if (s->parts & SP_SEQ_PART_FIRST)
+			kept(c, set(c, s, SP_SEQ_SAW_FIRST, SP_SEQ_SAW_BETWEEN, NULL));
+		return 0;
+	}
+	if (!(s->parts & SP_SEQ_PART_THEN))
+		return 0;
+	if (set(c, s, 0, SP_SEQ_SAW_FIRST | SP_SEQ_SAW_BETWEEN, &was) < 0 ||
+		!(was & SP_SEQ_SAW_FIRST) || (s->q->between.n && !(was & SP_SEQ_SAW_BETWEEN)))
+		return SP_REASON_SEQUENCE_DENIED;
+	return 0;
+}
+
+/// What must come before counts once it succeeded.
+static int succeed(struct sp_call *c, const struct step *s)
+{
+	if (s->q->kind != SP_SEQ_REQUIRE_BEFORE)
+		return 0;
+	if (s->parts & SP_SEQ_PART_BETWEEN &&
+		sp_history_state(&c->w->history, s->key, s->q->window_ns, c->w->now_ns) &
+			SP_SEQ_SAW_FIRST)
+		kept(c, set(c, s, SP_SEQ_SAW_BETWEEN, 0, NULL));
+	if (s->parts & SP_SEQ_PART_FIRST)
+		kept(c, set(c, s, SP_SEQ_SAW_FIRST, SP_SEQ_SAW_BETWEEN, NULL));
+	return 0;
 }
 
 static bool taints(const struct sp_call *c)
@@ -65,6 +117,22 @@ static bool taints(const struct sp_call *c)
 	return false;
 }
 
+int sp_remember_forwarded(struct sp_call *c)
+{
+	if (c->method != SP_METHOD_TOOLS_CALL)
+		return 0;
+	SP_TRY(each_step(c, begin));
+	sp_history_called(&c->w->history, slot_of(c), c->pair, c->w->now_ns);
+	mark_session(c, SP_SESSION_KNOWN | (taints(c) ? SP_SESSION_TAINTED : 0));
+	return 0;
+}
+
+void sp_remember_refusal(struct sp_call *c)
+{
+	if (c->method == SP_METHOD_TOOLS_CALL && c->agent != SP_SNAP_NONE)
+		sp_history_denied(&c->w->history, slot_of(c), c->w->now_ns);
+}
+
 void sp_remember_outcome(struct sp_call *c)
 {
 	if (c->method != SP_METHOD_TOOLS_CALL || !c->forwarded || c->agent == SP_SNAP_NONE)
@@ -72,13 +140,6 @@ void sp_remember_outcome(struct sp_call *c)
 	if (c->outcome == SP_OUTCOME_FAILED || c->outcome == SP_OUTCOME_TOOL_ERROR ||
 		c->outcome == SP_OUTCOME_RPC_ERROR)
 		sp_history_failed(&c->w->history, slot_of(c), c->w->now_ns);
-	if (taints(c))
-		set(c, sp_facts_session_key(c), SP_SESSION_TAINTED, 0);
-	for (unsigned i = 0; i < 2 && c->snap->h->policy.sequences.n; i++) {
-		uint32_t n;
-		const uint32_t *number = sp_facts_sequences(c, i, &n);
-
-		for (uint32_t k = 0; k < n; k++)
-			step(c, number[k], c->outcome == SP_OUTCOME_OK);
-	}
+	if (c->outcome == SP_OUTCOME_OK)
+		(void)!each_step(c, succeed);
 }

@@ -30,6 +30,11 @@ void sp_stages_refuse(struct sp_call *c)
 {
 	if (c->wire_reason == SP_REASON_NONE)
 		c->wire_reason = c->reason;
+	if (c->verdict.review &&
+		c->reason != c->verdict.reason) { // refused for something else after all
+		c->verdict.review = false;
+		c->verdict.detail[0] = '\0';
+	}
 	if (!c->recorded) {
 		sp_remember_refusal(c);
 		c->stage = STAGE_RECORD;

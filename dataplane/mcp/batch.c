@@ -1,6 +1,6 @@
-/// Batches of 2025-03-26 sessions: an array in one POST. Each element is a call of its own, judged and recorded as
-/// if it had come alone, one after the other; their answers are the events of one stream. Nothing of a batch
-/// goes south as a batch.
+/// Batches of 2025-03-26 sessions: an array in one POST. Each element is a call of its own, judged
+/// and recorded as if it had come alone, one after the other; their answers are the events of one
+/// stream. Nothing of a batch goes south as a batch.
 #include "dataplane/mcp/mcp.h"
 
 #include "dataplane/decide/stages.h"
@@ -36,7 +36,6 @@ void sp_batch_serve(struct sp_call *c)
 		return;
 	}
 	conn->batch = true;
-	conn->batch_route = c->route;
 	conn->batch_from = (size_t)(c->body.p - conn->in);
 	conn->batch_len = c->body.n;
 	conn->batch_at = 0;
@@ -55,7 +54,18 @@ static void finish(struct sp_conn *conn)
 	}
 }
 
-/// Without a free call the rest is not served: the stream ends, and the agent sees what has no answer.
+static void give_up(struct sp_conn *conn, enum sp_reason why)
+{
+	if (conn->state == SP_CONN_STREAMING) {
+		finish(conn);
+	} else {
+		conn->batch = false;
+		sp_answer_http(conn, why);
+	}
+}
+
+/// Without a free call the rest is not served: the stream ends, and the agent sees what has no
+/// answer.
 static struct sp_call *begin(struct sp_conn *conn)
 {
 	struct sp_call *c = conn->broken ? NULL : sp_call_begin(conn->w, conn);
@@ -63,12 +73,7 @@ static struct sp_call *begin(struct sp_conn *conn)
 	if (c || conn->broken)
 		return c;
 	sp_count(conn->w, SP_STAT_SHED_CALL);
-	if (conn->state == SP_CONN_STREAMING) {
-		finish(conn);
-	} else {
-		conn->batch = false;
-		sp_answer_http(conn, SP_REASON_OVERLOAD);
-	}
+	give_up(conn, SP_REASON_OVERLOAD);
 	return NULL;
 }
 
@@ -84,15 +89,22 @@ void sp_batch_next(struct sp_conn *conn)
 	}
 	if (conn->state == SP_CONN_STREAMING && sp_conn_congested(conn))
 		return; // goes on when its reader caught up
-	if (!sp_elements_next(sp_bytes(conn->in + conn->batch_from, conn->batch_len), &conn->batch_at,
-		    &element)) {
+	if (!sp_elements_next(sp_bytes(conn->in + conn->batch_from, conn->batch_len),
+		    &conn->batch_at, &element)) {
 		finish(conn);
 		return;
 	}
 	c = begin(conn);
 	if (!c)
 		return;
-	c->route = conn->batch_route;
+	// numbers are of one snapshot, and a publish may have come since the element before
+	c->route =
+		sp_snap_find_route(c->snap, sp_http_get(conn->in, sp_http1_head(conn->http)->path));
+	if (c->route == SP_SNAP_NONE) {
+		sp_call_end(c);
+		give_up(conn, SP_REASON_PATH_UNKNOWN);
+		return;
+	}
 	c->body = element;
 	c->in_batch = true;
 	sp_stages_run(c);

@@ -97,6 +97,7 @@ struct sp_call {
 
 	// judgement
 	struct sp_judge_verdict verdict; ///< of a tools/call, once `judged`
+	struct sp_judge_history past; ///< it was scored with, but for order rules
 	bool judged, scored;
 	uint64_t pair; ///< agent and tool in the history
 	uint32_t stage;

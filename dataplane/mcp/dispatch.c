@@ -81,10 +81,11 @@ enum sp_step sp_stage_forward(struct sp_call *c)
 		r = SP_REASON_INTERNAL;
 	else if (sp_call_enter(c) < 0)
 		r = SP_REASON_ID_IN_FLIGHT;
-	else {
+	else
+		r = sp_remember_forwarded(c);
+	if (r == 0) {
 		c->forwarded = true;
 		sp_count(c->w, SP_STAT_FORWARDED);
-		sp_remember_forwarded(c);
 		r = server_of(c->method)(c);
 	}
 	if (r)

@@ -44,9 +44,9 @@ static bool visible(void *user, struct sp_bytes name, uint32_t element)
 	sp_out_bytes(&o, name);
 	if (o.overflow)
 		return false;
-	call->tool = sp_bytes(full, o.len);
-	call->prefix = (uint32_t)f->prefix.n;
-	if (!sp_judge_lists(call))
+	if (sp_facts_name(c, c->south.upstream, sp_bytes(full, o.len), (uint32_t)f->prefix.n,
+		    c->w->facts->name, call) != 0 ||
+		!sp_judge_lists(call))
 		return false;
 	return !c->modern || learn_headers(f, name, element);
 }

@@ -19,7 +19,7 @@ static void put_pair(struct sp_out *o, const char *name, int64_t value)
 /// The score's terms and what they were made from, so that anyone can work it out again.
 static void put_score(struct sp_record_writer *r, const struct sp_call *c)
 {
-	const struct sp_judge_history *past = &c->w->facts->past;
+	const struct sp_judge_history *past = &c->past;
 	char text[256];
 	struct sp_out o = sp_out_init(text, sizeof(text));
 

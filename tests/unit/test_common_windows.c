@@ -160,13 +160,17 @@ static void test_states_are_set_and_cleared_in_one_step_and_forgotten_when_unuse
 	struct rig *r = *state;
 	uint64_t was;
 
-	assert_int_equal(sp_windows_state(&r->t, 41, SEC), 0);
-	assert_int_equal(sp_windows_change(&r->t, 41, 5, 0, SEC, &was), 0);
+	assert_int_equal(sp_windows_state(&r->t, 41, false, SEC), 0);
+	assert_int_equal(sp_windows_change(&r->t, 41, false, 5, 0, SEC, &was), 0);
 	assert_int_equal(was, 0);
-	assert_int_equal(sp_windows_change(&r->t, 41, 2, 4, 2 * SEC, &was), 0);
+	assert_int_equal(sp_windows_change(&r->t, 41, false, 2, 4, 2 * SEC, &was), 0);
 	assert_int_equal(was, 5);
-	assert_int_equal(sp_windows_state(&r->t, 41, 3 * SEC), 3);
-	assert_int_equal(sp_windows_state(&r->t, 41, 3700 * SEC), 0);
+	assert_int_equal(sp_windows_state(&r->t, 41, false, 3 * SEC), 3);
+	assert_int_equal(sp_windows_state(&r->t, 41, false, 3700 * SEC), 0);
+	assert_int_equal(sp_windows_change(&r->t, 41, true, 9, 0, SEC, &was), 0);
+	assert_int_equal(was, 0);
+	assert_int_equal(sp_windows_state(&r->t, 41, true, 29 * 86400 * SEC), 9);
+	assert_int_equal(sp_windows_state(&r->t, 41, true, 31 * 86400 * SEC), 0);
 }
 
 static void test_what_is_charged_later_may_pass_the_limit_and_then_refuses(void **state)

@@ -400,7 +400,7 @@ static void a_condition_that_pins_the_agent_makes_the_rule_its_own(void **state)
 	make_when(p, make_rule(p, "open", SP_EFFECT_ALLOW, "", "", "read"), "agent.identity != 'bot'");
 	make_agent(p, "other", "", NULL);
 	m = good(p);
-	assert_string_equal(rules(&m, "bot", "read"), "pinned open");
+	assert_string_equal(rules(&m, "bot", "read"), "pinned"); // what is for everybody is for who is declared
 	assert_string_equal(rules(&m, "other", "read"), "open");
 	assert_int_equal(SP_SNAP_POLICY(&m.s, agent_facts, sp_snap_agent_facts,
 				 sp_snap_find_agent(&m.s, SP_LIT("bot")))->implied, 1);

@@ -356,7 +356,7 @@ static enum sp_reason judge(struct replay_call *k)
 /// Lost room is no matter of the policy: the table is larger than what the calls can fill.
 static void set(struct replay_call *k, uint64_t key, uint32_t bits, uint32_t clear)
 {
-	if (sp_history_set(&k->r->history, key, bits, clear, now(k)) < 0)
+	if (sp_history_set(&k->r->history, key, 0, bits, clear, now(k), NULL) < 0)
 		return;
 }
 
