@@ -278,6 +278,7 @@ int sp_facts_past(struct sp_call *c)
 	if (c->snap->h->policy.sequences.n)
 		SP_TRY(read_sequences(c));
 	c->past = f->past;
+	c->past_known = true;
 	c->past.sequence = NULL;
 	return 0;
 }

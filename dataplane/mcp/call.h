@@ -98,7 +98,7 @@ struct sp_call {
 	// judgement
 	struct sp_judge_verdict verdict; ///< of a tools/call, once `judged`
 	struct sp_judge_history past; ///< it was scored with, but for order rules
-	bool judged, scored;
+	bool judged, past_known, scored;
 	uint64_t pair; ///< agent and tool in the history
 	uint32_t stage;
 	enum sp_reason parse_reason; ///< found by parse, answered after identify has said who

@@ -16,10 +16,9 @@ static void put_pair(struct sp_out *o, const char *name, int64_t value)
 	sp_out_u64(o, (uint64_t)(value < 0 ? -value : value));
 }
 
-/// The score's terms and what they were made from, so that anyone can work it out again.
+/// The score's terms, and below what they were made from, so that anyone can work it out again.
 static void put_score(struct sp_record_writer *r, const struct sp_call *c)
 {
-	const struct sp_judge_history *past = &c->past;
 	char text[256];
 	struct sp_out o = sp_out_init(text, sizeof(text));
 
@@ -28,7 +27,14 @@ static void put_score(struct sp_record_writer *r, const struct sp_call *c)
 		put_pair(&o, sp_risk_term_name(i), c->verdict.term[i]);
 	if (o.len)
 		sp_record_s(r, SP_F_TERMS, sp_bytes(text, o.len));
-	o = sp_out_init(text, sizeof(text));
+}
+
+static void put_past(struct sp_record_writer *r, const struct sp_call *c)
+{
+	const struct sp_judge_history *past = &c->past;
+	char text[256];
+	struct sp_out o = sp_out_init(text, sizeof(text));
+
 	put_pair(&o, "denied", past->agent_denied);
 	put_pair(&o, "failed", past->agent_failed);
 	put_pair(&o, "minute", past->agent_calls_minute);
@@ -63,6 +69,8 @@ void sp_record_judgement(struct sp_record_writer *r, const struct sp_call *c)
 		sp_record_s(r, SP_F_DETAIL, sp_bytes_cstr(v->detail));
 	if (c->scored)
 		put_score(r, c);
+	if (c->past_known)
+		put_past(r, c);
 	if (s->h->record_arguments && c->doc.n && c->env.arguments != SP_JSON_NONE)
 		sp_record_whole(r, SP_F_ARGS, sp_json_raw(&c->doc, c->env.arguments));
 }
