@@ -101,7 +101,7 @@ static void print_call(const struct sp_trial_in *in, bool json)
 
 static int explain(const struct sp_line *l, const struct sp_snap *s, const struct sp_trial_in *in)
 {
-	struct sp_local_judged j;
+	struct sp_local_judged j = {0};
 	const char *wrong = NULL;
 	struct sp_trial *t;
 	int err;
