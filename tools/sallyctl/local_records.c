@@ -25,14 +25,15 @@ static bool takes(const struct sp_line *l, const char *option)
 /// "--name VALUE" or "--name=VALUE" of the table; NULL when argv[*at] is another one.
 static const char *option(const struct sp_line *l, const char *name, int *at)
 {
-	const char *arg = l->argv[*at] + 2;
+	const char *arg = l->argv[*at];
 	size_t n = strlen(name);
 
-	if (!takes(l, name) || strncmp(arg, name, n) != 0)
+	if (!arg || !takes(l, name) || strncmp(arg + 2, name, n) != 0)
 		return NULL;
-	if (arg[n] == '=')
-		return arg + n + 1;
-	return arg[n] == 0 && *at + 1 < l->argc ? l->argv[++*at] : NULL;
+	arg += 2 + n;
+	if (*arg == '=')
+		return arg + 1;
+	return *arg == 0 && *at + 1 < l->argc ? l->argv[++*at] : NULL;
 }
 
 int sp_records_line_read(const struct sp_line *l, bool want_paths, struct sp_records_line *ret)
