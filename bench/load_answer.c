@@ -200,7 +200,7 @@ enum load_verdict load_answer_judge(struct load_answer *a, uint64_t id, const ch
 	static struct sp_json_tok tok[TOKENS];
 	struct sp_bytes text = a->stream ? last_event(demo_bytes(&a->body)) : demo_bytes(&a->body);
 	struct sp_json j;
-	uint32_t result, error;
+	uint32_t id_tok, result, error;
 	int64_t got;
 
 	*why = "the body is no strict JSON";
@@ -210,7 +210,8 @@ enum load_verdict load_answer_judge(struct load_answer *a, uint64_t id, const ch
 	if (error != SP_JSON_NONE)
 		take_reason(a, &j, error);
 	*why = "the answer is for another id";
-	if (sp_json_i64(&j, sp_json_get(&j, 0, SP_LIT("id")), &got) < 0 || (uint64_t)got != id)
+	id_tok = sp_json_get(&j, 0, SP_LIT("id"));
+	if (sp_json_i64(&j, id_tok, &got) < 0 || (uint64_t)got != id)
 		return ANSWER_ERROR;
 	result = sp_json_get(&j, 0, SP_LIT("result"));
 	*why = "neither or both of result and error";
@@ -222,5 +223,36 @@ enum load_verdict load_answer_judge(struct load_answer *a, uint64_t id, const ch
 	if (a->status != 200 || sp_json_type(&j, sp_json_get(&j, result, SP_LIT("content"))) != SP_JSON_ARRAY ||
 		sp_json_type(&j, sp_json_get(&j, result, SP_LIT("isError"))) == SP_JSON_TRUE)
 		return ANSWER_ERROR;
+	a->id_at = sp_json_raw(&j, id_tok).n == ID_DIGITS
+		? (uint32_t)(sp_json_raw(&j, id_tok).p - a->body.p)
+		: NO_OFFSET;
 	return ANSWER_OK;
+}
+
+bool load_answer_is(const struct load_answer *a, const struct load_known *k, uint64_t id)
+{
+	const uint8_t *p = a->body.p;
+	uint32_t behind = k->id_at + ID_DIGITS;
+
+	if (!k->body || a->status != 200 || a->body.len != k->n || memcmp(p, k->body, k->id_at) != 0 ||
+		memcmp(p + behind, k->body + behind, k->n - behind) != 0)
+		return false;
+	for (uint32_t i = behind; i-- > k->id_at; id /= 10)
+		if (p[i] != '0' + id % 10)
+			return false;
+	return !id;
+}
+
+void load_answer_learn(const struct load_answer *a, struct load_known *k)
+{
+	if (a->id_at == NO_OFFSET || a->body.len > UINT32_MAX)
+		return;
+	if (a->body.len > k->cap) {
+		k->body = realloc(k->body, a->body.len);
+		SP_BUG_IF(!k->body);
+		k->cap = (uint32_t)a->body.len;
+	}
+	memcpy(k->body, a->body.p, a->body.len);
+	k->n = (uint32_t)a->body.len;
+	k->id_at = a->id_at;
 }

@@ -274,4 +274,7 @@ void load_plan_done(struct load_plan *p)
 		free(a->token);
 	}
 	free(p->agent);
+	for (unsigned i = 0; i < p->mixes_n; i++)
+		for (unsigned k = 0; k < p->mix[i].items_n; k++)
+			free(p->mix[i].known[k].body);
 }

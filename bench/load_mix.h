@@ -15,6 +15,11 @@
 enum load_expect { EXPECT_OK, EXPECT_DENIED, EXPECT_LIMITED, EXPECT_ANY };
 enum load_era { ERA_LEGACY, ERA_MODERN };
 
+/// An answer that was judged good, for later ones to be held against: only the id may differ.
+struct load_known {
+	uint8_t *body; ///< NULL = none yet
+	uint32_t n, cap, id_at;
+};
 struct load_item {
 	char tool[64];
 	char arguments[1024];
@@ -24,6 +29,7 @@ struct load_item {
 struct load_mix {
 	char name[32];
 	struct load_item item[MIX_ITEMS_MAX];
+	struct load_known known[MIX_ITEMS_MAX]; ///< of each item
 	unsigned items_n;
 	uint8_t turn[MIX_SLOTS]; ///< item numbers, spread evenly
 };
@@ -36,7 +42,7 @@ struct load_request {
 struct load_agent {
 	char name[64];
 	char *token; ///< NULL = none is sent
-	const struct load_mix *mix;
+	struct load_mix *mix;
 	struct load_request request[MIX_ITEMS_MAX];
 };
 struct load_plan {

@@ -50,13 +50,34 @@ static uint64_t one_us(int pid)
 	return (field(after + 1, 12) + field(after + 1, 13)) * 1000000 / (uint64_t)sysconf(_SC_CLK_TCK);
 }
 
-uint64_t load_cpu_us(const struct load_cpu *c)
+void load_cpu_begin(struct load_cpu *c)
 {
-	uint64_t sum = 0;
-
 	for (unsigned i = 0; i < c->n; i++)
-		sum += one_us(c->pid[i]);
-	return sum;
+		c->begun_us[i] = one_us(c->pid[i]);
+}
+
+void load_cpu_end(struct load_cpu *c)
+{
+	for (unsigned i = 0; i < c->n; i++) {
+		uint64_t now_us = one_us(c->pid[i]);
+
+		c->used_us[i] = now_us - sp_min(c->begun_us[i], now_us);
+	}
+}
+
+static void print_cpu(const struct load_cpu *cpu, uint64_t calls)
+{
+	uint64_t sum_us = 0;
+
+	if (!cpu->n)
+		return;
+	printf("\"cpu_us_of\":{");
+	for (unsigned i = 0; i < cpu->n; i++) {
+		printf("%s\"%d\":%llu", i ? "," : "", cpu->pid[i], (unsigned long long)cpu->used_us[i]);
+		sum_us += cpu->used_us[i];
+	}
+	printf("},\"cpu_us\":%llu,\"cpu_us_per_call\":%.3f,", (unsigned long long)sum_us,
+		calls ? (double)sum_us / (double)calls : 0.0);
 }
 
 static double us(uint64_t ns)
@@ -86,9 +107,7 @@ void load_report_print(const struct load_report *r)
 		us(hist_at(&r->latency, 0.5)), us(hist_at(&r->latency, 0.9)), us(hist_at(&r->latency, 0.99)),
 		us(hist_at(&r->latency, 0.999)), us(r->latency.max),
 		r->latency.n ? us(r->latency.sum) / (double)r->latency.n : 0.0);
-	if (r->has_cpu)
-		printf("\"cpu_us\":%llu,\"cpu_us_per_call\":%.3f,", (unsigned long long)r->cpu_us,
-			c->answered ? (double)r->cpu_us / (double)c->answered : 0.0);
+	print_cpu(r->cpu, c->answered);
 	printf("\"bytes_sent\":%llu,\"bytes_received\":%llu}\n", (unsigned long long)r->sent_bytes,
 		(unsigned long long)r->received_bytes);
 }

@@ -9,13 +9,14 @@
 /// Processes whose CPU time is counted over the measured window.
 struct load_cpu {
 	int pid[PIDS_MAX];
+	uint64_t begun_us[PIDS_MAX], used_us[PIDS_MAX]; ///< user and system time
 	unsigned n;
-	uint64_t begun_us;
 };
 /// `list` is process ids with commas. -EINVAL.
 SP_MUST_CHECK int load_cpu_parse(struct load_cpu *c, const char *list);
-/// User and system time of them all so far, in microseconds; a process that is gone counts nothing.
-uint64_t load_cpu_us(const struct load_cpu *c);
+void load_cpu_begin(struct load_cpu *c);
+/// A process that is gone by now used nothing.
+void load_cpu_end(struct load_cpu *c);
 
 struct load_counts {
 	uint64_t answered, ok, denied, limited;
@@ -29,10 +30,10 @@ struct load_counts {
 struct load_report {
 	struct load_counts counts;
 	struct hist latency;
-	uint64_t sent_bytes, received_bytes, window_ns, cpu_us;
+	uint64_t sent_bytes, received_bytes, window_ns;
 	unsigned connections, agents;
 	double rate; ///< calls per second asked for; 0 = closed loop
 	const char *era;
-	bool has_cpu;
+	const struct load_cpu *cpu; ///< n 0: none is counted
 };
 void load_report_print(const struct load_report *r);

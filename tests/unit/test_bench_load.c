@@ -68,6 +68,41 @@ static enum load_verdict judge(const char *body, unsigned status)
 	return v;
 }
 
+static bool is(const struct load_known *k, const char *body, uint64_t id, unsigned status)
+{
+	struct load_answer a = {.status = status};
+	bool r;
+
+	demo_put_bytes(&a.body, sp_bytes_cstr(body));
+	r = load_answer_is(&a, k, id);
+	load_answer_done(&a);
+	return r;
+}
+
+static void an_answer_like_one_judged_before_is_good_only_with_its_own_id(void **state)
+{
+	struct load_answer a = {.status = 200};
+	struct load_known k = {0};
+	const char *why;
+
+	(void)state;
+	demo_put_bytes(&a.body, SP_LIT("{\"id\":1000007,\"result\":{\"content\":[1]}}"));
+	assert_false(load_answer_is(&a, &k, 1000007));
+	assert_int_equal(load_answer_judge(&a, 1000007, &why), ANSWER_OK);
+	load_answer_learn(&a, &k);
+	load_answer_done(&a);
+	assert_true(is(&k, "{\"id\":1000007,\"result\":{\"content\":[1]}}", 1000007, 200));
+	assert_true(is(&k, "{\"id\":9999999,\"result\":{\"content\":[1]}}", 9999999, 200));
+	assert_false(is(&k, "{\"id\":9999999,\"result\":{\"content\":[1]}}", 9999999, 500));
+	assert_false(is(&k, "{\"id\":1000007,\"result\":{\"content\":[1]}}", 1000008, 200));
+	assert_false(is(&k, "{\"id\":1000007,\"result\":{\"content\":[1]}}", 11000007, 200));
+	assert_false(is(&k, "{\"id\":1000007,\"result\":{\"content\":[2]}}", 1000007, 200));
+	assert_false(is(&k, "{\"it\":1000007,\"result\":{\"content\":[1]}}", 1000007, 200));
+	assert_false(is(&k, "{\"id\":1000007,\"result\":{\"content\":[1]}} ", 1000007, 200));
+	assert_false(is(&k, "", 1000007, 200));
+	free(k.body);
+}
+
 static void verdicts_follow_the_error_code(void **state)
 {
 	(void)state;
@@ -127,6 +162,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(percentiles_are_kept_to_a_thousandth),
 		cmocka_unit_test(an_event_stream_is_judged_by_its_last_event),
+		cmocka_unit_test(an_answer_like_one_judged_before_is_good_only_with_its_own_id),
 		cmocka_unit_test(verdicts_follow_the_error_code),
 		cmocka_unit_test(an_error_keeps_the_reason_it_gives),
 		cmocka_unit_test(what_is_no_http_is_refused),
