@@ -60,6 +60,7 @@ static const struct sp_ctl_arg test_args[] = {
 static const struct sp_ctl_arg simulate_args[] = {
 	{"path", SP_ARG_PATH, true, "PATH...", "policy files, or folders of policy files", NULL},
 	RECORDS_ARG,
+	{"fail-on-change", SP_OPT_FLAG, false, NULL, "exit with 1 when a verdict would be another", NULL},
 };
 static const struct sp_ctl_arg unused_args[] = {
 	{"path", SP_ARG_PATH, true, "PATH...", "policy files, or folders of policy files", NULL},

@@ -4,6 +4,15 @@
 #include <stdio.h>
 #include "common/banned.h"
 
+int sp_at_compare(const struct sp_at *a, const struct sp_at *b)
+{
+	int c = strcmp(a->file, b->file);
+
+	if (c == 0)
+		c = (a->line > b->line) - (a->line < b->line);
+	return c ? c : (a->col > b->col) - (a->col < b->col);
+}
+
 void sp_check_init(struct sp_check *c)
 {
 	memset(c, 0, sizeof(*c));

@@ -23,6 +23,9 @@ struct sp_at {
 	unsigned line, col;
 };
 
+/// By file, line, column: for sorting.
+int sp_at_compare(const struct sp_at *a, const struct sp_at *b);
+
 void sp_check_init(struct sp_check *c);
 void sp_check_done(struct sp_check *c);
 /// Add one; `mend` NULL or the text in parentheses behind it. Foreign bytes in the text are made

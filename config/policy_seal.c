@@ -24,11 +24,7 @@ static int by_name_then_place(const void *a, const void *b)
 	const struct named *x = a, *y = b;
 	int c = strcmp(x->name, y->name);
 
-	if (c == 0)
-		c = strcmp(x->at.file, y->at.file);
-	if (c == 0)
-		c = (x->at.line > y->at.line) - (x->at.line < y->at.line);
-	return c ? c : (x->at.col > y->at.col) - (x->at.col < y->at.col);
+	return c ? c : sp_at_compare(&x->at, &y->at);
 }
 
 static void find_repeats(struct sealing *s, const char *what, struct named *v, uint32_t n)

@@ -37,7 +37,7 @@ static const char *default_of(const struct walk *w, const struct sp_field *f)
 	return f->def;
 }
 
-static void show_number(const struct sp_field *f, uint64_t v, char *buf, size_t cap)
+void sp_field_show(const struct sp_field *f, uint64_t v, char *buf, size_t cap)
 {
 	if (f->kind == SP_KIND_DURATION)
 		sp_value_show_duration(v, buf, cap);
@@ -84,7 +84,7 @@ static void out_of_range(const struct walk *w, const struct sp_field *f, const s
 	const char *def = default_of(w, f);
 	char text[32], mend[64];
 
-	show_number(f, bound, text, sizeof(text));
+	sp_field_show(f, bound, text, sizeof(text));
 	snprintf(mend, sizeof(mend), "default %s", def ? def : "none");
 	sp_check_add(w->in->check, place(w, n), def ? mend : NULL, "%s: '%s' is %s of %s", f->name,
 		n->text, below ? "below the minimum" : "above the maximum", text);
@@ -212,17 +212,27 @@ static bool count_ok(const struct walk *w, const struct sp_field *f, const struc
 	return false;
 }
 
+/// Room for the entries of a list, NULL when they are too few or too many.
+static int new_entries(const struct walk *w, const struct sp_field *f, const struct sp_node *n,
+	size_t each, void **ret)
+{
+	if (!count_ok(w, f, n)) {
+		*ret = NULL;
+		return 0;
+	}
+	*ret = sp_arena_alloc(w->in->arena, each * (n->n + 1));
+	return *ret ? 0 : -ENOMEM;
+}
+
 static int read_texts(const struct walk *w, const struct sp_field *f, const struct sp_node *n,
 	struct sp_texts *ret)
 {
 	struct sp_text *v;
 	uint32_t at = 0;
 
-	if (!count_ok(w, f, n))
-		return 0;
-	v = sp_arena_alloc(w->in->arena, sizeof(*v) * (n->n + 1));
+	SP_TRY(new_entries(w, f, n, sizeof(*v), (void **)&v));
 	if (!v)
-		return -ENOMEM;
+		return 0;
 	for (const struct sp_node *c = n->first; c; c = c->next) {
 		if (!kind_is(w, f, c, SP_NODE_SCALAR))
 			continue;
@@ -252,11 +262,9 @@ static int read_pairs(const struct walk *w, const struct sp_field *f, const stru
 	struct sp_pair *v;
 	uint32_t at = 0;
 
-	if (!count_ok(w, f, n))
-		return 0;
-	v = sp_arena_alloc(w->in->arena, sizeof(*v) * (n->n + 1));
+	SP_TRY(new_entries(w, f, n, sizeof(*v), (void **)&v));
 	if (!v)
-		return -ENOMEM;
+		return 0;
 	for (const struct sp_node *c = n->first; c; c = c->next) {
 		if (c->repeated)
 			sp_check_add(w->in->check, place(w, c->key), "keep one of them",
@@ -292,11 +300,9 @@ static int read_groups(
 	uint8_t *v;
 	uint32_t at = 0;
 
-	if (!count_ok(w, f, n))
-		return 0;
-	v = sp_arena_alloc(w->in->arena, f->group->size * (n->n + 1));
+	SP_TRY(new_entries(w, f, n, f->group->size, (void **)&v));
 	if (!v)
-		return -ENOMEM;
+		return 0;
 	for (const struct sp_node *c = n->first; c; c = c->next) {
 		if (!kind_is(w, f, c, SP_NODE_MAP))
 			continue;

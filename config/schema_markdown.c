@@ -1,5 +1,4 @@
 #include "config/schema.h"
-#include "config/value.h"
 
 #include <stdio.h>
 #include "common/banned.h"
@@ -29,14 +28,7 @@ static void put_number(struct writer *w, const struct sp_field *f, uint64_t v)
 {
 	char buf[32];
 
-	if (f->kind == SP_KIND_DURATION)
-		sp_value_show_duration(v, buf, sizeof(buf));
-	else if (f->kind == SP_KIND_SIZE)
-		sp_value_show_size(v, buf, sizeof(buf));
-	else if (f->kind == SP_KIND_MONEY)
-		sp_value_show_money(v, buf, sizeof(buf));
-	else
-		snprintf(buf, sizeof(buf), "%llu", (unsigned long long)v);
+	sp_field_show(f, v, buf, sizeof(buf));
 	put(w, buf);
 }
 

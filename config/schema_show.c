@@ -1,7 +1,5 @@
 #include "config/schema.h"
 
-#include "config/value.h"
-
 #include <stdio.h>
 #include "common/banned.h"
 
@@ -39,14 +37,8 @@ static void put_number(struct writer *w, const struct sp_field *f, uint64_t v)
 
 	if (f->word && v == f->word_value)
 		snprintf(buf, sizeof(buf), "%s", f->word);
-	else if (f->kind == SP_KIND_DURATION)
-		sp_value_show_duration(v, buf, sizeof(buf));
-	else if (f->kind == SP_KIND_SIZE)
-		sp_value_show_size(v, buf, sizeof(buf));
-	else if (f->kind == SP_KIND_MONEY)
-		sp_value_show_money(v, buf, sizeof(buf));
 	else
-		snprintf(buf, sizeof(buf), "%llu", (unsigned long long)v);
+		sp_field_show(f, v, buf, sizeof(buf));
 	sp_out_bytes(w->out, sp_bytes_cstr(buf));
 }
 

@@ -2,50 +2,37 @@
 
 #include "common/banned.h"
 
+/// Sum, difference or product of two of one integer type.
+#define OVERFLOWS(op, a, b, ret)                                                                   \
+	((op) == SP_CEL_OP_ADD   ? __builtin_add_overflow(a, b, ret)                               \
+	 : (op) == SP_CEL_OP_SUB ? __builtin_sub_overflow(a, b, ret)                               \
+				 : __builtin_mul_overflow(a, b, ret))
+
+static bool divides(enum sp_cel_op op)
+{
+	return op != SP_CEL_OP_ADD && op != SP_CEL_OP_SUB && op != SP_CEL_OP_MUL;
+}
+
 static enum sp_cel_error arith_int(enum sp_cel_op op, int64_t a, int64_t b, int64_t *ret)
 {
-	bool over;
-
-	switch (op) {
-	case SP_CEL_OP_ADD:
-		over = __builtin_add_overflow(a, b, ret);
-		break;
-	case SP_CEL_OP_SUB:
-		over = __builtin_sub_overflow(a, b, ret);
-		break;
-	case SP_CEL_OP_MUL:
-		over = __builtin_mul_overflow(a, b, ret);
-		break;
-	default:
-		if (b == 0)
-			return SP_CEL_E_DIVIDE;
-		over = a == INT64_MIN && b == -1;
-		if (!over)
-			*ret = op == SP_CEL_OP_DIV ? a / b : a % b;
-	}
-	return over ? SP_CEL_E_OVERFLOW : SP_CEL_E_NONE;
+	if (!divides(op))
+		return OVERFLOWS(op, a, b, ret) ? SP_CEL_E_OVERFLOW : SP_CEL_E_NONE;
+	if (b == 0)
+		return SP_CEL_E_DIVIDE;
+	if (a == INT64_MIN && b == -1)
+		return SP_CEL_E_OVERFLOW;
+	*ret = op == SP_CEL_OP_DIV ? a / b : a % b;
+	return SP_CEL_E_NONE;
 }
 
 static enum sp_cel_error arith_uint(enum sp_cel_op op, uint64_t a, uint64_t b, uint64_t *ret)
 {
-	bool over = false;
-
-	switch (op) {
-	case SP_CEL_OP_ADD:
-		over = __builtin_add_overflow(a, b, ret);
-		break;
-	case SP_CEL_OP_SUB:
-		over = __builtin_sub_overflow(a, b, ret);
-		break;
-	case SP_CEL_OP_MUL:
-		over = __builtin_mul_overflow(a, b, ret);
-		break;
-	default:
-		if (b == 0)
-			return SP_CEL_E_DIVIDE;
-		*ret = op == SP_CEL_OP_DIV ? a / b : a % b;
-	}
-	return over ? SP_CEL_E_OVERFLOW : SP_CEL_E_NONE;
+	if (!divides(op))
+		return OVERFLOWS(op, a, b, ret) ? SP_CEL_E_OVERFLOW : SP_CEL_E_NONE;
+	if (b == 0)
+		return SP_CEL_E_DIVIDE;
+	*ret = op == SP_CEL_OP_DIV ? a / b : a % b;
+	return SP_CEL_E_NONE;
 }
 
 static enum sp_cel_error arith_double(enum sp_cel_op op, double a, double b, double *ret)

@@ -48,3 +48,17 @@ enum sp_reason sp_judge(const struct sp_judge_call *c, struct sp_judge_verdict *
 		trace_verdict(c, v);
 	return v->reason;
 }
+
+struct sp_bytes sp_judge_peer(struct sp_bytes address)
+{
+	size_t n = address.n;
+
+	while (n > 0 && address.p[n - 1] != ':')
+		n--;
+	if (n < 2)
+		return address;
+	n--;
+	if (n > 2 && address.p[0] == '[' && address.p[n - 1] == ']')
+		return sp_bytes(address.p + 1, n - 2);
+	return sp_bytes(address.p, n);
+}

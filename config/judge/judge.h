@@ -50,6 +50,9 @@ struct sp_judge_call {
 	struct sp_judge_trace *trace; ///< NULL in the worker: nothing is explained
 };
 
+/// `peer` of an address with its port: without port and brackets. A unix socket has none, and stays as it is.
+struct sp_bytes sp_judge_peer(struct sp_bytes address);
+
 /// The stages' questions, in their order. Each fills what it finds out in `v` and returns SP_REASON_NONE to go on,
 /// or the reason to refuse. A review does not end the questions, for a later one may refuse: it is kept in
 /// v->reason with v->review set, and sp_judge_score(), the last question, returns it.
@@ -90,6 +93,22 @@ enum sp_seq_part { SP_SEQ_PART_FIRST = 1, SP_SEQ_PART_BETWEEN = 2, SP_SEQ_PART_T
 unsigned sp_judge_sequence_parts(
 	const struct sp_judge_call *c, const struct sp_judge_verdict *v, uint32_t number);
 
+/// How a rule's state moves on, by the parts a call is: first what the call changes when it goes out, then what its
+/// success changes in the state as it stands then. Bits of enum sp_seq_seen; `clear` before `set`.
+struct sp_seq_change {
+	uint8_t set, clear;
+};
+struct sp_seq_change sp_judge_sequence_out(const struct sp_snap_sequence *q, unsigned parts);
+struct sp_seq_change sp_judge_sequence_done(
+	const struct sp_snap_sequence *q, unsigned parts, unsigned state);
+/// Whether what a require-before rule wants has come.
+bool sp_judge_sequence_met(const struct sp_snap_sequence *q, unsigned state);
+/// Under which key the history keeps a rule's state (the agent's over a window, else the session's), and a session's
+/// own; neither is ever a limit's.
+uint64_t sp_judge_sequence_key(
+	const struct sp_snap_sequence *q, struct sp_bytes agent, struct sp_bytes session);
+uint64_t sp_judge_session_key(struct sp_bytes session);
+
 /// Limits that bind this call, after authorize: at most `cap`, returns how many. Owner-independent keys:
 /// sp_snap_limit.id mixed with agent, tool and session as the limit says.
 struct sp_judge_limit {
@@ -99,6 +118,12 @@ struct sp_judge_limit {
 };
 uint32_t sp_judge_limits(const struct sp_judge_call *c, const struct sp_judge_verdict *v,
 	struct sp_judge_limit *ret, uint32_t cap);
+/// What they are to count for a call, at the places of the limits: one call, its tokens, the money the verdict says.
+struct sp_window_ask;
+void sp_judge_limit_asks(const struct sp_judge_limit *limit, uint32_t n,
+	const struct sp_judge_verdict *v, uint64_t tokens, struct sp_window_ask *ret);
+/// Why a call is refused for which `l` has no room.
+enum sp_reason sp_judge_limit_reason(const struct sp_judge_limit *l);
 #define SP_JUDGE_LIMITS_MAX 16u ///< more on one call are refused at publish
 
 /// What an explanation is told, in order; each with the rule, condition, limit or term it is about. `text` is a

@@ -65,6 +65,51 @@ static bool has_limit(const struct sp_judge_limit *v, uint32_t n, uint32_t limit
 	return false;
 }
 
+static uint64_t amount_of(uint32_t kind, const struct sp_judge_verdict *v, uint64_t tokens)
+{
+	switch (kind) {
+	case SP_LIMIT_TOKENS:
+		return tokens;
+	case SP_LIMIT_MONEY:
+		return v->cost_micros;
+	default:
+		return 1;
+	}
+}
+
+void sp_judge_limit_asks(const struct sp_judge_limit *limit, uint32_t n,
+	const struct sp_judge_verdict *v, uint64_t tokens, struct sp_window_ask *ret)
+{
+	for (uint32_t i = 0; i < n; i++)
+		ret[i] = (struct sp_window_ask){
+			.key = limit[i].key,
+			.kind = (enum sp_limit_kind)limit[i].kind,
+			.per = (enum sp_limit_per)limit[i].per,
+			.amount = amount_of(limit[i].kind, v, tokens),
+			.max = limit[i].max,
+		};
+}
+
+enum sp_reason sp_judge_limit_reason(const struct sp_judge_limit *l)
+{
+	static const enum sp_reason calls[] = {
+		[SP_PER_SECOND] = SP_REASON_RATE_SECOND,
+		[SP_PER_MINUTE] = SP_REASON_RATE_MINUTE,
+		[SP_PER_HOUR] = SP_REASON_RATE_HOUR,
+		[SP_PER_DAY] = SP_REASON_RATE_DAY,
+		[SP_PER_SESSION] = SP_REASON_CALLS_SESSION,
+	};
+
+	if (l->kind == SP_LIMIT_MONEY)
+		return SP_REASON_BUDGET_MONEY;
+	if (l->kind == SP_LIMIT_CALLS)
+		return l->per < SP_ARRAY_LEN(calls) && calls[l->per] ? calls[l->per]
+								     : SP_REASON_INTERNAL;
+	if (l->per == SP_PER_REQUEST)
+		return SP_REASON_BUDGET_REQUEST;
+	return l->per == SP_PER_DAY ? SP_REASON_BUDGET_DAY : SP_REASON_BUDGET_WINDOW;
+}
+
 uint32_t sp_judge_limits(const struct sp_judge_call *c, const struct sp_judge_verdict *v,
 	struct sp_judge_limit *ret, uint32_t cap)
 {

@@ -21,7 +21,7 @@ static bool in_order(const struct judge *j, const struct sp_snap_sequence *q, ui
 
 	switch (q->kind) {
 	case SP_SEQ_REQUIRE_BEFORE:
-		return bits & SP_SEQ_SAW_FIRST && (q->between.n == 0 || bits & SP_SEQ_SAW_BETWEEN);
+		return sp_judge_sequence_met(q, bits);
 	case SP_SEQ_FORBID_AFTER:
 		return !(bits & SP_SEQ_SAW_FIRST);
 	case SP_SEQ_FORBID_AFTER_TAINT:

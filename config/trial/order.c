@@ -23,23 +23,23 @@ static bool taints(const struct sp_judge_call *c)
 	return false;
 }
 
-/// As a worker keeps a rule's state once a call succeeded.
+static uint8_t changed(unsigned state, struct sp_seq_change by)
+{
+	return (uint8_t)((state & ~(unsigned)by.clear) | by.set);
+}
+
+/// Of a call that went out and succeeded.
 static uint8_t step(const struct sp_judge_call *c, uint32_t number, uint8_t state)
 {
 	const struct sp_snap_sequence *q =
 		SP_SNAP_POLICY(c->snap, sequences, sp_snap_sequence, number);
 	struct sp_judge_verdict v;
-	unsigned parts, next = state;
+	unsigned parts;
 
 	sp_judge_begin(&v);
 	parts = sp_judge_sequence_parts(c, &v, number);
-	if (parts & SP_SEQ_PART_THEN && q->kind == SP_SEQ_REQUIRE_BEFORE)
-		next = 0;
-	if (parts & SP_SEQ_PART_BETWEEN && state & SP_SEQ_SAW_FIRST)
-		next |= SP_SEQ_SAW_BETWEEN;
-	if (parts & SP_SEQ_PART_FIRST)
-		next = (next | SP_SEQ_SAW_FIRST) & ~(unsigned)SP_SEQ_SAW_BETWEEN;
-	return (uint8_t)next;
+	state = changed(state, sp_judge_sequence_out(q, parts));
+	return changed(state, sp_judge_sequence_done(q, parts, state));
 }
 
 /// The state in which the rule lets the call pass, or does not.

@@ -72,7 +72,11 @@ static int try_stage(struct sp_job *j, struct sp_check *check, struct sp_policy 
 	return 0;
 }
 
-void sp_cmd_policy_check(struct sp_job *j)
+/// Answer out of the policy on the stage and its snapshot.
+typedef void answer_fn(
+	struct sp_job *j, const struct sp_policy *policy, const struct sp_snap *s);
+
+static void ask_stage(struct sp_job *j, answer_fn *answer)
 {
 	struct sp_policy *policy = NULL;
 	struct sp_bytes blob = SP_NOBYTES;
@@ -87,13 +91,24 @@ void sp_cmd_policy_check(struct sp_job *j)
 	if (err < 0)
 		sp_job_problems(j, &check, err);
 	else if (sp_snap_open(blob.p, blob.n, &s) == 0)
-		sp_view_check(
-			sp_reply_data(j->reply, SP_CTL_OK), policy, &s, j->c->policies.stage_path);
+		answer(j, policy, &s);
 	else
 		sp_reply_error(j->reply, "the compiled policy does not read back");
 	free((void *)(uintptr_t)blob.p);
 	sp_policy_free(policy);
 	sp_check_done(&check);
+}
+
+static void answer_check(
+	struct sp_job *j, const struct sp_policy *policy, const struct sp_snap *s)
+{
+	sp_view_check(
+		sp_reply_data(j->reply, SP_CTL_OK), policy, s, j->c->policies.stage_path);
+}
+
+void sp_cmd_policy_check(struct sp_job *j)
+{
+	ask_stage(j, answer_check);
 }
 
 struct changes {
@@ -126,28 +141,21 @@ static void put_changes(const struct sp_snap *now, const struct sp_snap *next, s
 	sp_cv_put_end(o);
 }
 
-void sp_cmd_policy_diff(struct sp_job *j)
+static void answer_diff(
+	struct sp_job *j, const struct sp_policy *policy, const struct sp_snap *s)
 {
-	struct sp_policy *policy = NULL;
-	struct sp_bytes blob = SP_NOBYTES;
-	struct sp_check check;
-	struct sp_snap now, next;
-	int err;
+	struct sp_snap now;
 
-	if (!stage_sources(j))
-		return;
-	sp_check_init(&check);
-	err = try_stage(j, &check, &policy, &blob);
-	if (err < 0)
-		sp_job_problems(j, &check, err);
-	else if (sp_snap_open(blob.p, blob.n, &next) == 0 &&
-		 sp_publisher_current(&j->c->publisher, &now) == 0)
-		put_changes(&now, &next, sp_reply_data(j->reply, SP_CTL_OK));
+	(void)policy;
+	if (sp_publisher_current(&j->c->publisher, &now) == 0)
+		put_changes(&now, s, sp_reply_data(j->reply, SP_CTL_OK));
 	else
 		sp_reply_error(j->reply, "there is nothing in force to compare with");
-	free((void *)(uintptr_t)blob.p);
-	sp_policy_free(policy);
-	sp_check_done(&check);
+}
+
+void sp_cmd_policy_diff(struct sp_job *j)
+{
+	ask_stage(j, answer_diff);
 }
 
 static void answer_publish(struct sp_job *j, const struct sp_check *check, int err)

@@ -75,21 +75,6 @@ static struct sp_bytes session_of(const struct sp_call *c, char buf[33])
 	return sp_bytes(buf, o.len);
 }
 
-static struct sp_bytes peer_of(const struct sp_call *c)
-{
-	struct sp_bytes text = sp_bytes_cstr(c->conn->peer_text);
-	size_t n = text.n;
-
-	while (n > 0 && text.p[n - 1] != ':')
-		n--;
-	if (n < 2)
-		return text; // a unix socket has no port
-	text.n = n - 1;
-	if (text.n > 2 && text.p[0] == '[' && text.p[text.n - 1] == ']')
-		return sp_bytes(text.p + 1, text.n - 2);
-	return text;
-}
-
 static int gather(struct sp_call *c)
 {
 	struct sp_facts *f = c->w->facts;
@@ -107,7 +92,7 @@ static int gather(struct sp_call *c)
 		.scopes = sp_bytes_cstr(c->principal.scopes),
 		.client_id = sp_bytes_cstr(c->principal.client_id),
 		.session = session_of(c, f->session),
-		.peer = peer_of(c),
+		.peer = sp_judge_peer(sp_bytes_cstr(c->conn->peer_text)),
 		.route = sp_snap_str(s, sp_call_route(c)->path),
 		.revision = sp_bytes_cstr(sp_revision_name(c->revision)),
 		.method = sp_bytes_cstr(sp_method_name(c->method)),
@@ -167,25 +152,19 @@ int sp_facts_gather_list(struct sp_call *c)
 	return 0;
 }
 
-static uint64_t session_hash(const struct sp_call *c)
+uint64_t sp_facts_session_key(const struct sp_call *c)
 {
 	char buf[33];
 
-	return sp_snap_hash(session_of(c, buf));
-}
-
-uint64_t sp_facts_session_key(const struct sp_call *c)
-{
-	return sp_window_key(~sp_snap_hash(SP_LIT("session")), 0, 0, session_hash(c));
+	return sp_judge_session_key(session_of(c, buf));
 }
 
 uint64_t sp_facts_sequence_key(const struct sp_call *c, const struct sp_snap_sequence *q)
 {
-	uint64_t id = ~q->id - 1; // neither a limit's nor the session's own
+	char buf[33];
 
-	if (q->window_ns)
-		return sp_window_key(id, sp_snap_hash(sp_bytes_cstr(c->principal.agent)), 0, 0);
-	return sp_window_key(id, 0, 0, session_hash(c));
+	return sp_judge_sequence_key(
+		q, sp_bytes_cstr(c->principal.agent), session_of(c, buf));
 }
 
 const uint32_t *sp_facts_sequences(const struct sp_call *c, unsigned i, uint32_t *ret_n)

@@ -16,38 +16,6 @@ static uint64_t estimate_tokens(uint64_t bytes)
 	return (bytes + 3) / 4;
 }
 
-static enum sp_reason refused_by(const struct sp_judge_limit *l)
-{
-	static const enum sp_reason calls[] = {
-		[SP_PER_SECOND] = SP_REASON_RATE_SECOND,
-		[SP_PER_MINUTE] = SP_REASON_RATE_MINUTE,
-		[SP_PER_HOUR] = SP_REASON_RATE_HOUR,
-		[SP_PER_DAY] = SP_REASON_RATE_DAY,
-		[SP_PER_SESSION] = SP_REASON_CALLS_SESSION,
-	};
-
-	if (l->kind == SP_LIMIT_MONEY)
-		return SP_REASON_BUDGET_MONEY;
-	if (l->kind == SP_LIMIT_CALLS)
-		return l->per < SP_ARRAY_LEN(calls) && calls[l->per] ? calls[l->per]
-								     : SP_REASON_INTERNAL;
-	if (l->per == SP_PER_REQUEST)
-		return SP_REASON_BUDGET_REQUEST;
-	return l->per == SP_PER_DAY ? SP_REASON_BUDGET_DAY : SP_REASON_BUDGET_WINDOW;
-}
-
-static uint64_t amount_of(const struct sp_call *c, uint32_t kind)
-{
-	switch (kind) {
-	case SP_LIMIT_TOKENS:
-		return c->tokens;
-	case SP_LIMIT_MONEY:
-		return c->verdict.cost_micros;
-	default:
-		return 1;
-	}
-}
-
 static enum sp_reason take(struct sp_call *c)
 {
 	struct sp_judge_limit limit[SP_JUDGE_LIMITS_MAX];
@@ -56,14 +24,7 @@ static enum sp_reason take(struct sp_call *c)
 	unsigned refused;
 	int err;
 
-	for (uint32_t i = 0; i < n; i++)
-		ask[i] = (struct sp_window_ask){
-			.key = limit[i].key,
-			.kind = (enum sp_limit_kind)limit[i].kind,
-			.per = (enum sp_limit_per)limit[i].per,
-			.amount = amount_of(c, limit[i].kind),
-			.max = limit[i].max,
-		};
+	sp_judge_limit_asks(limit, n, &c->verdict, c->tokens, ask);
 	err = sp_windows_take(&c->w->history.windows, ask, n, c->w->now_ns, &refused, &c->retry_ms);
 	if (err == 0)
 		return SP_REASON_NONE;
@@ -71,7 +32,7 @@ static enum sp_reason take(struct sp_call *c)
 		sp_count(c->w, SP_STAT_SHED_WINDOW);
 		return SP_REASON_LIMIT_UNAVAILABLE;
 	}
-	return refused_by(&limit[refused]);
+	return sp_judge_limit_reason(&limit[refused]);
 }
 
 static enum sp_reason enter(struct sp_call *c)

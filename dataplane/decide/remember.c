@@ -31,11 +31,11 @@ struct step {
 	unsigned parts;
 };
 
-static int set(
-	struct sp_call *c, const struct step *s, uint32_t bits, uint32_t clear, uint32_t *ret_was)
+static int change(
+	struct sp_call *c, const struct step *s, struct sp_seq_change by, uint32_t *ret_was)
 {
-	return sp_history_set(
-		&c->w->history, s->key, s->q->window_ns, bits, clear, c->w->now_ns, ret_was);
+	return sp_history_set(&c->w->history, s->key, s->q->window_ns, by.set, by.clear,
+		c->w->now_ns, ret_was);
 }
 
 static void find_step(struct sp_call *c, uint32_t number, struct step *ret)
@@ -72,37 +72,30 @@ static int each_step(struct sp_call *c, step_fn *fn)
 	return 0;
 }
 
-/// What must not come before counts as soon as it may have happened. What must is used up by the
-/// one call that is first to go out: of several that were judged at the same time the others are
-/// refused here.
+/// What is used up goes with the one call that is first to go out: of several that were judged at
+/// the same time the others are refused here.
 static int begin(struct sp_call *c, const struct step *s)
 {
+	struct sp_seq_change by = sp_judge_sequence_out(s->q, s->parts);
 	uint32_t was = 0;
 
-	if (s->q->kind != SP_SEQ_REQUIRE_BEFORE) {
-		if (s->parts & SP_SEQ_PART_FIRST)
-			kept(c, set(c, s, SP_SEQ_SAW_FIRST, SP_SEQ_SAW_BETWEEN, NULL));
+	if (!(by.set | by.clear))
 		return 0;
-	}
-	if (!(s->parts & SP_SEQ_PART_THEN))
-		return 0;
-	if (set(c, s, 0, SP_SEQ_SAW_FIRST | SP_SEQ_SAW_BETWEEN, &was) < 0 ||
-		!(was & SP_SEQ_SAW_FIRST) || (s->q->between.n && !(was & SP_SEQ_SAW_BETWEEN)))
+	if (s->q->kind != SP_SEQ_REQUIRE_BEFORE)
+		kept(c, change(c, s, by, NULL));
+	else if (change(c, s, by, &was) < 0 || !sp_judge_sequence_met(s->q, was))
 		return SP_REASON_SEQUENCE_DENIED;
 	return 0;
 }
 
-/// What must come before counts once it succeeded.
 static int succeed(struct sp_call *c, const struct step *s)
 {
-	if (s->q->kind != SP_SEQ_REQUIRE_BEFORE)
-		return 0;
-	if (s->parts & SP_SEQ_PART_BETWEEN &&
-		sp_history_state(&c->w->history, s->key, s->q->window_ns, c->w->now_ns) &
-			SP_SEQ_SAW_FIRST)
-		kept(c, set(c, s, SP_SEQ_SAW_BETWEEN, 0, NULL));
-	if (s->parts & SP_SEQ_PART_FIRST)
-		kept(c, set(c, s, SP_SEQ_SAW_FIRST, SP_SEQ_SAW_BETWEEN, NULL));
+	uint32_t state =
+		sp_history_state(&c->w->history, s->key, s->q->window_ns, c->w->now_ns);
+	struct sp_seq_change by = sp_judge_sequence_done(s->q, s->parts, state);
+
+	if (by.set | by.clear)
+		kept(c, change(c, s, by, NULL));
 	return 0;
 }
 

@@ -1,48 +1,10 @@
-#include "config/snapshot_policy.h"
-#include "tests/support/policy_make.h"
+#include "tests/support/policy_dice.h"
+#include "tests/support/policy_made.h"
 #include "tests/support/snap_touch.h"
 #include "config/judge/judge.h"
-#include "config/diff.h"
 #include "config/snapshot_build.h"
-#include "config/standing.h"
 #include "common/url.h"
 #include "common/banned.h"
-
-static struct sp_check check;
-
-static int fresh(void **state)
-{
-	(void)state;
-	sp_check_init(&check);
-	return 0;
-}
-
-static int done(void **state)
-{
-	(void)state;
-	sp_check_done(&check);
-	return 0;
-}
-
-/// A compiled policy that is looked at, and the memory it lies in.
-struct made {
-	struct sp_snap s;
-	uint8_t *blob;
-	size_t n;
-};
-
-static struct made good(struct sp_policy *p)
-{
-	struct made m = {.blob = NULL};
-	int err = make_blob(p, &check, &m.blob, &m.n);
-
-	if (err)
-		print_message("%s\n", first_problem(&check));
-	assert_int_equal(err, 0);
-	assert_int_equal(sp_snap_open(m.blob, m.n, &m.s), 0);
-	sp_policy_free(p);
-	return m;
-}
 
 static void refused(struct sp_policy *p, const char *want)
 {
@@ -56,33 +18,6 @@ static void refused(struct sp_policy *p, const char *want)
 	assert_non_null(strstr(first_problem(&check), want));
 	sp_check_done(&check);
 	sp_policy_free(p);
-}
-
-static struct sp_snap_who who(const struct sp_snap *s, const char *agent, const char *tool)
-{
-	struct sp_snap_who w = {sp_snap_find_agent(s, sp_bytes_cstr(agent)),
-		sp_snap_find_action(s, sp_bytes_cstr(tool)), sp_bytes_cstr(tool)};
-
-	return w;
-}
-
-/// Names of the rules that concern a call, with blanks between.
-static const char *rules(const struct made *m, const char *agent, const char *tool)
-{
-	static char text[4096];
-	struct sp_snap_who w = who(&m->s, agent, tool);
-	struct sp_out o = sp_out_init(text, sizeof(text) - 1);
-	struct sp_snap_rules it;
-	uint32_t no;
-
-	sp_snap_rules_begin(&it, &m->s, &w);
-	while ((no = sp_snap_rules_next(&it)) != SP_SNAP_NONE) {
-		if (o.len)
-			sp_out_lit(&o, " ");
-		sp_out_bytes(&o, sp_snap_str(&m->s, SP_SNAP_POLICY(&m->s, rules, sp_snap_rule, no)->name));
-	}
-	text[o.len] = 0;
-	return text;
 }
 
 static const char *limits(const struct made *m, const char *agent, const char *tool, uint32_t group)
@@ -262,78 +197,6 @@ static uint32_t expect_limits(const struct sp_policy *p, const char *agent, cons
 		     (!l->tools.n || named(&l->tools, tool_name));
 	}
 	return n;
-}
-
-static uint32_t dice;
-
-static uint32_t roll(uint32_t sides)
-{
-	dice = dice * 1664525u + 1013904223u;
-	return (dice >> 8) % sides;
-}
-
-/// Up to `most` of the words, chosen by dice.
-static struct sp_policy_strs some(struct sp_policy *p, const char *const *from, uint32_t n, uint32_t most)
-{
-	char text[512] = "";
-	uint32_t count = roll(most + 1);
-
-	for (uint32_t i = 0; i < count; i++) {
-		size_t at = strlen(text);
-
-		snprintf(text + at, sizeof(text) - at, "%s ", from[roll(n)]);
-	}
-	return words(p, text);
-}
-
-static const char *const agent_words[] = {"a", "b", "c", "d", "e"};
-static const char *const role_words[] = {"r1", "r2", "r3"};
-static const char *const env_words[] = {"dev", "prod"};
-static const char *const tool_words[] = {"read", "read_file", "gh__get", "gh__delete", "*", "gh__*", "re*", "*e*",
-	"gh__delete_*"};
-static const char *const call_words[] = {"read", "read_file", "gh__get", "gh__delete", "gh__delete_all", "reset",
-	"zz", "gh__x"};
-
-static struct sp_policy *by_dice(void)
-{
-	struct sp_policy *p = new_policy();
-	struct sp_policy_group *g;
-
-	for (int i = 0; i < 2; i++) {
-		assert_int_equal(sp_policy_group_add(p, made_at, &g), 0);
-		g->name = i ? "g1" : "g0";
-	}
-	for (size_t i = 0; i < SP_ARRAY_LEN(agent_words); i++) {
-		struct sp_policy_agent *a;
-
-		assert_int_equal(sp_policy_agent_add(p, sp_bytes_cstr(agent_words[i]), made_at, &a), 0);
-		a->roles = some(p, role_words, 3, 2);
-		a->environment = roll(2) ? env_words[roll(2)] : NULL;
-	}
-	for (uint32_t i = 0; i < 12; i++) {
-		char name[16];
-		struct sp_policy_rule *r;
-
-		snprintf(name, sizeof(name), "rule%u", i);
-		r = make_rule(p, name, SP_EFFECT_ALLOW, "", "", "");
-		r->agents = some(p, agent_words, 5, 2);
-		r->roles = some(p, role_words, 3, 1);
-		r->environments = some(p, env_words, 2, 1);
-		while (r->tools.n == 0)
-			r->tools = some(p, tool_words, 9, 3);
-	}
-	for (uint32_t i = 0; i < 6; i++) {
-		char name[16];
-		struct sp_policy_limit *l;
-
-		snprintf(name, sizeof(name), "limit%u", i);
-		l = make_limit(p, name, 5, "", "", "");
-		l->agents = some(p, agent_words, 5, 2);
-		l->roles = some(p, role_words, 3, 1);
-		l->tools = some(p, tool_words, 9, 2);
-		l->group = roll(3) ? UINT32_MAX : roll(2);
-	}
-	return p;
 }
 
 static void indexes_find_what_reading_the_whole_policy_finds(void **state)
@@ -701,127 +564,6 @@ static void no_changed_word_of_a_policy_reaches_outside(void **state)
 	free(m.blob);
 }
 
-static char told[16384];
-
-static void tell(void *user, const struct sp_change *c)
-{
-	char line[512];
-	size_t at = strlen(told);
-
-	(void)user;
-	sp_change_text(c, line, sizeof(line));
-	if (c->kind != SP_CHANGE_IDENTITY)
-		snprintf(told + at, sizeof(told) - at, "%s\n", line);
-}
-
-static const char *diff(struct made *a, struct made *b)
-{
-	int64_t n;
-
-	told[0] = 0;
-	n = sp_snap_diff(&a->s, &b->s, tell, NULL);
-	assert_true(n >= 0);
-	assert_int_equal(sp_snap_diff(&a->s, &b->s, NULL, NULL), n);
-	return told;
-}
-
-static struct sp_policy *before(void)
-{
-	struct sp_policy *p = new_policy();
-
-	make_agent(p, "bot", "staff", NULL);
-	make_agent(p, "dev", "engineering", NULL);
-	make_rule(p, "read", SP_EFFECT_ALLOW, "", "staff", "read");
-	make_rule(p, "write", SP_EFFECT_ALLOW, "bot dev", "", "write");
-	make_rule(p, "drop", SP_EFFECT_ALLOW, "dev", "", "drop");
-	make_limit(p, "rate", 5, "", "", "");
-	return p;
-}
-
-static void a_diff_tells_which_decisions_change_and_what_changed_them(void **state)
-{
-	struct made a = good(before()), same = good(before()), b;
-	struct sp_policy *p = before();
-
-	(void)state;
-	assert_string_equal(diff(&a, &same), "");
-	make_rule(p, "no drop", SP_EFFECT_DENY, "", "", "d*");
-	make_when(p, make_rule(p, "mail", SP_EFFECT_ALLOW, "bot", "", "mail"), "1 == 1");
-	make_tool(p, "write")->require_approval = true;
-	p->limit[0].max = 6;
-	b = good(p);
-	assert_string_equal(diff(&a, &b), "rule mail: new\n"
-					  "rule no drop: new\n"
-					  "limit rate: changed\n"
-					  "tool write: new\n"
-					  "agent bot: may now call mail where conditions hold\n"
-					  "agent bot: may call write after review, was always\n"
-					  "agent dev: may no longer call drop\n"
-					  "agent dev: may call write after review, was always\n");
-	diff(&b, &a);
-	assert_non_null(strstr(told, "agent bot: may no longer call mail\n"));
-	assert_non_null(strstr(told, "agent dev: may now call drop\n"));
-	assert_non_null(strstr(told, "agent dev: may call write always, was after review\n"));
-	free(a.blob);
-	free(b.blob);
-	free(same.blob);
-}
-
-static void a_diff_tells_of_roles_that_change_what_an_agent_may(void **state)
-{
-	struct made a = good(before()), b;
-	struct sp_policy *p = before();
-
-	(void)state;
-	p->agent[1].roles = words(p, "engineering staff");
-	b = good(p);
-	assert_string_equal(diff(&a, &b), "agent dev: roles, environment or attributes changed\n"
-					  "agent dev: may now call read\n");
-	free(a.blob);
-	free(b.blob);
-}
-
-/// Every pair asked, one after the other, without the diff's short cuts.
-static void diffs_miss_no_decision_that_changes(void **state)
-{
-	(void)state;
-	for (uint32_t seed = 1; seed < 60; seed++) {
-		struct made m[2];
-		uint64_t want = 0, got = 0;
-
-		for (uint32_t i = 0; i < 2; i++) {
-			struct sp_policy *p;
-
-			dice = seed;
-			p = by_dice();
-			dice = seed + i * 1000;
-			p->rule[roll(p->rules_n)].effect = roll(2) ? SP_EFFECT_DENY : SP_EFFECT_REVIEW;
-			p->rule[roll(p->rules_n)].roles = some(p, role_words, 3, 1);
-			p->agent[roll(p->agents_n)].environment = roll(2) ? "dev" : "prod";
-			m[i] = good(p);
-		}
-		for (size_t a = 0; a < SP_ARRAY_LEN(agent_words); a++) {
-			for (uint32_t t = 0; t < m[1].s.h->actions.n; t++) {
-				struct sp_bytes name = sp_snap_str(&m[1].s,
-					SP_SNAP_GET(&m[1].s, m[1].s.h->actions, sp_snap_action, t)->name);
-				struct sp_snap_who x = who(&m[0].s, agent_words[a], ""), y = x;
-
-				x.tool = y.tool = name;
-				x.action = sp_snap_find_action(&m[0].s, name);
-				y.agent = sp_snap_find_agent(&m[1].s, sp_bytes_cstr(agent_words[a]));
-				y.action = t;
-				want += sp_standing_of(&m[0].s, &x) != sp_standing_of(&m[1].s, &y);
-			}
-		}
-		diff(&m[0], &m[1]);
-		for (const char *at = told; (at = strstr(at, " call ")); at++)
-			got++;
-		assert_int_equal(got, want);
-		free(m[0].blob);
-		free(m[1].blob);
-	}
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -852,11 +594,6 @@ int main(void)
 		cmocka_unit_test_setup_teardown(purposes_and_sequences_name_actions_and_globs, fresh, done),
 		cmocka_unit_test_setup_teardown(what_cannot_be_is_told_where_it_stands, fresh, done),
 		cmocka_unit_test_setup_teardown(the_same_policy_gives_the_same_bytes, fresh, done),
-		cmocka_unit_test_setup_teardown(
-			a_diff_tells_which_decisions_change_and_what_changed_them, fresh, done),
-		cmocka_unit_test_setup_teardown(
-			a_diff_tells_of_roles_that_change_what_an_agent_may, fresh, done),
-		cmocka_unit_test_setup_teardown(diffs_miss_no_decision_that_changes, fresh, done),
 		cmocka_unit_test_setup_teardown(no_changed_word_of_a_policy_reaches_outside, fresh, done),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,6 +4,7 @@
 #include "common/rcu.h"
 #include "config/snapshot_build.h"
 #include "controlplane/supervisor/regions.h"
+#include "tests/support/small_plan.h"
 
 #include <fcntl.h>
 #include <setjmp.h>
@@ -34,16 +35,7 @@ static void start_control(void)
 
 static int set_up(void **state)
 {
-	struct sp_plan plan = {.workers = WORKERS,
-		.policy_slot_bytes = 65536,
-		.secrets_bytes = 524288,
-		.limit_slots = 16,
-		.limit_windows = 256,
-		.history_pairs = 256,
-		.revoked_capacity = 64,
-		.audit_ring_entries = 64,
-		.control_ring_entries = 16,
-		.audit_arena_bytes = 65536};
+	struct sp_plan plan = small_plan(WORKERS);
 
 	(void)state;
 	snprintf(w.dir, sizeof(w.dir), "/tmp/sp-publish-XXXXXX");
@@ -132,16 +124,7 @@ static void a_generation_is_never_given_out_twice_over_restarts_too(void **state
 
 static void generations_survive_the_loss_of_all_shared_memory(void **state)
 {
-	struct sp_plan plan = {.workers = 1,
-		.policy_slot_bytes = 65536,
-		.secrets_bytes = 524288,
-		.limit_slots = 16,
-		.limit_windows = 256,
-		.history_pairs = 256,
-		.revoked_capacity = 64,
-		.audit_ring_entries = 64,
-		.control_ring_entries = 16,
-		.audit_arena_bytes = 65536};
+	struct sp_plan plan = small_plan(1);
 
 	(void)state;
 	publish_next();

@@ -3,6 +3,7 @@
 
 #include "common/clock.h"
 #include "controlplane/supervisor/regions.h"
+#include "tests/support/small_plan.h"
 
 #include <limits.h>
 #include <openssl/evp.h>
@@ -146,16 +147,7 @@ struct world {
 
 static void build_world(struct world *w)
 {
-	struct sp_plan plan = {.workers = 1,
-		.policy_slot_bytes = 65536,
-		.secrets_bytes = 524288,
-		.limit_slots = 16,
-		.limit_windows = 256,
-		.history_pairs = 256,
-		.revoked_capacity = 64,
-		.audit_ring_entries = 64,
-		.control_ring_entries = 16,
-		.audit_arena_bytes = 65536};
+	struct sp_plan plan = small_plan(1);
 	char problem[256];
 
 	memset(w, 0, sizeof(*w));

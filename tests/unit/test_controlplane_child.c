@@ -5,6 +5,7 @@
 #include "common/clock.h"
 #include "common/rcu.h"
 #include "controlplane/supervisor/oneshot.h"
+#include "tests/support/small_plan.h"
 
 #include <fcntl.h>
 #include <setjmp.h>
@@ -15,24 +16,15 @@
 #include <cmocka.h>
 #include "common/banned.h"
 
-static struct sp_plan small_plan(void)
+static struct sp_plan plan_of_one_listener(void)
 {
-	struct sp_plan p = {.workers = 2,
-		.listeners_n = 1,
-		.first_cpu = -1,
-		.policy_slot_bytes = 65536,
-		.secrets_bytes = 524288,
-		.limit_slots = 16,
-		.limit_windows = 256,
-		.history_pairs = 256,
-		.revoked_capacity = 64,
-		.audit_ring_entries = 64,
-		.control_ring_entries = 16,
-		.audit_arena_bytes = 65536,
-		.restart_min_ns = 100 * SP_NS_PER_MS,
-		.restart_max_ns = 1000 * SP_NS_PER_MS};
+	struct sp_plan p = small_plan(2);
 	struct sockaddr_in *in = (struct sockaddr_in *)&p.listener[0].addr;
 
+	p.listeners_n = 1;
+	p.first_cpu = -1;
+	p.restart_min_ns = 100 * SP_NS_PER_MS;
+	p.restart_max_ns = 1000 * SP_NS_PER_MS;
 	in->sin_family = AF_INET;
 	in->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	p.listener[0].addr_len = sizeof(*in);
@@ -49,7 +41,7 @@ static int set_up(void **state)
 	int which;
 
 	(void)state;
-	plan = small_plan();
+	plan = plan_of_one_listener();
 	assert_int_equal(sp_regions_init(&plan, &regions), 0);
 	assert_int_equal(sp_doors_init(&plan, &doors, &which), 0);
 	return 0;
@@ -223,7 +215,7 @@ static void a_store_that_was_refused_stays_refused_when_audit_is_gone(void **sta
 		SP_STORE_STARTING, SP_STORE_READY, SP_STORE_LATCHED, SP_STORE_FULL};
 	static const uint32_t after[] = {
 		SP_STORE_STARTING, SP_STORE_STARTING, SP_STORE_LATCHED, SP_STORE_FULL};
-	struct sp_plan p = small_plan();
+	struct sp_plan p = plan_of_one_listener();
 	struct sp_child c = {.role = SP_ROLE_AUDIT, .pid = 1};
 	struct sp_root *root = sp_regions_root(&regions);
 
@@ -237,7 +229,7 @@ static void a_store_that_was_refused_stays_refused_when_audit_is_gone(void **sta
 
 static void each_worker_has_a_listener_of_its_own_on_one_port(void **state)
 {
-	struct sp_plan p = small_plan();
+	struct sp_plan p = plan_of_one_listener();
 	struct sockaddr_in a, b;
 	socklen_t n = sizeof(a);
 	struct sp_doors d;
@@ -258,7 +250,7 @@ static void each_worker_has_a_listener_of_its_own_on_one_port(void **state)
 
 static void a_listener_that_cannot_be_opened_is_named(void **state)
 {
-	struct sp_plan p = small_plan();
+	struct sp_plan p = plan_of_one_listener();
 	struct sp_doors d;
 	int which = -5;
 

@@ -1,9 +1,6 @@
 /// Recorded calls judged again: `policy simulate`.
-#include "tests/unit/fixture_sallyctl.h"
+#include "tests/unit/fixture_records.h"
 #include "common/banned.h"
-
-static char dir[] = "/tmp/replay-XXXXXX";
-static char policy[64], records[64];
 
 #define V1 "version: 1\n"
 #define BOT V1 "agents:\n  - {name: bot, audit_level: basic, allow: [read, write, send]}\n"
@@ -13,6 +10,9 @@ static char policy[64], records[64];
 	"000000000,\"call\":\"" n "\",\"agent\":\"" agent                                          \
 	"\",\"session\":\"5e\",\"method\":\"tools/call\",\"tool\":\"" tool                         \
 	"\",\"decision\":\"" decision "\",\"reason\":\"" reason "\"" more "}\n"
+#define FAILS(n)                                                                                   \
+	"{\"type\":\"outcome\",\"time\":\"2026-01-31T08:00:59.000000000Z\",\"call\":\"" n               \
+	"\",\"outcome\":\"failed\"}\n"
 #define OK(n, t, tool) CALL(n, t, "bot", tool, "allow", "none", "")
 #define COUNTS(replayed, same, changed, undecidable, passed)                                       \
 	"{\"replayed\":" #replayed ",\"same\":" #same ",\"changed\":" #changed ",\"undecidable\":" \
@@ -128,6 +128,18 @@ static void order_rules_and_taint_are_replayed_over_a_session(void **state)
 	STARTS(told, COUNTS(4, 2, 2, 0, 0));
 	HAS(told, "\"reason\":\"sequence_denied\"");
 	HAS(told, "\"calls\":2,\"example\":\"a\"");
+	// what it needs is used up by the call that goes out, also when that fails
+	told = simulated(
+		BOT "sequences:\n  - {name: looked, kind: require-before, first: [read],"
+		    " then: [write]}\n",
+		OK("a", "01", "read") OK("b", "02", "write") FAILS("b") OK("c", "03", "write"));
+	STARTS(told, COUNTS(3, 2, 1, 0, 0));
+	HAS(told, "\"reason\":\"sequence_denied\",\"rule\":\"\",\"calls\":1,\"example\":\"c\"");
+	told = simulated(
+		BOT "sequences:\n  - {name: looked, kind: require-before, first: [read],"
+		    " then: [write]}\n",
+		OK("a", "01", "read") FAILS("a") OK("b", "02", "write"));
+	STARTS(told, COUNTS(2, 1, 1, 0, 0));
 	told = simulated(
 		BOT "tools:\n  - {name: read, taints: true}\nsequences:\n"
 		    "  - {name: out, kind: forbid-after-taint, then: [send]}\n",
@@ -163,6 +175,27 @@ static void what_policy_did_not_refuse_is_passed_over(void **state)
 	STARTS(told, COUNTS(0, 0, 0, 0, 4));
 }
 
+static void a_change_fails_the_command_only_when_it_is_asked_to(void **state)
+{
+	char told[TOLD_MAX];
+
+	(void)state;
+	put_file(policy, BOT);
+	put_file(records, OK("a", "01", "read"));
+	assert_int_equal(TOLD(told, sp_local_policy_simulate, "policy", "simulate", policy,
+				 "--records", records, "--fail-on-change"),
+		SP_CTL_OK);
+	put_file(records, OK("a", "01", "drop"));
+	assert_int_equal(TOLD(told, sp_local_policy_simulate, "policy", "simulate", policy,
+				 "--records", records, "--fail-on-change", "--json"),
+		SP_CTL_REFUSED);
+	STARTS(told, COUNTS(1, 0, 1, 0, 0));
+	assert_int_equal(TOLD(told, sp_local_policy_simulate, "policy", "simulate", policy,
+				 "--records", records, "--json"),
+		SP_CTL_OK);
+	STARTS(told, COUNTS(1, 0, 1, 0, 0));
+}
+
 static void a_wrong_line_or_policy_is_refused(void **state)
 {
 	char told[TOLD_MAX];
@@ -189,23 +222,6 @@ static void a_wrong_line_or_policy_is_refused(void **state)
 	assert_string_equal(told, "");
 }
 
-static int make(void **state)
-{
-	(void)state;
-	assert_non_null(mkdtemp(dir));
-	snprintf(policy, sizeof(policy), "%s/policy.yaml", dir);
-	snprintf(records, sizeof(records), "%s/records.jsonl", dir);
-	return 0;
-}
-
-static int clean(void **state)
-{
-	(void)state;
-	unlink(policy);
-	unlink(records);
-	return rmdir(dir);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -217,6 +233,7 @@ int main(void)
 		cmocka_unit_test(order_rules_and_taint_are_replayed_over_a_session),
 		cmocka_unit_test(the_recorded_history_makes_the_score),
 		cmocka_unit_test(what_policy_did_not_refuse_is_passed_over),
+		cmocka_unit_test(a_change_fails_the_command_only_when_it_is_asked_to),
 		cmocka_unit_test(a_wrong_line_or_policy_is_refused),
 	};
 

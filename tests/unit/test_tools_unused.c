@@ -1,14 +1,11 @@
 /// What is granted and not used, and the policy that recorded calls need: `policy unused`, `policy suggest`.
-#include "tests/unit/fixture_sallyctl.h"
+#include "tests/unit/fixture_records.h"
 
 #include "common/clock.h"
 #include "common/record.h"
 #include "config/standing.h"
 #include "tools/sallyctl/local_records.h"
 #include "common/banned.h"
-
-static char dir[] = "/tmp/unused-XXXXXX";
-static char policy[64], records[64];
 
 /// A call so many days ago, with its outcome when it has one.
 struct past {
@@ -220,23 +217,6 @@ static void no_successful_call_suggests_a_policy_that_grants_nothing(void **stat
 				 records, "--days", "0"),
 		SP_CTL_USAGE);
 	sp_check_done(&check);
-}
-
-static int make(void **state)
-{
-	(void)state;
-	assert_non_null(mkdtemp(dir));
-	snprintf(policy, sizeof(policy), "%s/policy.yaml", dir);
-	snprintf(records, sizeof(records), "%s/records.jsonl", dir);
-	return 0;
-}
-
-static int clean(void **state)
-{
-	(void)state;
-	unlink(policy);
-	unlink(records);
-	return rmdir(dir);
 }
 
 int main(void)

@@ -1,7 +1,6 @@
 /// `policy check` without a gateway: the files compiled alone, as a publish would.
 #include "tools/sallyctl/local.h"
 
-#include "config/compile.h"
 #include "config/policy_view.h"
 #include "tools/sallyctl/local_files.h"
 #include "tools/sallyctl/show.h"
@@ -29,42 +28,32 @@ static void print_problems(const struct sp_line *l, const struct sp_check *check
 		fprintf(stderr, "sallyctl: and %u more\n", check->dropped);
 }
 
-static int view(const struct sp_line *l, const struct sp_policy *p, const uint8_t *blob, size_t n,
-	const char *folder)
+static int view(const struct sp_line *l, const struct sp_local_snap *s, const char *folder)
 {
 	struct sp_show show = {.color = false};
 	struct sp_cv_out o;
-	struct sp_snap s;
+	bool failed;
 
-	SP_TRY(sp_snap_open(blob, n, &s));
 	sp_cv_out_init(&o);
-	sp_view_check(&o, p, &s, folder);
+	sp_view_check(&o, s->policy, &s->snap, folder);
 	if (!o.failed && l->json)
 		sp_show_json(sp_cv_out_bytes(&o));
 	else if (!o.failed)
 		sp_show(&show, sp_cv_out_bytes(&o));
-	n = o.failed;
+	failed = o.failed;
 	sp_cv_out_done(&o);
-	return n ? -ENOMEM : 0;
+	return failed ? -ENOMEM : 0;
 }
 
 static int check_files(
 	const struct sp_line *l, const char *const *path, int n, struct sp_check *check)
 {
-	struct sp_compile_in in = {.generation = 1};
-	struct sp_policy *p;
-	uint8_t *blob;
-	size_t bytes;
+	struct sp_local_snap s;
 	int err;
 
-	SP_TRY(sp_local_policy(path, n, check, &p));
-	in.policy = p;
-	err = sp_compile(&in, check, &blob, &bytes);
-	if (err == 0) {
-		err = view(l, p, blob, bytes, path[0]);
-		free(blob);
-	}
-	sp_policy_free(p);
+	SP_TRY(sp_local_snap(path, n, check, &s));
+	err = view(l, &s, path[0]);
+	sp_local_snap_done(&s);
 	return err;
 }
 

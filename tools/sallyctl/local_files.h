@@ -10,7 +10,17 @@
 /// policy. -EBADMSG with problems in `check`, -ENOMEM.
 SP_MUST_CHECK int sp_local_policy(
 	const char *const *path, int n, struct sp_check *check, struct sp_policy **ret);
-/// The same as a snapshot, as a publish without a gateway would; free() *ret_blob. Errors are told on standard error.
+/// A policy as a publish without a gateway would make it.
+struct sp_local_snap {
+	struct sp_policy *policy;
+	uint8_t *blob;
+	struct sp_snap snap;
+};
+/// -EBADMSG with problems in `check`, -ENOMEM; then nothing is to be freed.
+SP_MUST_CHECK int sp_local_snap(
+	const char *const *path, int n, struct sp_check *check, struct sp_local_snap *ret);
+void sp_local_snap_done(struct sp_local_snap *s);
+/// Its snapshot alone; free() *ret_blob. Errors are told on standard error.
 SP_MUST_CHECK int sp_local_snapshot(
 	const char *const *path, int n, uint8_t **ret_blob, struct sp_snap *ret);
 /// Problems on standard error.

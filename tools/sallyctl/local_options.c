@@ -57,38 +57,51 @@ void sp_local_problems(const struct sp_check *check)
 		fprintf(stderr, "sallyctl: and %u more\n", check->dropped);
 }
 
-static int snapshot(const char *const *path, int n, struct sp_check *check, uint8_t **ret_blob,
-	struct sp_snap *ret)
+int sp_local_snap(
+	const char *const *path, int n, struct sp_check *check, struct sp_local_snap *ret)
 {
+	struct sp_local_snap s;
 	struct sp_compile_in in = {.generation = 1};
-	struct sp_policy *p;
-	uint8_t *blob;
 	size_t bytes;
 	int err;
 
-	SP_TRY(sp_local_policy(path, n, check, &p));
-	in.policy = p;
-	err = sp_compile(&in, check, &blob, &bytes);
-	sp_policy_free(p);
-	SP_TRY(err);
-	err = sp_snap_open(blob, bytes, ret);
+	SP_TRY(sp_local_policy(path, n, check, &s.policy));
+	in.policy = s.policy;
+	err = sp_compile(&in, check, &s.blob, &bytes);
+	if (err) {
+		sp_policy_free(s.policy);
+		return err;
+	}
+	err = sp_snap_open(s.blob, bytes, &s.snap);
 	if (err)
-		free(blob);
+		sp_local_snap_done(&s);
 	else
-		*ret_blob = blob;
+		*ret = s;
 	return err;
+}
+
+void sp_local_snap_done(struct sp_local_snap *s)
+{
+	free(s->blob);
+	sp_policy_free(s->policy);
 }
 
 int sp_local_snapshot(const char *const *path, int n, uint8_t **ret_blob, struct sp_snap *ret)
 {
+	struct sp_local_snap s;
 	struct sp_check check;
 	int err;
 
 	sp_check_init(&check);
-	err = snapshot(path, n, &check, ret_blob, ret);
+	err = sp_local_snap(path, n, &check, &s);
 	sp_local_problems(&check);
 	if (err && check.n == 0)
 		fprintf(stderr, "sallyctl: %s: %s\n", path[0], strerror(-err));
+	if (err == 0) {
+		sp_policy_free(s.policy);
+		*ret_blob = s.blob;
+		*ret = s.snap;
+	}
 	sp_check_done(&check);
 	return err;
 }

@@ -23,21 +23,6 @@ struct run {
 	uint32_t judged, differ;
 };
 
-/// An address as conditions see it: without port and brackets.
-static struct sp_bytes without_port(struct sp_bytes peer)
-{
-	size_t n = peer.n;
-
-	while (n > 0 && peer.p[n - 1] != ':')
-		n--;
-	if (n < 2)
-		return peer;
-	n--;
-	if (n > 2 && peer.p[0] == '[' && peer.p[n - 1] == ']')
-		return sp_bytes(peer.p + 1, n - 2);
-	return sp_bytes(peer.p, n);
-}
-
 /// The order of calls is not recorded: it held, unless it was why the call was refused.
 static void order(struct sp_trial_in *in, const struct sp_recorded_call *c)
 {
@@ -66,7 +51,7 @@ static struct sp_trial_in call_of(const struct sp_recorded_call *c, const struct
 	if (c->purpose.n)
 		in.purpose = c->purpose;
 	if (c->peer.n)
-		in.peer = without_port(c->peer);
+		in.peer = sp_judge_peer(c->peer);
 	if (c->has_risk && c->history.n == 0)
 		in.history = SP_LIT("calls=0"); // what is 0 is not recorded
 	order(&in, c);

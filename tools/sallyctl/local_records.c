@@ -1,7 +1,5 @@
 #include "tools/sallyctl/local_records.h"
 
-#include "config/compile.h"
-#include "tools/sallyctl/local_files.h"
 #include "tools/sallyctl/show.h"
 
 #include <stdio.h>
@@ -48,6 +46,8 @@ int sp_records_line_read(const struct sp_line *l, bool want_paths, struct sp_rec
 			ret->records = value;
 		else if ((value = option(l, "days", &i)) != NULL)
 			days = value;
+		else if (takes(l, "fail-on-change") && strcmp(l->argv[i], "--fail-on-change") == 0)
+			ret->fail_on_change = true;
 		else
 			return usage(l, "unknown or incomplete option ", l->argv[i]);
 	}
@@ -63,47 +63,58 @@ int sp_records_line_read(const struct sp_line *l, bool want_paths, struct sp_rec
 	return 0;
 }
 
-int sp_local_snap(
-	const char *const *path, int n, struct sp_check *check, struct sp_local_snap *ret)
+void sp_records_tell(const struct sp_check *check, const char *what, int err)
 {
-	struct sp_local_snap s;
-	struct sp_compile_in in = {.generation = 1};
-	size_t bytes;
-	int err;
+	sp_local_problems(check);
+	if (check->n == 0 && err)
+		fprintf(stderr, "sallyctl: %s: %s\n", what, strerror(-err));
+}
 
-	SP_TRY(sp_local_policy(path, n, check, &s.policy));
-	in.policy = s.policy;
-	err = sp_compile(&in, check, &s.blob, &bytes);
+static int ask(const struct sp_line *l, const struct sp_records_line *what,
+	struct sp_check *check, sp_records_fn *look)
+{
+	struct sp_local_snap policy;
+	struct sp_records records;
+	int err = sp_local_snap(what->path, what->paths_n, check, &policy);
+
 	if (err) {
-		sp_policy_free(s.policy);
+		sp_records_tell(check, what->path[0], err);
 		return err;
 	}
-	err = sp_snap_open(s.blob, bytes, &s.snap);
+	err = sp_records_load(&records, what->records, check);
 	if (err)
-		sp_local_snap_done(&s);
+		sp_records_tell(check, what->records, err);
 	else
-		*ret = s;
+		err = look(l, what, &policy.snap, &records);
+	sp_records_done(&records);
+	sp_local_snap_done(&policy);
 	return err;
 }
 
-void sp_local_snap_done(struct sp_local_snap *s)
+int sp_records_ask(const struct sp_line *l, sp_records_fn *look)
 {
-	free(s->blob);
-	sp_policy_free(s->policy);
+	struct sp_records_line what;
+	struct sp_check check;
+	int err = sp_records_line_read(l, true, &what);
+
+	if (err)
+		return err;
+	sp_check_init(&check);
+	err = ask(l, &what, &check, look);
+	sp_check_done(&check);
+	return err < 0 || fflush(stdout) != 0 ? SP_CTL_REFUSED : err;
 }
 
-void sp_records_tell(const struct sp_check *check, const char *what, int err)
+void sp_records_put_text(struct sp_cv_out *o, const char *key, struct sp_bytes v)
 {
-	char text[2048];
+	sp_cv_put_str(o, key);
+	sp_cv_put_bytes(o, v);
+}
 
-	for (uint32_t i = 0; i < check->n; i++) {
-		sp_problem_text(&check->v[i], text, sizeof(text));
-		fprintf(stderr, "%s\n", text);
-	}
-	if (check->dropped)
-		fprintf(stderr, "sallyctl: and %u more\n", check->dropped);
-	if (check->n == 0 && err)
-		fprintf(stderr, "sallyctl: %s: %s\n", what, strerror(-err));
+void sp_records_put_number(struct sp_cv_out *o, const char *key, uint64_t v)
+{
+	sp_cv_put_str(o, key);
+	sp_cv_put_u64(o, v);
 }
 
 int sp_records_print(const struct sp_line *l, struct sp_cv_out *o, const char *columns)

@@ -98,33 +98,21 @@ static int replay(struct simulation *s, const struct sp_snap *snap, const struct
 	return 0;
 }
 
-static void put_text(struct sp_cv_out *o, const char *key, struct sp_bytes v)
-{
-	sp_cv_put_str(o, key);
-	sp_cv_put_bytes(o, v);
-}
-
-static void put_number(struct sp_cv_out *o, const char *key, uint64_t v)
-{
-	sp_cv_put_str(o, key);
-	sp_cv_put_u64(o, v);
-}
-
 static void put_change(struct sp_cv_out *o, const struct change *g)
 {
 	sp_cv_put_map(o);
-	put_text(o, "agent", g->c->agent);
-	put_text(o, "tool", g->c->tool);
-	put_text(o, "was", sp_bytes_cstr(sp_recorded_name(g->c->decision)));
+	sp_records_put_text(o, "agent", g->c->agent);
+	sp_records_put_text(o, "tool", g->c->tool);
+	sp_records_put_text(o, "was", sp_bytes_cstr(sp_recorded_name(g->c->decision)));
 	if (g->lacks) {
-		put_text(o, "lacks", sp_bytes_cstr(g->lacks));
+		sp_records_put_text(o, "lacks", sp_bytes_cstr(g->lacks));
 	} else {
-		put_text(o, "would_be", sp_bytes_cstr(sp_recorded_name(g->decision)));
-		put_text(o, "reason", sp_bytes_cstr(sp_reason_info(g->reason)->name));
-		put_text(o, "rule", g->rule);
+		sp_records_put_text(o, "would_be", sp_bytes_cstr(sp_recorded_name(g->decision)));
+		sp_records_put_text(o, "reason", sp_bytes_cstr(sp_reason_info(g->reason)->name));
+		sp_records_put_text(o, "rule", g->rule);
 	}
-	put_number(o, "calls", g->calls);
-	put_text(o, "example", g->c->call);
+	sp_records_put_number(o, "calls", g->calls);
+	sp_records_put_text(o, "example", g->c->call);
 	sp_cv_put_end(o);
 }
 
@@ -146,11 +134,11 @@ static int print(const struct sp_line *l, const struct simulation *s)
 
 	sp_cv_out_init(&o);
 	sp_cv_put_map(&o);
-	put_number(&o, "replayed", s->replayed);
-	put_number(&o, "same", s->same);
-	put_number(&o, "changed", s->changed);
-	put_number(&o, "undecidable", s->undecidable);
-	put_number(&o, "passed_over", s->passed_over);
+	sp_records_put_number(&o, "replayed", s->replayed);
+	sp_records_put_number(&o, "same", s->same);
+	sp_records_put_number(&o, "changed", s->changed);
+	sp_records_put_number(&o, "undecidable", s->undecidable);
+	sp_records_put_number(&o, "passed_over", s->passed_over);
 	put_list(&o, s, "changes", false);
 	put_list(&o, s, "undecided", true);
 	sp_cv_put_end(&o);
@@ -159,41 +147,24 @@ static int print(const struct sp_line *l, const struct simulation *s)
 	return err;
 }
 
-static int simulate(
-	const struct sp_line *l, const struct sp_records_line *what, struct sp_check *check)
+static int simulate(const struct sp_line *l, const struct sp_records_line *what,
+	const struct sp_snap *snap, const struct sp_records *records)
 {
 	struct simulation s = {0};
-	struct sp_local_snap policy;
-	struct sp_records records;
-	int err = sp_local_snap(what->path, what->paths_n, check, &policy);
+	int err = replay(&s, snap, records);
 
-	if (err) {
-		sp_records_tell(check, what->path[0], err);
-		return err;
-	}
-	err = sp_records_load(&records, what->records, check);
-	if (err)
-		sp_records_tell(check, what->records, err);
-	if (err == 0)
-		err = replay(&s, &policy.snap, &records);
 	if (err == 0)
 		err = print(l, &s);
 	free(s.change);
-	sp_records_done(&records);
-	sp_local_snap_done(&policy);
-	return err;
+	if (err || !what->fail_on_change)
+		return err;
+	if (s.undecidable)
+		fprintf(stderr, "sallyctl: of %u calls the verdict cannot be told from the records\n",
+			(unsigned)s.undecidable);
+	return s.changed ? SP_CTL_REFUSED : SP_CTL_OK;
 }
 
 int sp_local_policy_simulate(const struct sp_line *l)
 {
-	struct sp_records_line what;
-	struct sp_check check;
-	int err = sp_records_line_read(l, true, &what);
-
-	if (err)
-		return err;
-	sp_check_init(&check);
-	err = simulate(l, &what, &check);
-	sp_check_done(&check);
-	return err || fflush(stdout) != 0 ? SP_CTL_REFUSED : SP_CTL_OK;
+	return sp_records_ask(l, simulate);
 }

@@ -20,18 +20,6 @@ struct unused {
 	struct sp_cv_out list; ///< of permissions, made while they are counted
 };
 
-static void put_text(struct sp_cv_out *o, const char *key, struct sp_bytes v)
-{
-	sp_cv_put_str(o, key);
-	sp_cv_put_bytes(o, v);
-}
-
-static void put_number(struct sp_cv_out *o, const char *key, uint64_t v)
-{
-	sp_cv_put_str(o, key);
-	sp_cv_put_u64(o, v);
-}
-
 static void put_last(struct sp_cv_out *o, const struct sp_use *use)
 {
 	char buf[SP_USES_TIME];
@@ -65,9 +53,9 @@ static void look_at_pair(struct unused *u, uint32_t agent, uint32_t action)
 		return;
 	u->permissions_unused++;
 	sp_cv_put_map(&u->list);
-	put_text(&u->list, "agent", name);
-	put_text(&u->list, "tool", tool);
-	put_text(&u->list, "standing", sp_bytes_cstr(sp_standing_name(standing)));
+	sp_records_put_text(&u->list, "agent", name);
+	sp_records_put_text(&u->list, "tool", tool);
+	sp_records_put_text(&u->list, "standing", sp_bytes_cstr(sp_standing_name(standing)));
 	put_last(&u->list, use);
 	sp_cv_put_end(&u->list);
 }
@@ -102,9 +90,9 @@ static void put_rules(struct unused *u, struct sp_cv_out *o)
 			continue;
 		u->allowing_unused++;
 		sp_cv_put_map(o);
-		put_text(o, "rule", name);
-		put_text(o, "file", sp_snap_str(u->s, r->source));
-		put_number(o, "line", r->line);
+		sp_records_put_text(o, "rule", name);
+		sp_records_put_text(o, "file", sp_snap_str(u->s, r->source));
+		sp_records_put_number(o, "line", r->line);
 		put_last(o, use);
 		sp_cv_put_end(o);
 	}
@@ -114,20 +102,20 @@ static void put_counts(const struct unused *u, struct sp_cv_out *o)
 {
 	char buf[SP_USES_TIME];
 
-	put_number(o, "days", u->days);
-	put_text(o, "since", sp_bytes_cstr(sp_uses_time(u->since_ns, buf)));
+	sp_records_put_number(o, "days", u->days);
+	sp_records_put_text(o, "since", sp_bytes_cstr(sp_uses_time(u->since_ns, buf)));
 	sp_cv_put_str(o, "records_from");
 	if (u->records->calls_n)
 		sp_cv_put_str(o, sp_uses_time(u->records->call[0].time_ns, buf));
 	else
 		sp_cv_put_nil(o);
-	put_number(o, "calls", u->records->calls_n);
-	put_number(o, "agents", u->s->h->agents.n);
-	put_number(o, "agents_unused", u->agents_unused);
-	put_number(o, "permissions", u->permissions);
-	put_number(o, "permissions_unused", u->permissions_unused);
-	put_number(o, "rules", u->allowing);
-	put_number(o, "rules_unused", u->allowing_unused);
+	sp_records_put_number(o, "calls", u->records->calls_n);
+	sp_records_put_number(o, "agents", u->s->h->agents.n);
+	sp_records_put_number(o, "agents_unused", u->agents_unused);
+	sp_records_put_number(o, "permissions", u->permissions);
+	sp_records_put_number(o, "permissions_unused", u->permissions_unused);
+	sp_records_put_number(o, "rules", u->allowing);
+	sp_records_put_number(o, "rules_unused", u->allowing_unused);
 }
 
 static int print(const struct sp_line *l, struct unused *u)
@@ -186,41 +174,17 @@ static int look(const struct sp_line *l, struct unused *u)
 	return err;
 }
 
-static int unused(const struct sp_line *l, const struct sp_records_line *what, struct sp_check *check)
+static int unused(const struct sp_line *l, const struct sp_records_line *what,
+	const struct sp_snap *s, const struct sp_records *records)
 {
 	uint64_t now = sp_clock_wall_ns(), days = what->days ? what->days : DAYS;
-	struct sp_local_snap policy;
-	struct sp_records records;
-	int err = sp_local_snap(what->path, what->paths_n, check, &policy);
+	struct unused u = {.s = s, .records = records, .days = days};
 
-	if (err) {
-		sp_records_tell(check, what->path[0], err);
-		return err;
-	}
-	err = sp_records_load(&records, what->records, check);
-	if (err) {
-		sp_records_tell(check, what->records, err);
-	} else {
-		struct unused u = {.s = &policy.snap, .records = &records, .days = days};
-
-		u.since_ns = now - sp_min(now, days * 86400 * SP_NS_PER_SEC);
-		err = look(l, &u);
-	}
-	sp_records_done(&records);
-	sp_local_snap_done(&policy);
-	return err;
+	u.since_ns = now - sp_min(now, days * 86400 * SP_NS_PER_SEC);
+	return look(l, &u);
 }
 
 int sp_local_policy_unused(const struct sp_line *l)
 {
-	struct sp_records_line what;
-	struct sp_check check;
-	int err = sp_records_line_read(l, true, &what);
-
-	if (err)
-		return err;
-	sp_check_init(&check);
-	err = unused(l, &what, &check);
-	sp_check_done(&check);
-	return err || fflush(stdout) != 0 ? SP_CTL_REFUSED : SP_CTL_OK;
+	return sp_records_ask(l, unused);
 }

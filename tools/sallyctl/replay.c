@@ -149,20 +149,25 @@ static struct sp_bytes session_of(const struct sp_recorded_call *c)
 	return c->session.n ? c->session : c->token;
 }
 
-static uint64_t session_key(const struct replay_call *k)
-{
-	return sp_window_key(sp_snap_hash(SP_LIT("session")), 0, 0, sp_snap_hash(k->call.session));
-}
-
 static uint64_t now(const struct replay_call *k)
 {
 	return k->c->boot_ns ? k->c->boot_ns : k->c->time_ns;
 }
 
+/// Lost room is no matter of the policy: the table is larger than what the calls can fill.
+static uint32_t session(struct replay_call *k, uint32_t set)
+{
+	uint32_t was = 0;
+
+	(void)!sp_history_session(
+		&k->r->history, sp_judge_session_key(k->call.session), set, now(k), &was);
+	return was;
+}
+
 static void past(struct replay_call *k)
 {
 	const struct sp_recorded_call *c = k->c;
-	uint32_t state = sp_history_state(&k->r->history, session_key(k), 0, now(k));
+	uint32_t state = session(k, 0);
 
 	k->past_lost = !c->has_risk;
 	k->past = (struct sp_judge_history){
@@ -177,20 +182,6 @@ static void past(struct replay_call *k)
 		.sequence_n = SP_SNAP_SEQUENCES_MAX,
 	};
 	k->call.history = &k->past;
-}
-
-static struct sp_bytes without_port(struct sp_bytes peer)
-{
-	size_t n = peer.n;
-
-	while (n > 0 && peer.p[n - 1] != ':')
-		n--;
-	if (n < 2)
-		return peer;
-	peer.n = n - 1;
-	if (peer.n > 2 && peer.p[0] == '[' && peer.p[peer.n - 1] == ']')
-		return sp_bytes(peer.p + 1, peer.n - 2);
-	return peer;
 }
 
 static uint32_t prefix_of(const struct sp_recorded_call *c)
@@ -220,7 +211,7 @@ static void begin(struct replay_call *k, struct sp_replay *r, const struct sp_re
 		.issuer = c->issuer,
 		.client_id = c->client_id,
 		.session = session_of(c),
-		.peer = without_port(c->peer),
+		.peer = sp_judge_peer(c->peer),
 		.route = c->route,
 		.upstream = c->upstream,
 		.revision = c->revision,
@@ -233,31 +224,10 @@ static void begin(struct replay_call *k, struct sp_replay *r, const struct sp_re
 	past(k);
 }
 
-static enum sp_reason limit_reason(const struct sp_judge_limit *l)
-{
-	static const enum sp_reason calls[] = {
-		[SP_PER_SECOND] = SP_REASON_RATE_SECOND,
-		[SP_PER_MINUTE] = SP_REASON_RATE_MINUTE,
-		[SP_PER_HOUR] = SP_REASON_RATE_HOUR,
-		[SP_PER_DAY] = SP_REASON_RATE_DAY,
-		[SP_PER_SESSION] = SP_REASON_CALLS_SESSION,
-	};
-
-	if (l->kind == SP_LIMIT_MONEY)
-		return SP_REASON_BUDGET_MONEY;
-	if (l->kind == SP_LIMIT_CALLS)
-		return l->per < SP_ARRAY_LEN(calls) ? calls[l->per] : SP_REASON_INTERNAL;
-	if (l->per == SP_PER_REQUEST)
-		return SP_REASON_BUDGET_REQUEST;
-	return l->per == SP_PER_DAY ? SP_REASON_BUDGET_DAY : SP_REASON_BUDGET_WINDOW;
-}
-
 /// As the gateway counts: a token is four bytes of the arguments.
-static uint64_t amount_of(const struct replay_call *k, uint32_t kind)
+static uint64_t tokens_of(const struct sp_recorded_call *c)
 {
-	if (kind == SP_LIMIT_TOKENS)
-		return k->c->tokens ? k->c->tokens : (k->c->arguments_bytes + 3) / 4;
-	return kind == SP_LIMIT_MONEY ? k->v.cost_micros : 1;
+	return c->tokens ? c->tokens : (c->arguments_bytes + 3) / 4;
 }
 
 static enum sp_reason take_limits(struct replay_call *k)
@@ -269,17 +239,10 @@ static enum sp_reason take_limits(struct replay_call *k)
 	uint64_t retry_ms;
 	int err;
 
-	for (uint32_t i = 0; i < n; i++)
-		ask[i] = (struct sp_window_ask){
-			.key = limit[i].key,
-			.kind = (enum sp_limit_kind)limit[i].kind,
-			.per = (enum sp_limit_per)limit[i].per,
-			.amount = amount_of(k, limit[i].kind),
-			.max = limit[i].max,
-		};
+	sp_judge_limit_asks(limit, n, &k->v, tokens_of(k->c), ask);
 	err = sp_windows_take(&k->r->history.windows, ask, n, now(k), &refused, &retry_ms);
 	if (err == -EDQUOT)
-		return limit_reason(&limit[refused]);
+		return sp_judge_limit_reason(&limit[refused]);
 	return err ? SP_REASON_LIMIT_UNAVAILABLE : SP_REASON_NONE;
 }
 
@@ -300,11 +263,7 @@ static enum sp_reason size_of_lost(const struct replay_call *k)
 
 static uint64_t sequence_key(const struct replay_call *k, const struct sp_snap_sequence *q)
 {
-	uint64_t id = sp_snap_hash(sp_snap_str(k->r->snap, q->name));
-
-	if (q->window_ns)
-		return sp_window_key(id, sp_snap_hash(k->c->agent), 0, 0);
-	return sp_window_key(id, 0, 0, sp_snap_hash(k->call.session));
+	return sp_judge_sequence_key(q, k->c->agent, k->call.session);
 }
 
 static void read_sequences(struct replay_call *k)
@@ -353,11 +312,12 @@ static enum sp_reason judge(struct replay_call *k)
 	return why == SP_REASON_NONE ? sp_judge_score(&k->call, &k->v) : why;
 }
 
-/// Lost room is no matter of the policy: the table is larger than what the calls can fill.
-static void set(struct replay_call *k, uint64_t key, uint32_t bits, uint32_t clear)
+static void change(
+	struct replay_call *k, const struct sp_snap_sequence *q, struct sp_seq_change by)
 {
-	if (sp_history_set(&k->r->history, key, 0, bits, clear, now(k), NULL) < 0)
-		return;
+	if (by.set | by.clear)
+		(void)!sp_history_set(&k->r->history, sequence_key(k, q), q->window_ns, by.set,
+			by.clear, now(k), NULL);
 }
 
 static void step(struct replay_call *k, uint32_t number, bool succeeded)
@@ -365,17 +325,15 @@ static void step(struct replay_call *k, uint32_t number, bool succeeded)
 	const struct sp_snap_sequence *q =
 		SP_SNAP_POLICY(k->r->snap, sequences, sp_snap_sequence, number);
 	unsigned parts = sp_judge_sequence_parts(&k->call, &k->v, number);
-	uint64_t key = sequence_key(k, q);
-	uint8_t state = k->r->sequence[number];
 
-	if (!parts || (q->kind == SP_SEQ_REQUIRE_BEFORE && !succeeded))
+	if (!parts)
 		return;
-	if (parts & SP_SEQ_PART_THEN && q->kind == SP_SEQ_REQUIRE_BEFORE && state)
-		set(k, key, 0, SP_SEQ_SAW_FIRST | SP_SEQ_SAW_BETWEEN);
-	if (parts & SP_SEQ_PART_BETWEEN && state & SP_SEQ_SAW_FIRST)
-		set(k, key, SP_SEQ_SAW_BETWEEN, 0);
-	if (parts & SP_SEQ_PART_FIRST)
-		set(k, key, SP_SEQ_SAW_FIRST, SP_SEQ_SAW_BETWEEN);
+	change(k, q, sp_judge_sequence_out(q, parts));
+	if (succeeded)
+		change(k, q,
+			sp_judge_sequence_done(q, parts,
+				sp_history_state(&k->r->history, sequence_key(k, q), q->window_ns,
+					now(k))));
 }
 
 /// What came of the call goes into what later ones are judged by.
@@ -390,7 +348,7 @@ static void remember(struct replay_call *k)
 		if (k->v.tools[i] != SP_SNAP_NONE &&
 			SP_SNAP_POLICY(k->r->snap, tools, sp_snap_tool, k->v.tools[i])->taints)
 			bits |= TAINTED;
-	set(k, session_key(k), bits, 0);
+	session(k, bits);
 	for (uint32_t i = 0; i < n && i < SP_SNAP_SEQUENCES_MAX; i++)
 		step(k, i, succeeded);
 }
