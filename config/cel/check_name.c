@@ -43,6 +43,9 @@ static const struct cel_type *unknown(struct cel_checker *k, struct cel_node *n)
 
 	while (root->n)
 		root = root->arg[0];
+	if (!len)
+		snprintf(path, sizeof(path), "%.*s...", (int)sp_min(root->text.n, 64ul),
+			(const char *)root->text.p);
 	n->off = root->off;
 	n->kind = CEL_FAIL;
 	n->error = SP_CEL_E_UNKNOWN_VAR;
@@ -102,8 +105,10 @@ static bool whole_chain(struct cel_checker *k, struct cel_node *n, const struct 
 
 	n->kind = n->kind == CEL_NAME ? CEL_NAME : CEL_SELECT;
 	if (cel_path(n, path, sizeof(path)) == 0) {
+		if (n->kind == CEL_NAME) // longer than any name there is
+			*ret = unknown(k, n);
 		n->kind = has ? CEL_HAS : n->kind;
-		return false;
+		return n->kind == CEL_FAIL;
 	}
 	if (cel_resolve_var(k->c, n)) {
 		*ret = has ? &cel_scalar[SP_CEL_BOOL] : cel_dyn;

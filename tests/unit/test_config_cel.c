@@ -65,6 +65,20 @@ static void names_that_are_nearly_right_are_named(void **state)
 				"such as agent.identity)");
 }
 
+static void a_name_longer_than_any_is_unknown(void **state)
+{
+	char text[400];
+
+	(void)state;
+	memset(text, 'n', sizeof(text));
+	text[sizeof(text) - 1] = '\0';
+	refused(text, "p.yaml:7:12: unknown variable "
+		      "'nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn...'");
+	memcpy(text + sizeof(text) - 4, ".id", 3);
+	refused(text, "p.yaml:7:12: unknown variable "
+		      "'nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn...'");
+}
+
 static void a_variable_outside_its_phase_is_refused(void **state)
 {
 	uint8_t *p;
@@ -303,6 +317,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(problems_point_into_the_text_and_say_how_to_mend_it),
 		cmocka_unit_test(names_that_are_nearly_right_are_named),
+		cmocka_unit_test(a_name_longer_than_any_is_unknown),
 		cmocka_unit_test(a_variable_outside_its_phase_is_refused),
 		cmocka_unit_test(types_that_can_never_fit_are_refused_at_publish),
 		cmocka_unit_test(what_is_accepted_compiles_to_programs_that_verify),
