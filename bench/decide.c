@@ -5,11 +5,13 @@
 /// of the judge, the limits that bind, their windows. Parsing and identifying go before, as in a worker,
 /// and are not timed. Prints one JSON object.
 #include "common/clock.h"
+#include "common/shm.h"
 #include "common/windows.h"
 #include "config/load.h"
 #include "tests/support/judge_rig.h"
 
 #include <stdio.h>
+#include <unistd.h>
 #include <x86intrin.h>
 #include "common/banned.h"
 
@@ -18,6 +20,8 @@
 #define WARM 200000u
 #define WINDOWS 65536u
 #define TOKENS 16u
+#define REGION_HEAD 4096u
+#define HUGE_PAGE (2u << 20)
 
 struct asked {
 	char agent[24], tool[24], params[160];
@@ -30,6 +34,7 @@ struct bench {
 	struct sp_windows windows;
 	uint32_t *ticks;
 	uint32_t agents, tools;
+	bool huge;
 };
 
 static uint64_t next_random(uint64_t *state)
@@ -151,8 +156,9 @@ static int measure(struct bench *b)
 	for (uint32_t i = 0; i < TIMED; i++)
 		b->ticks[i] -= b->ticks[i] > nothing ? nothing : b->ticks[i];
 	qsort(b->ticks, TIMED, sizeof(*b->ticks), by_value);
-	printf("{\"ns_p50\":%.0f,\"ns_p99\":%.0f,\"agents\":%u,\"tools\":%u,\"rules\":%u}\n",
-		b->ticks[TIMED / 2] * a_tick, b->ticks[TIMED / 100 * 99] * a_tick, b->agents, b->tools, b->rig.snap.h->policy.rules.n);
+	printf("{\"ns_p50\":%.0f,\"ns_p99\":%.0f,\"agents\":%u,\"tools\":%u,\"rules\":%u,\"huge_pages\":%s}\n",
+		b->ticks[TIMED / 2] * a_tick, b->ticks[TIMED / 100 * 99] * a_tick, b->agents, b->tools,
+		b->rig.snap.h->policy.rules.n, b->huge ? "true" : "false");
 	return 0;
 }
 
@@ -175,30 +181,45 @@ static int load(struct bench *b, const char *dir)
 	return 0;
 }
 
+/// The snapshot and the windows lie where a worker's do: in regions, of huge pages where the host has reserved them.
+static int into_regions(struct bench *b)
+{
+	size_t n = b->rig.snap.h->bytes, windows = sp_windows_bytes(WINDOWS);
+	struct sp_shm policy, limits;
+	int r, fd;
+
+	SP_TRY(sp_shm_create("bench-policy", SP_REGION_POLICY, REGION_HEAD + n, REGION_HEAD, &policy, &fd));
+	close(fd);
+	SP_TRY(sp_shm_create("bench-limits", SP_REGION_LIMITS, REGION_HEAD + windows, REGION_HEAD, &limits, &fd));
+	close(fd);
+	memcpy(policy.base + REGION_HEAD, b->rig.blob, n);
+	b->huge = policy.size % HUGE_PAGE == 0 && limits.size % HUGE_PAGE == 0;
+	r = sp_snap_open(policy.base + REGION_HEAD, n, &b->rig.snap);
+	if (r < 0)
+		return r;
+	return sp_windows_attach(
+		limits.base + REGION_HEAD, windows, WINDOWS, 3600 * SP_NS_PER_SEC, &b->windows);
+}
+
 int main(int argc, char **argv)
 {
 	static struct bench b;
-	size_t n = sp_windows_bytes(WINDOWS);
-	void *table;
 	int r;
 
 	if (argc != 4) {
 		(void)fprintf(stderr, "usage: sallyport-decide POLICY-FOLDER AGENTS TOOLS\n");
 		return 2;
 	}
-	table = aligned_alloc(4096, n + 4096 - n % 4096);
 	b.agents = (uint32_t)strtoul(argv[2], NULL, 10);
 	b.tools = (uint32_t)strtoul(argv[3], NULL, 10);
 	b.call = calloc(CALLS, sizeof(*b.call));
 	b.ticks = calloc(TIMED, sizeof(*b.ticks));
-	r = table && b.call && b.ticks && b.agents && b.tools ? 0 : -ENOMEM;
-	if (r == 0) {
-		memset(table, 0, n);
-		r = sp_windows_attach(table, n, WINDOWS, 3600 * SP_NS_PER_SEC, &b.windows);
-	}
+	r = b.call && b.ticks && b.agents && b.tools ? 0 : -ENOMEM;
 	rig_init(&b.rig);
 	if (r == 0)
 		r = load(&b, argv[1]);
+	if (r == 0)
+		r = into_regions(&b);
 	if (r == 0) {
 		make_calls(&b);
 		r = measure(&b);
@@ -209,6 +230,5 @@ int main(int argc, char **argv)
 	rig_done(&b.rig);
 	free(b.call);
 	free(b.ticks);
-	free(table);
 	return r < 0;
 }

@@ -1,16 +1,18 @@
 #include "common/shm.h"
 
 #include <fcntl.h>
+#include <linux/memfd.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include "common/banned.h"
 
-int sp_shm_create(const char *name, enum sp_region_kind kind, size_t bytes, size_t root_size,
-	struct sp_shm *ret, int *ret_fd)
+#define HUGE_PAGE ((size_t)2 << 20)
+
+static int make(const char *name, size_t bytes, size_t page, unsigned flags, struct sp_shm *ret,
+	int *ret_fd)
 {
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	SP_AUTO_FD fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	struct sp_shm_print *print;
+	SP_AUTO_FD fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | flags);
+	void *base;
 
 	if (fd < 0)
 		return -errno;
@@ -19,18 +21,40 @@ int sp_shm_create(const char *name, enum sp_region_kind kind, size_t bytes, size
 		return -errno;
 	if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
 		return -errno;
-	print = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (print == MAP_FAILED)
+	base = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (base == MAP_FAILED)
 		return -errno;
-	*print = (struct sp_shm_print){
+	*ret = (struct sp_shm){base, bytes};
+	*ret_fd = sp_take_fd(&fd);
+	return 0;
+}
+
+/// Read and written at random places by every call: small pages would cost more than the memory itself.
+static bool is_scattered(enum sp_region_kind kind)
+{
+	return kind == SP_REGION_POLICY || kind == SP_REGION_LIMITS;
+}
+
+int sp_shm_create(const char *name, enum sp_region_kind kind, size_t bytes, size_t root_size,
+	struct sp_shm *ret, int *ret_fd)
+{
+	struct sp_shm m;
+	int fd = -1, err = -EINVAL;
+
+	// the mapping reserves every page, so that none can be missing later
+	if (is_scattered(kind))
+		err = make(name, bytes, HUGE_PAGE, MFD_HUGETLB | MFD_HUGE_2MB, &m, &fd);
+	if (err)
+		SP_TRY(make(name, bytes, (size_t)sysconf(_SC_PAGESIZE), 0, &m, &fd));
+	*(struct sp_shm_print *)m.base = (struct sp_shm_print){
 		.magic = SP_SHM_MAGIC,
 		.layout = SP_SHM_LAYOUT,
 		.kind = kind,
-		.size = bytes,
+		.size = m.size,
 		.root_size = root_size,
 	};
-	*ret = (struct sp_shm){(uint8_t *)print, bytes};
-	*ret_fd = sp_take_fd(&fd);
+	*ret = m;
+	*ret_fd = fd;
 	return 0;
 }
 

@@ -12,6 +12,7 @@ struct sp_shm {
 
 /// New anonymous memory file of `bytes` (rounded up to pages), print written, mapped read-write,
 /// sealed against shrinking, growing and further seals. `name` shows in /proc. The caller owns *ret_fd.
+/// Policy and limits lie in huge pages of 2 MiB when the host has reserved enough of them (vm.nr_hugepages).
 SP_MUST_CHECK int sp_shm_create(const char *name, enum sp_region_kind kind, size_t bytes,
 	size_t root_size, struct sp_shm *ret, int *ret_fd);
 /// Map `fd` and compare its print with ours: -ESTALE another layout, -EINVAL another kind or no region.
