@@ -71,6 +71,15 @@ static const struct sp_ctl_arg suggest_args[] = {
 	RECORDS_ARG,
 	{"days", SP_OPT_NUMBER, false, "N", "calls of the last N days, all when left out", NULL},
 };
+static const struct sp_ctl_arg shadow_args[] = {
+	{"sources", SP_ARG_SOURCES, true, "PATH", "the candidate: policy file, or folder of policy files",
+		NULL},
+	{"note", SP_OPT_TEXT, false, "TEXT", "why, for the status and the audit trail", NULL},
+};
+static const struct sp_ctl_arg shadow_report_args[] = {
+	{"generation", SP_OPT_NUMBER, false, "GENERATION",
+		"of an earlier candidate; the one in shadow when left out", NULL},
+};
 static const struct sp_ctl_arg publish_args[] = {
 	{"sources", SP_ARG_SOURCES, false, "PATH",
 		"policy file or folder; what the configuration names when left out", NULL},
@@ -106,6 +115,8 @@ static const struct sp_ctl_arg query_args[] = {
 	{"reason", SP_OPT_TEXT, false, "REASON", "records with this reason, e.g. tool_denied",
 		NULL},
 	{"call", SP_OPT_TEXT, false, "ID", "the records of one call, by its id", NULL},
+	{"shadow", SP_OPT_TEXT, false, "GENERATION",
+		"decisions that this candidate in shadow would have taken otherwise, or 'any'", NULL},
 	{"since", SP_OPT_TIME, false, "TIME",
 		"from this time on (2026-01-31T08:00:00Z, or 90s 15m 2h 7d ago)", NULL},
 	{"until", SP_OPT_TIME, false, "TIME", "before this time", NULL},
@@ -224,6 +235,26 @@ static const struct sp_ctl_command commands[SP_CMD__COUNT] = {
 		.more = "Allow-lists in the native form of the calls that were allowed and succeeded, so "
 			"the records must hold the outcomes, too. Limits, conditions and risk are not "
 			"suggested. Needs no gateway."},
+	[SP_CMD_POLICY_SHADOW] = {NAMED(POLICY_SHADOW).server = SP_CTL_CONTROL,
+		.access = SP_ACCESS_OPERATE, ARGS(shadow_args),
+		.help = "judge every call by a candidate policy, too, without effect",
+		.more = "The candidate is checked and compiled as a publish would. Each tools/call is judged "
+			"by it beside the policy in force; where it would end otherwise the decision's record "
+			"says so. It takes the place of another candidate, and ends when its files are "
+			"published, with 'policy shadow off', or with the gateway."},
+	[SP_CMD_POLICY_SHADOW_STATUS] = {NAMED(POLICY_SHADOW_STATUS).server = SP_CTL_CONTROL,
+		.access = SP_ACCESS_VIEW, .help = "which candidate is in shadow, and what it judged",
+		.more = "Names the limits and order rules that the policy in force does not have: what they "
+			"would have counted is not known, so they let calls pass."},
+	[SP_CMD_POLICY_SHADOW_REPORT] = {NAMED(POLICY_SHADOW_REPORT).server = SP_CTL_LOCAL,
+		.access = SP_ACCESS_REVIEW, ARGS(shadow_report_args),
+		.help = "the calls that the candidate in shadow would have ended otherwise",
+		.more = "Grouped by what was decided, what the candidate says, agent and tool, each with calls "
+			"as examples for 'audit query --call'. Read from the audit trail. Exit code 1 when "
+			"there are such calls."},
+	[SP_CMD_POLICY_SHADOW_OFF] = {NAMED(POLICY_SHADOW_OFF).server = SP_CTL_CONTROL,
+		.access = SP_ACCESS_OPERATE, .help = "judge by no candidate any more",
+		.more = "Waits until every worker acknowledged it. What was recorded stays in the trail."},
 	[SP_CMD_POLICY_PUBLISH] = {NAMED(POLICY_PUBLISH).server = SP_CTL_CONTROL,
 		.access = SP_ACCESS_OPERATE, ARGS(publish_args),
 		.help = "put policy files in force on every worker",

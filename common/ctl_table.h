@@ -22,6 +22,10 @@
 	X(POLICY_SIMULATE, "policy simulate")                                                      \
 	X(POLICY_UNUSED, "policy unused")                                                          \
 	X(POLICY_SUGGEST, "policy suggest")                                                        \
+	X(POLICY_SHADOW, "policy shadow")                                                          \
+	X(POLICY_SHADOW_STATUS, "policy shadow status")                                            \
+	X(POLICY_SHADOW_REPORT, "policy shadow report")                                            \
+	X(POLICY_SHADOW_OFF, "policy shadow off")                                                  \
 	X(POLICY_PUBLISH, "policy publish")                                                        \
 	X(POLICY_ROLLBACK, "policy rollback")                                                      \
 	X(POLICY_HISTORY, "policy history")                                                        \
@@ -81,13 +85,14 @@ struct sp_ctl_command {
 	enum sp_ctl_command_id id;
 	enum sp_ctl_server server;
 	enum sp_ctl_access access;
-	const char *words; ///< one or two, lower case
+	const char *words; ///< one to three, lower case
 	const char *help; ///< one line
 	const char *more; ///< a paragraph for the manual page
 	const struct sp_ctl_arg *args; ///< positional ones first, in order
 	unsigned args_n;
 };
 
+#define SP_CTL_WORDS_MAX 3
 /// Command by its number: every number has one.
 const struct sp_ctl_command *sp_ctl_command(enum sp_ctl_command_id id);
 /// Command by its exact words, or NULL.

@@ -215,6 +215,11 @@ int sp_history_session(
 	return 0;
 }
 
+uint32_t sp_history_session_seen(const struct sp_history *h, uint64_t key, uint64_t boot_ns)
+{
+	return (uint32_t)sp_windows_state(&h->windows, key, false, boot_ns);
+}
+
 static uint32_t within(uint64_t state, uint64_t window_ns, uint64_t boot_ns)
 {
 	uint64_t began = state >> STATE_BITS, now = boot_ns / SP_NS_PER_SEC;

@@ -48,6 +48,9 @@ void sp_history_failed(const struct sp_history *h, uint32_t agent, uint64_t boot
 SP_MUST_CHECK int sp_history_session(
 	const struct sp_history *h, uint64_t key, uint32_t set, uint64_t boot_ns, uint32_t *ret);
 
+/// The same without refreshing it: 0 when there is none.
+uint32_t sp_history_session_seen(const struct sp_history *h, uint64_t key, uint64_t boot_ns);
+
 /// State of an order rule, in a session or of an agent: bits of the rule, and since when.
 /// `window_ns` 0 = as long as states last.
 uint32_t sp_history_state(

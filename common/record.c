@@ -154,7 +154,7 @@ void sp_out_time(struct sp_out *out, uint64_t wall_ns)
 
 static void json_number(const struct sp_record *r, unsigned f, struct sp_out *out)
 {
-	if (f == SP_F_TYPE || f == SP_F_REASON) {
+	if (f == SP_F_TYPE || sp_record_is_reason(f)) {
 		const char *name = f == SP_F_TYPE
 			? sp_record_type_name((unsigned)sp_min(r->u[f], (uint64_t)UINT16_MAX))
 			: sp_reason_info((unsigned)sp_min(r->u[f], (uint64_t)UINT16_MAX))->name;

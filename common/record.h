@@ -57,6 +57,12 @@
 	X(ACTOR, 50, "actor", S)         /* administrative acts: who */                            \
 	X(OBJECT, 51, "object", S)       /* on what */                                             \
 	X(DETAIL, 52, "detail", S)                                                                 \
+	/* a candidate in shadow would have ended the call otherwise */                            \
+	X(SHADOW, 60, "shadow", U)       /* its generation */                                      \
+	X(SHADOW_HASH, 61, "shadow_hash", B) /* of its sources, first 16 bytes */                  \
+	X(SHADOW_DECISION, 62, "shadow_decision", S)                                               \
+	X(SHADOW_REASON, 63, "shadow_reason", U) /* by name in JSON */                             \
+	X(SHADOW_RISK, 64, "shadow_risk", U)                                                       \
 	/* added by the audit process around the worker's bytes, not inside them */                \
 	X(SEQ, 90, "seq", U)
 
@@ -75,6 +81,11 @@ enum sp_record_type {
 	SP_RECORD_LIFECYCLE = 6, ///< audit opened, closed, rotated, latched, recovered; worker restarted
 };
 const char *sp_record_type_name(unsigned type); ///< "decision"; "unknown"
+/// The field holds a number of common/reason.h.
+static inline bool sp_record_is_reason(unsigned f)
+{
+	return f == SP_F_REASON || f == SP_F_SHADOW_REASON;
+}
 /// Exact name to type; -ENOENT.
 SP_MUST_CHECK int sp_record_type_parse(struct sp_bytes name, unsigned *ret);
 

@@ -19,6 +19,8 @@
 	X(CALLS, "calls", "calls judged")                                                          \
 	X(ALLOWED, "calls_allowed", "calls allowed")                                               \
 	X(DENIED, "calls_denied", "calls denied")                                                  \
+	X(SHADOW_JUDGED, "shadow_judged", "calls judged by a candidate policy, too")               \
+	X(SHADOW_DIFFERED, "shadow_differed", "of those, calls it would have ended otherwise")     \
 	X(FORWARDED, "calls_forwarded", "calls sent to an upstream")                               \
 	X(ANSWERED, "calls_answered", "calls answered with the upstream's result")                 \
 	X(FAILED, "calls_failed", "calls that failed after they were allowed")                     \

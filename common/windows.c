@@ -171,7 +171,7 @@ static uint64_t max_of(const struct sp_window_ask *a)
 }
 
 static int part_find(const struct sp_windows *t, const struct sp_window_ask *a, uint64_t boot_ns,
-	struct part *ret)
+	bool make, struct part *ret)
 {
 	unsigned shape = shape_of(a->kind, a->per);
 
@@ -180,7 +180,7 @@ static int part_find(const struct sp_windows *t, const struct sp_window_ask *a, 
 	ret->limit = max_of(a);
 	ret->now = ticks(ret->h, boot_ns);
 	ret->taken = 0;
-	return sp_cell_find(t, a->key, shape, boot_ns, true, &ret->cell);
+	return sp_cell_find(t, a->key, shape, boot_ns, make, &ret->cell);
 }
 
 /// The refusing window that opens last, for the caller is told when it may come again.
@@ -225,7 +225,7 @@ static int take_once(const struct sp_windows *t, const struct sp_window_ask *ask
 		if (ask[i].per == SP_PER_REQUEST || ask[i].amount == 0)
 			continue;
 		part[parts].ask = *ret_refused = i;
-		SP_TRY(part_find(t, &ask[i], boot_ns, &part[parts]));
+		SP_TRY(part_find(t, &ask[i], boot_ns, true, &part[parts]));
 		parts++;
 	}
 	if (parts == 0)
@@ -264,6 +264,33 @@ int sp_windows_take(const struct sp_windows *t, const struct sp_window_ask *ask,
 	return -EDQUOT;
 }
 
+int sp_windows_peek(const struct sp_windows *t, const struct sp_window_ask *ask, unsigned n,
+	uint64_t boot_ns, unsigned *ret_refused)
+{
+	struct part part[SP_WINDOWS_TAKE_MAX];
+	unsigned parts = 0;
+	uint64_t ms;
+
+	*ret_refused = 0;
+	if (n > SP_WINDOWS_TAKE_MAX)
+		return -EDQUOT;
+	SP_TRY(over_request(ask, n, ret_refused, &ms));
+	for (unsigned i = 0; i < n; i++) {
+		struct part *p = &part[parts];
+
+		if (ask[i].per == SP_PER_REQUEST)
+			continue;
+		p->ask = i;
+		if (part_find(t, &ask[i], boot_ns, false, p) == 0) {
+			parts++;
+		} else if (p->n > sp_min(p->limit, count_max(p->h))) { // nothing was counted yet
+			*ret_refused = i;
+			return -EDQUOT;
+		}
+	}
+	return refusal(t, part, parts, boot_ns, ret_refused, &ms);
+}
+
 int sp_windows_charge(const struct sp_windows *t, const struct sp_window_ask *ask, uint64_t boot_ns)
 {
 	struct part p;
@@ -272,7 +299,7 @@ int sp_windows_charge(const struct sp_windows *t, const struct sp_window_ask *as
 	if (ask->per == SP_PER_REQUEST || ask->amount == 0)
 		return 0;
 	do {
-		SP_TRY(part_find(t, ask, boot_ns, &p));
+		SP_TRY(part_find(t, ask, boot_ns, true, &p));
 		do {
 			if (!sp_cell_load(&p.cell, &old))
 				break;

@@ -43,6 +43,9 @@ uint64_t sp_window_key(uint64_t id, uint64_t agent, uint64_t tool, uint64_t sess
 /// to give back; never is more let through than a limit.
 SP_MUST_CHECK int sp_windows_take(const struct sp_windows *t, const struct sp_window_ask *ask,
 	unsigned n, uint64_t boot_ns, unsigned *ret_refused, uint64_t *ret_retry_ms);
+/// Would a take pass now? Nothing is counted, no cell is made. 0, or -EDQUOT as above.
+SP_MUST_CHECK int sp_windows_peek(const struct sp_windows *t, const struct sp_window_ask *ask,
+	unsigned n, uint64_t boot_ns, unsigned *ret_refused);
 /// Count what was found out later; may pass the limit, stops at the window's most. -ENOSPC.
 SP_MUST_CHECK int sp_windows_charge(
 	const struct sp_windows *t, const struct sp_window_ask *ask, uint64_t boot_ns);

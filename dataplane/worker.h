@@ -10,6 +10,7 @@
 #include "config/snapshot.h"
 #include "dataplane/bufpool.h"
 #include "dataplane/conn.h"
+#include "dataplane/decide/shadow.h"
 #include "dataplane/identity/failures.h"
 #include "dataplane/identity/jwt.h"
 #include "dataplane/io/io.h"
@@ -72,11 +73,12 @@ struct sp_worker {
 
 	// the turn
 	uint64_t now_ns, wall_ns; ///< boot and wall time, sampled once a turn
-	uint64_t policy_head, secrets_head;
+	uint64_t policy_head, shadow_head, secrets_head;
 	uint32_t current; ///< slot of the snapshot new calls are judged by
 	bool has_policy, draining, stop, offline, lost_supervisor;
 	uint64_t drain_until_ns; ///< when the supervisor is gone
 	struct sp_held_snap held[SP_POLICY_SLOTS];
+	struct sp_shadow shadow;
 	uint64_t last_work_ns;
 	uint64_t cancels_looked_ns, cancels_seen[SP_WORKERS_MAX]; ///< of the other workers
 

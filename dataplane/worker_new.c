@@ -98,6 +98,7 @@ static int make_pools(struct sp_worker *w)
 	SP_TRY(sp_call_pool_init(&w->calls, p->max_calls));
 	SP_TRY(sp_partings_init(&w->partings, p->max_calls));
 	SP_TRY(sp_facts_new(&w->facts));
+	SP_TRY(sp_shadow_init(&w->shadow));
 	w->tok_north = malloc(p->max_json_tokens * sizeof(*w->tok_north));
 	w->tok_south = malloc(p->max_json_tokens * sizeof(*w->tok_south));
 	w->scratch = malloc(SP_SCRATCH_BYTES);
@@ -169,6 +170,7 @@ struct sp_worker *sp_worker_free(struct sp_worker *w)
 	free(w->tok_south);
 	free(w->scratch);
 	sp_facts_free(w->facts);
+	sp_shadow_done(&w->shadow);
 	free(w);
 	return NULL;
 }

@@ -2,7 +2,7 @@
 
 #include "common/banned.h"
 
-#define SLOTS (1u << 16) // power of two over all values a block can have
+#define SLOTS (1u << 17) // power of two over all values a block can have
 #define ITEMS (SP_BLOCK_RECORDS * SP_DIM__COUNT)
 
 _Static_assert(SLOTS > 2 * ITEMS, "the table of values must stay half empty");

@@ -7,7 +7,7 @@
 #include "controlplane/audit/feed.h"
 
 #define SP_BLOCK_RECORDS 4096u
-#define SP_BLOCK_VERSION 1u
+#define SP_BLOCK_VERSION 2u
 
 struct sp_block_head {
 	uint32_t version, n;

@@ -54,8 +54,8 @@ void sp_feed_entry_of(const struct sp_record *r, uint64_t seq, struct sp_feed_en
 
 		if (!sp_record_has(r, f))
 			continue;
-		if (f == SP_F_TYPE || f == SP_F_REASON)
-			e.hash[d] = sp_dim_hash_u(r->u[f]);
+		if (sp_dim_is_number((enum sp_dim)d))
+			e.hash[d] = sp_dim_hash_of((enum sp_dim)d, r->u[f]);
 		else
 			e.hash[d] = sp_dim_hash_bytes(r->b[f]);
 	}

@@ -9,7 +9,7 @@
 #include <pthread.h>
 
 /// Record fields that can be asked for.
-#define SP_DIMS(X) X(TYPE) X(AGENT) X(TOOL) X(DECISION) X(REASON) X(SESSION) X(CALL)
+#define SP_DIMS(X) X(TYPE) X(AGENT) X(TOOL) X(DECISION) X(REASON) X(SESSION) X(CALL) X(SHADOW)
 enum sp_dim {
 #define X(sym) SP_DIM_##sym,
 	SP_DIMS(X)
@@ -25,6 +25,15 @@ struct sp_feed_entry {
 };
 uint64_t sp_dim_hash_bytes(struct sp_bytes b);
 uint64_t sp_dim_hash_u(uint64_t v);
+/// What a number is found by: SHADOW is indexed by being there, whatever the candidate.
+static inline uint64_t sp_dim_hash_of(enum sp_dim d, uint64_t v)
+{
+	return sp_dim_hash_u(d == SP_DIM_SHADOW ? 0 : v);
+}
+static inline bool sp_dim_is_number(enum sp_dim d)
+{
+	return d == SP_DIM_TYPE || d == SP_DIM_REASON || d == SP_DIM_SHADOW;
+}
 /// Everything but segment and off.
 void sp_feed_entry_of(const struct sp_record *r, uint64_t seq, struct sp_feed_entry *ret);
 

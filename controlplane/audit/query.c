@@ -60,8 +60,10 @@ static bool matches(const struct sp_query *q, const struct sp_record *r)
 			continue;
 		if (!sp_record_has(r, f))
 			return false;
-		if (f == SP_F_TYPE || f == SP_F_REASON ? r->u[f] != q->want[d].u
-						       : !sp_bytes_eq(r->b[f], q->want[d].b))
+		if (d == SP_DIM_SHADOW && q->want[d].u == SP_QUERY_ANY)
+			continue;
+		if (sp_dim_is_number((enum sp_dim)d) ? r->u[f] != q->want[d].u
+						     : !sp_bytes_eq(r->b[f], q->want[d].b))
 			return false;
 	}
 	return true;
@@ -144,12 +146,13 @@ static bool try_block(void *ctx, const struct sp_block *b)
 	if (b->head.max_ns < q->since_ns || (q->until_ns && b->head.min_ns >= q->until_ns))
 		return true;
 	for (unsigned d = 0; d < SP_DIM__COUNT; d++) {
-		bool number = d == SP_DIM_TYPE || d == SP_DIM_REASON;
+		bool number = sp_dim_is_number((enum sp_dim)d);
 
 		if (!q->want[d].set)
 			continue;
 		list[lists] = sp_block_find(b, (enum sp_dim)d,
-			number ? sp_dim_hash_u(q->want[d].u) : sp_dim_hash_bytes(q->want[d].b),
+			number ? sp_dim_hash_of((enum sp_dim)d, q->want[d].u)
+			       : sp_dim_hash_bytes(q->want[d].b),
 			&n[lists]);
 		if (!list[lists])
 			return true;

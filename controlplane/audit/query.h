@@ -5,6 +5,7 @@
 #include "controlplane/audit/segment.h"
 
 #define SP_QUERY_LIMIT_MAX 10000u
+#define SP_QUERY_ANY 0u ///< SHADOW: of any candidate
 
 struct sp_query {
 	/// What a record must have, by dimension; borrowed text or bytes, or a number.

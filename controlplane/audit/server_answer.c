@@ -88,7 +88,7 @@ static void put_field(struct sp_cv_out *o, const struct sp_record *r, unsigned i
 	sp_cv_put_str(o, fields[i].name);
 	if (f == SP_F_TYPE)
 		sp_cv_put_str(o, sp_record_type_name(u));
-	else if (f == SP_F_REASON)
+	else if (sp_record_is_reason(f))
 		sp_cv_put_str(o, sp_reason_info(u)->name);
 	else if (fields[i].kind == 'U')
 		sp_cv_put_u64(o, r->u[f]);
@@ -211,6 +211,17 @@ static int want_number(const struct sp_ctl_request *r, const char *name, uint64_
 	return err == -ENOENT ? 0 : err;
 }
 
+static int want_shadow(const struct sp_ctl_request *r, struct sp_query *q)
+{
+	uint64_t *generation = &q->want[SP_DIM_SHADOW].u;
+
+	SP_TRY(want_text(r, "shadow", q, SP_DIM_SHADOW));
+	if (!q->want[SP_DIM_SHADOW].set || sp_bytes_eq(q->want[SP_DIM_SHADOW].b, SP_LIT("any")))
+		return 0;
+	SP_TRY(sp_bytes_u64(q->want[SP_DIM_SHADOW].b, generation));
+	return *generation == SP_QUERY_ANY ? -EINVAL : 0;
+}
+
 /// NULL, or what is wrong with the arguments.
 static const char *read_query(const struct sp_ctl_request *r, struct sp_query *q, struct filters *f)
 {
@@ -225,6 +236,8 @@ static const char *read_query(const struct sp_ctl_request *r, struct sp_query *q
 	if (want_hex(r, "call", q, SP_DIM_CALL, f->call) ||
 		want_hex(r, "session", q, SP_DIM_SESSION, f->session))
 		return "call and session are hexadecimal digits, as the trail shows them";
+	if (want_shadow(r, q))
+		return "shadow is a candidate's generation, or any";
 	if (want_number(r, "since", &q->since_ns) || want_number(r, "until", &q->until_ns) ||
 		want_number(r, "from", &q->from) || want_number(r, "before", &q->before) ||
 		want_number(r, "limit", &limit))

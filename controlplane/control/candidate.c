@@ -68,7 +68,7 @@ void sp_candidate_done(struct sp_candidate *c)
 }
 
 int sp_candidate_try(const struct sp_candidate *c, const struct sp_policy *policy,
-	struct sp_check *check, uint8_t **ret, size_t *ret_n)
+	uint64_t generation, struct sp_check *check, uint8_t **ret, size_t *ret_n)
 {
 	struct sp_issuer_keys *none = calloc(c->gateway->issuers.n + 1ul, sizeof(*none));
 	struct sp_compile_in in = {
@@ -76,7 +76,7 @@ int sp_candidate_try(const struct sp_candidate *c, const struct sp_policy *polic
 		.policy = policy,
 		.keys = none,
 		.upstreams = c->upstreams.v,
-		.generation = 1,
+		.generation = generation,
 		.built_ns = sp_clock_wall_ns(),
 	};
 	int err = none ? sp_compile(&in, check, ret, ret_n) : -ENOMEM;
@@ -155,7 +155,7 @@ static int check_all(const char *config_path, struct sp_check *check, struct sp_
 	SP_TRY(sp_candidate_read(config_path, check, &c));
 	err = sp_load_policy(c.gateway->policy.directory.s, check, &c.policy);
 	if (err == 0)
-		err = sp_candidate_try(&c, c.policy, check, &blob, &n);
+		err = sp_candidate_try(&c, c.policy, 1, check, &blob, &n);
 	if (err < 0) {
 		sp_candidate_done(&c);
 		return err;

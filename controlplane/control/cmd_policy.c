@@ -36,8 +36,7 @@ static int stage_request(struct sp_job *j, struct sp_bytes sources)
 	return 0;
 }
 
-/// The request's sources on the stage: false with the error answered.
-static bool stage_sources(struct sp_job *j)
+bool sp_job_stage_sources(struct sp_job *j)
 {
 	struct sp_bytes sources;
 	int err = sp_ctl_arg_raw(j->r, "sources", &sources);
@@ -62,7 +61,7 @@ static int try_stage(struct sp_job *j, struct sp_check *check, struct sp_policy 
 	int err;
 
 	SP_TRY(sp_load_policy(j->c->policies.stage_path, check, &policy));
-	err = sp_candidate_try(&j->c->now, policy, check, &blob, &n);
+	err = sp_candidate_try(&j->c->now, policy, 1, check, &blob, &n);
 	if (err < 0) {
 		sp_policy_free(policy);
 		return err;
@@ -84,7 +83,7 @@ static void ask_stage(struct sp_job *j, answer_fn *answer)
 	struct sp_snap s;
 	int err;
 
-	if (!stage_sources(j))
+	if (!sp_job_stage_sources(j))
 		return;
 	sp_check_init(&check);
 	err = try_stage(j, &check, &policy, &blob);
@@ -218,7 +217,7 @@ void sp_cmd_policy_publish(struct sp_job *j)
 	note_text(j, note, sizeof(note));
 	why.note = note;
 	if (sp_ctl_arg_raw(j->r, "sources", &sources) == 0) {
-		if (stage_sources(j))
+		if (sp_job_stage_sources(j))
 			publish(j, &why, SP_LIT("upload"));
 		return;
 	}

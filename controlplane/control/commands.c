@@ -21,6 +21,9 @@ static sp_job_fn *const functions[SP_CMD__COUNT] = {
 	[SP_CMD_POLICY_CHECK] = sp_cmd_policy_check,
 	[SP_CMD_POLICY_SHOW] = sp_cmd_policy_show,
 	[SP_CMD_POLICY_DIFF] = sp_cmd_policy_diff,
+	[SP_CMD_POLICY_SHADOW] = sp_cmd_policy_shadow,
+	[SP_CMD_POLICY_SHADOW_STATUS] = sp_cmd_policy_shadow_status,
+	[SP_CMD_POLICY_SHADOW_OFF] = sp_cmd_policy_shadow_off,
 	[SP_CMD_POLICY_PUBLISH] = sp_cmd_policy_publish,
 	[SP_CMD_POLICY_ROLLBACK] = sp_cmd_policy_rollback,
 	[SP_CMD_POLICY_HISTORY] = sp_cmd_policy_history,
@@ -198,7 +201,7 @@ void sp_cmd_config_check(struct sp_job *j)
 	sp_check_init(&check);
 	err = sp_candidate_read(path, &check, &cand);
 	if (err == 0) {
-		err = sp_candidate_try(&cand, j->c->now.policy, &check, &blob, &n);
+		err = sp_candidate_try(&cand, j->c->now.policy, 1, &check, &blob, &n);
 		if (err == 0) {
 			free(blob);
 			(void)sp_gateway_needs_restart(j->c->now.gateway, cand.gateway, &later);

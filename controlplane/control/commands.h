@@ -15,6 +15,7 @@ sp_job_fn sp_cmd_status, sp_cmd_workers, sp_cmd_metrics, sp_cmd_version, sp_cmd_
 sp_job_fn sp_cmd_config_check, sp_cmd_config_show, sp_cmd_config_reload, sp_cmd_drain;
 sp_job_fn sp_cmd_policy_check, sp_cmd_policy_show, sp_cmd_policy_diff, sp_cmd_policy_publish;
 sp_job_fn sp_cmd_policy_rollback, sp_cmd_policy_history;
+sp_job_fn sp_cmd_policy_shadow, sp_cmd_policy_shadow_status, sp_cmd_policy_shadow_off;
 sp_job_fn sp_cmd_revoke;
 
 /// Put the act on the record: to be called once its outcome is known.
@@ -25,6 +26,9 @@ bool sp_job_may_act(struct sp_job *j);
 void sp_job_problems(struct sp_job *j, const struct sp_check *check, int err);
 /// The optional argument `note`, or nothing.
 struct sp_bytes sp_job_note(const struct sp_job *j);
+
+/// cmd_policy.c: the request's policy files on the stage. False with the error answered.
+bool sp_job_stage_sources(struct sp_job *j);
 
 /// RFC 3339 with milliseconds; "-" for 0.
 void sp_put_time(struct sp_cv_out *o, uint64_t wall_ns);

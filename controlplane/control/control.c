@@ -3,6 +3,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "controlplane/control/roles.h"
+#include "controlplane/control/shadow.h"
 
 #include <stdio.h>
 #include "common/banned.h"
@@ -62,10 +63,12 @@ static int publish(struct sp_control *c, const struct sp_candidate *from,
 	SP_TRY(compile(c, from, policy, generation, sp_clock_wall_ns(), check, &blob, &n));
 	err = sp_publish(&c->publisher, sp_bytes(blob, n), SP_SLOT_NS);
 	free(blob);
-	if (err == 0)
-		sp_log(SP_LOG_NOTICE, "policy", "generation %llu is in force: %u agents, %u tools",
-			(unsigned long long)generation, policy->agents_n, policy->actions_n);
-	return err;
+	if (err < 0)
+		return err;
+	sp_log(SP_LOG_NOTICE, "policy", "generation %llu is in force: %u agents, %u tools",
+		(unsigned long long)generation, policy->agents_n, policy->actions_n);
+	sp_shadow_published(c, policy);
+	return 0;
 }
 
 static void describe(struct sp_control *c, const struct sp_why *why, const struct sp_policy *policy)
@@ -238,6 +241,7 @@ int sp_control_start(struct sp_control *c, const char *config_path)
 	struct sp_candidate next;
 	int err;
 
+	sp_shadow_take_up(c);
 	sp_check_init(&check);
 	err = sp_candidate_read(config_path, &check, &next);
 	if (err == 0) {

@@ -13,9 +13,9 @@
 static const struct timespec nap = {0, SP_NS_PER_MS};
 static const struct timespec moment = {0, 10 * SP_NS_PER_US}; ///< workers take a new head within so many
 
-static uint32_t current_slot(const struct sp_publisher *p)
+static uint32_t slot_of(uint64_t head)
 {
-	return (uint32_t)(atomic_load(&p->root->policy_head) & 0xff);
+	return (uint32_t)(head & 0xff);
 }
 
 int sp_publisher_init(struct sp_publisher *p, const struct sp_shm *root,
@@ -46,18 +46,28 @@ int sp_publisher_init(struct sp_publisher *p, const struct sp_shm *root,
 	return 0;
 }
 
-int sp_publisher_current(const struct sp_publisher *p, struct sp_snap *ret)
+static int open_head(const struct sp_publisher *p, uint64_t head, struct sp_snap *ret)
 {
-	uint32_t slot = current_slot(p);
+	uint32_t slot = slot_of(head);
 	uint64_t used;
 
-	if (sp_publisher_generation(p) == 0 || slot >= SP_POLICY_SLOTS)
+	if (head == 0 || slot >= SP_POLICY_SLOTS)
 		return -ENOENT;
 	used = atomic_load(&p->region->used[slot]);
 	if (used > p->region->slot_bytes)
 		return -EINVAL;
 	return sp_snap_open(
 		p->shm.base + p->region->slots_off + slot * p->region->slot_bytes, used, ret);
+}
+
+int sp_publisher_current(const struct sp_publisher *p, struct sp_snap *ret)
+{
+	return open_head(p, atomic_load(&p->root->policy_head), ret);
+}
+
+int sp_publisher_shadow(const struct sp_publisher *p, struct sp_snap *ret)
+{
+	return open_head(p, atomic_load(&p->root->shadow_head), ret);
 }
 
 int sp_publisher_reserve(struct sp_publisher *p, uint64_t *ret)
@@ -81,7 +91,9 @@ static bool pinned(const struct sp_publisher *p, uint32_t slot)
 /// The grace period first, the pins after it: none of an old slot can appear any more by then.
 static bool is_free(struct sp_publisher *p, uint32_t slot)
 {
-	if (sp_publisher_generation(p) != 0 && slot == current_slot(p))
+	uint64_t policy = atomic_load(&p->root->policy_head), shadow = atomic_load(&p->root->shadow_head);
+
+	if ((policy && slot_of(policy) == slot) || (shadow && slot_of(shadow) == slot))
 		return false;
 	if (!p->retired[slot])
 		return true;
@@ -106,23 +118,34 @@ static int free_slot(struct sp_publisher *p, uint64_t wait_ns, uint32_t *ret)
 	}
 }
 
-static bool lags(const struct sp_publisher *p, uint32_t worker, uint64_t generation)
+typedef bool has_taken_fn(const struct sp_publisher *p, const struct sp_worker_slot *w);
+
+static bool has_policy(const struct sp_publisher *p, const struct sp_worker_slot *w)
+{
+	return atomic_load(&w->seen_policy) >= sp_publisher_generation(p);
+}
+
+static bool has_shadow(const struct sp_publisher *p, const struct sp_worker_slot *w)
+{
+	return atomic_load(&w->shadow_generation) == atomic_load(&p->root->shadow_head) >> 8;
+}
+
+static bool lags(const struct sp_publisher *p, uint32_t worker, has_taken_fn *has)
 {
 	const struct sp_worker_slot *w = &p->root->worker[worker];
 
-	return atomic_load(&w->pid) != 0 && atomic_load(&w->state) == SP_STATE_READY &&
-	       atomic_load(&w->seen_policy) < generation;
+	return atomic_load(&w->pid) != 0 && atomic_load(&w->state) == SP_STATE_READY && !has(p, w);
 }
 
-int sp_publish_wait(const struct sp_publisher *p, uint64_t wait_ns, uint32_t *ret_laggard)
+static int wait_all(
+	const struct sp_publisher *p, has_taken_fn *has, uint64_t wait_ns, uint32_t *ret_laggard)
 {
-	uint64_t begin = sp_clock_boot_ns(), generation = sp_publisher_generation(p);
+	uint64_t begin = sp_clock_boot_ns();
 
 	for (uint32_t w = 0; w < p->workers;) {
 		uint64_t waited = sp_clock_boot_ns() - begin;
 
-
-		if (!lags(p, w, generation)) {
+		if (!lags(p, w, has)) {
 			w++;
 			continue;
 		}
@@ -135,12 +158,22 @@ int sp_publish_wait(const struct sp_publisher *p, uint64_t wait_ns, uint32_t *re
 	return 0;
 }
 
-int sp_publish(struct sp_publisher *p, struct sp_bytes blob, uint64_t wait_ns)
+int sp_publish_wait(const struct sp_publisher *p, uint64_t wait_ns, uint32_t *ret_laggard)
 {
-	uint32_t slot, old = current_slot(p), laggard;
-	bool had = sp_publisher_generation(p) != 0, late;
+	return wait_all(p, has_policy, wait_ns, ret_laggard);
+}
+
+int sp_publish_shadow_wait(const struct sp_publisher *p, uint64_t wait_ns, uint32_t *ret_laggard)
+{
+	return wait_all(p, has_shadow, wait_ns, ret_laggard);
+}
+
+/// The blob in a slot of its own, where nobody looks yet; *ret is the head that names it.
+static int place(struct sp_publisher *p, struct sp_bytes blob, uint64_t newer_than, uint64_t wait_ns,
+	uint64_t *ret)
+{
 	struct sp_snap snap;
-	uint64_t set_ns;
+	uint32_t slot;
 	uint8_t *at;
 
 	if (blob.n > p->region->slot_bytes)
@@ -150,21 +183,54 @@ int sp_publish(struct sp_publisher *p, struct sp_bytes blob, uint64_t wait_ns)
 	atomic_store(&p->region->used[slot], 0);
 	memcpy(at, blob.p, blob.n);
 	SP_TRY(sp_snap_open(at, blob.n, &snap)); // what workers will read is what is checked
-	if (snap.h->generation <= sp_publisher_generation(p) ||
-		snap.h->generation > p->reserved_generation)
+	if (snap.h->generation <= newer_than || snap.h->generation > p->reserved_generation)
 		return -EINVAL;
 	atomic_store(&p->region->used[slot], blob.n);
 	p->retired[slot] = false;
-	set_ns = sp_clock_boot_ns();
-	atomic_store(&p->root->policy_head, snap.h->generation << 8 | slot);
-	if (had) {
-		p->token[old] = rte_rcu_qsbr_start(p->rcu);
-		p->retired[old] = true;
+	*ret = snap.h->generation << 8 | slot;
+	return 0;
+}
+
+/// Store a head; what the one before named is free after a grace period.
+static void set_head(struct sp_publisher *p, _Atomic uint64_t *head, uint64_t to)
+{
+	uint64_t old = atomic_exchange(head, to);
+	uint32_t slot = slot_of(old);
+
+	if (old && slot < SP_POLICY_SLOTS) {
+		p->token[slot] = rte_rcu_qsbr_start(p->rcu);
+		p->retired[slot] = true;
 	}
 	sp_publisher_kick(p);
+}
+
+int sp_publish(struct sp_publisher *p, struct sp_bytes blob, uint64_t wait_ns)
+{
+	uint64_t head, set_ns;
+	uint32_t laggard;
+	bool late;
+
+	SP_TRY(place(p, blob, sp_publisher_generation(p), wait_ns, &head));
+	set_ns = sp_clock_boot_ns();
+	set_head(p, &p->root->policy_head, head);
 	late = sp_publish_wait(p, WATCH_NS, &laggard) < 0;
 	p->effect_ns = late ? 0 : sp_clock_boot_ns() - set_ns;
 	return 0;
+}
+
+int sp_publish_shadow(struct sp_publisher *p, struct sp_bytes blob, uint64_t wait_ns)
+{
+	uint64_t head, before = atomic_load(&p->root->shadow_head) >> 8;
+
+	SP_TRY(place(p, blob, before, wait_ns, &head));
+	set_head(p, &p->root->shadow_head, head);
+	return 0;
+}
+
+void sp_publish_shadow_off(struct sp_publisher *p)
+{
+	if (atomic_load(&p->root->shadow_head))
+		set_head(p, &p->root->shadow_head, 0);
 }
 
 void sp_publisher_kick(const struct sp_publisher *p)

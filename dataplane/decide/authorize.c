@@ -86,5 +86,8 @@ enum sp_step sp_stage_score(struct sp_call *c)
 	if (step != SP_STEP_CONTINUE)
 		return step;
 	c->scored = true;
-	return judged(c, sp_judge_score(call, &c->verdict));
+	step = judged(c, sp_judge_score(call, &c->verdict));
+	if (step == SP_STEP_CONTINUE)
+		sp_shadow_judge(c);
+	return step;
 }

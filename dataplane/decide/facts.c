@@ -36,7 +36,7 @@ struct sp_facts *sp_facts_free(struct sp_facts *f)
 }
 
 /// The payload of the token that came with this very request, and that was verified, now or before.
-static int read_claims(struct sp_call *c)
+int sp_facts_claims(struct sp_call *c, bool wanted)
 {
 	struct sp_facts *f = c->w->facts;
 	const struct sp_http_head *head = sp_http1_head(c->conn->http);
@@ -45,9 +45,7 @@ static int read_claims(struct sp_call *c)
 	const uint8_t *first, *second, *end;
 	size_t n;
 
-	f->call.claims = NULL;
-	if ((!c->snap->h->policy.uses_claims && !c->principal.has_intent) ||
-		sp_call_route(c)->auth_none)
+	if (!wanted || f->call.claims || sp_call_route(c)->auth_none)
 		return 0;
 	if (header.n == 0)
 		return SP_REASON_INTERNAL;
@@ -103,7 +101,7 @@ static int gather(struct sp_call *c)
 	if (c->issuer < s->h->issuers.n)
 		f->call.issuer = sp_snap_str(
 			s, SP_SNAP_GET(s, s->h->issuers, sp_snap_issuer, c->issuer)->iss);
-	return read_claims(c);
+	return sp_facts_claims(c, s->h->policy.uses_claims || c->principal.has_intent);
 }
 
 int sp_facts_name(const struct sp_call *c, uint32_t upstream, struct sp_bytes shown,
@@ -167,25 +165,24 @@ uint64_t sp_facts_sequence_key(const struct sp_call *c, const struct sp_snap_seq
 		q, sp_bytes_cstr(c->principal.agent), session_of(c, buf));
 }
 
-const uint32_t *sp_facts_sequences(const struct sp_call *c, unsigned i, uint32_t *ret_n)
+const uint32_t *sp_facts_sequences(
+	const struct sp_snap *s, const struct sp_judge_verdict *v, unsigned i, uint32_t *ret_n)
 {
-	const struct sp_snap_policy *p = &c->snap->h->policy;
-	uint32_t action = c->verdict.actions[i];
+	uint32_t action = v->actions[i];
 	struct sp_snap_table t = {0};
 
 	if (i < 2)
 		t = action == SP_SNAP_NONE
-			    ? p->wild_sequences
-			    : SP_SNAP_POLICY(c->snap, action_facts, sp_snap_action_facts, action)
-				      ->sequences;
+			    ? s->h->policy.wild_sequences
+			    : SP_SNAP_POLICY(s, action_facts, sp_snap_action_facts, action)->sequences;
 	*ret_n = t.n;
-	return (const uint32_t *)(c->snap->base + t.off);
+	return (const uint32_t *)(s->base + t.off);
 }
 
 bool sp_facts_again(const struct sp_call *c, unsigned i, uint32_t number)
 {
 	uint32_t n;
-	const uint32_t *first = sp_facts_sequences(c, 0, &n);
+	const uint32_t *first = sp_facts_sequences(c->snap, &c->verdict, 0, &n);
 
 	for (uint32_t k = 0; i > 0 && k < n; k++)
 		if (first[k] == number)
@@ -219,7 +216,7 @@ static int read_sequences(struct sp_call *c)
 
 	for (unsigned i = 0; i < 2; i++) {
 		uint32_t n;
-		const uint32_t *number = sp_facts_sequences(c, i, &n);
+		const uint32_t *number = sp_facts_sequences(c->snap, &c->verdict, i, &n);
 
 		for (uint32_t k = 0; k < n; k++)
 			SP_TRY(read_sequence(c, number[k]));

@@ -36,6 +36,8 @@ SP_MUST_CHECK int sp_facts_past(struct sp_call *c);
 /// Borrows `buf` and `shown`.
 SP_MUST_CHECK int sp_facts_name(const struct sp_call *c, uint32_t upstream, struct sp_bytes shown,
 	uint32_t prefix, uint8_t buf[SP_FACTS_NAME_MAX], struct sp_judge_call *ret);
+/// Read the token's claims unless they were, where somebody asks for them. 0 or a reason.
+SP_MUST_CHECK int sp_facts_claims(struct sp_call *c, bool wanted);
 /// For tools/list: who asks; the tool's name is set by the caller for each.
 SP_MUST_CHECK int sp_facts_gather_list(struct sp_call *c);
 
@@ -56,5 +58,6 @@ uint64_t sp_facts_sequence_key(const struct sp_call *c, const struct sp_snap_seq
 bool sp_facts_sessions_count(const struct sp_call *c);
 /// Rule `number` of list `i` stood in the list before.
 bool sp_facts_again(const struct sp_call *c, unsigned i, uint32_t number);
-/// Numbers of the order rules that may concern the call, by its name `i` (0, 1) in the verdict.
-const uint32_t *sp_facts_sequences(const struct sp_call *c, unsigned i, uint32_t *ret_n);
+/// Numbers of the order rules of a policy that may concern a call, by its name `i` (0, 1) in that policy's verdict.
+const uint32_t *sp_facts_sequences(
+	const struct sp_snap *s, const struct sp_judge_verdict *v, unsigned i, uint32_t *ret_n);

@@ -16,23 +16,41 @@ static uint64_t estimate_tokens(uint64_t bytes)
 	return (bytes + 3) / 4;
 }
 
-static enum sp_reason take(struct sp_call *c)
+static uint64_t arguments_bytes(const struct sp_call *c)
 {
+	return c->env.arguments == SP_JSON_NONE ? 0 : sp_json_raw(&c->doc, c->env.arguments).n;
+}
+
+/// What a policy's limits would be asked for.
+struct bill {
 	struct sp_judge_limit limit[SP_JUDGE_LIMITS_MAX];
 	struct sp_window_ask ask[SP_JUDGE_LIMITS_MAX];
-	uint32_t n = sp_judge_limits(&c->w->facts->call, &c->verdict, limit, SP_JUDGE_LIMITS_MAX);
+	uint32_t n;
+};
+
+static void bill_of(const struct sp_judge_call *j, const struct sp_judge_verdict *v, uint64_t tokens,
+	struct bill *ret)
+{
+	ret->n = sp_judge_limits(j, v, ret->limit, SP_JUDGE_LIMITS_MAX);
+	sp_judge_limit_asks(ret->limit, ret->n, v, tokens, ret->ask);
+}
+
+static enum sp_reason take(struct sp_call *c)
+{
+	struct bill b;
 	unsigned refused;
 	int err;
 
-	sp_judge_limit_asks(limit, n, &c->verdict, c->tokens, ask);
-	err = sp_windows_take(&c->w->history.windows, ask, n, c->w->now_ns, &refused, &c->retry_ms);
+	bill_of(&c->w->facts->call, &c->verdict, c->tokens, &b);
+	err = sp_windows_take(&c->w->history.windows, b.ask, b.n, c->w->now_ns, &refused, &c->retry_ms);
+	c->charged = err == 0;
 	if (err == 0)
 		return SP_REASON_NONE;
 	if (err != -EDQUOT) {
 		sp_count(c->w, SP_STAT_SHED_WINDOW);
 		return SP_REASON_LIMIT_UNAVAILABLE;
 	}
-	return sp_judge_limit_reason(&limit[refused]);
+	return sp_judge_limit_reason(&b.limit[refused]);
 }
 
 static enum sp_reason enter(struct sp_call *c)
@@ -54,8 +72,7 @@ enum sp_step sp_stage_limits(struct sp_call *c)
 {
 	if (!counts(c->method))
 		return SP_STEP_CONTINUE;
-	if (c->env.arguments != SP_JSON_NONE)
-		c->args_bytes = sp_json_raw(&c->doc, c->env.arguments).n;
+	c->args_bytes = arguments_bytes(c);
 	c->tokens = estimate_tokens(c->args_bytes);
 	if (c->method != SP_METHOD_TOOLS_CALL)
 		c->reason = (enum sp_reason)sp_facts_gather(c);
@@ -64,4 +81,44 @@ enum sp_step sp_stage_limits(struct sp_call *c)
 	if (c->reason == SP_REASON_NONE)
 		c->reason = take(c);
 	return c->reason == SP_REASON_NONE ? SP_STEP_CONTINUE : SP_STEP_DENY;
+}
+
+bool sp_limits_is_reason(enum sp_reason r)
+{
+	return r == SP_REASON_RATE_SECOND || r == SP_REASON_RATE_MINUTE || r == SP_REASON_RATE_HOUR ||
+	       r == SP_REASON_RATE_DAY || r == SP_REASON_CALLS_SESSION || r == SP_REASON_BUDGET_MONEY ||
+	       r == SP_REASON_BUDGET_REQUEST || r == SP_REASON_BUDGET_DAY || r == SP_REASON_BUDGET_WINDOW;
+}
+
+/// What this very call was counted for in the window of `ask`.
+static uint64_t counted_for(const struct bill *b, const struct sp_window_ask *ask)
+{
+	for (uint32_t i = 0; i < b->n; i++)
+		if (b->ask[i].key == ask->key && b->ask[i].kind == ask->kind && b->ask[i].per == ask->per)
+			return b->ask[i].amount;
+	return 0;
+}
+
+enum sp_reason sp_limits_peek(
+	struct sp_call *c, const struct sp_judge_call *j, const struct sp_judge_verdict *v)
+{
+	uint64_t tokens = estimate_tokens(arguments_bytes(c));
+	struct bill b, now = {.n = 0};
+	uint32_t n = 0;
+	unsigned refused;
+
+	bill_of(j, v, tokens, &b);
+	if (c->charged)
+		bill_of(&c->w->facts->call, &c->verdict, tokens, &now);
+	for (uint32_t i = 0; i < b.n; i++) {
+		if (b.ask[i].amount == 0)
+			continue;
+		if (b.ask[i].per != SP_PER_REQUEST)
+			b.ask[i].amount -= sp_min(b.ask[i].amount, counted_for(&now, &b.ask[i]));
+		b.limit[n] = b.limit[i];
+		b.ask[n++] = b.ask[i];
+	}
+	if (sp_windows_peek(&c->w->history.windows, b.ask, n, c->w->now_ns, &refused) == 0)
+		return SP_REASON_NONE;
+	return sp_judge_limit_reason(&b.limit[refused]);
 }

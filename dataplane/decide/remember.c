@@ -57,7 +57,7 @@ static int each_step(struct sp_call *c, step_fn *fn)
 {
 	for (unsigned i = 0; i < 2 && c->snap->h->policy.sequences.n; i++) {
 		uint32_t n;
-		const uint32_t *number = sp_facts_sequences(c, i, &n);
+		const uint32_t *number = sp_facts_sequences(c->snap, &c->verdict, i, &n);
 
 		for (uint32_t k = 0; k < n; k++) {
 			struct step s;

@@ -36,6 +36,7 @@ void sp_stages_refuse(struct sp_call *c)
 		c->verdict.detail[0] = '\0';
 	}
 	if (!c->recorded) {
+		sp_shadow_judge(c); // by the history as it was before this refusal
 		sp_remember_refusal(c);
 		c->stage = STAGE_RECORD;
 		if (sp_stage_record_decision(c) == SP_STEP_WAIT)

@@ -27,6 +27,14 @@ void sp_stages_refuse(struct sp_call *c);
 /// The stage that waited is over: go on with the next.
 void sp_stages_resume(struct sp_call *c);
 
+// limits.c, for who only looks (decide/shadow.c)
+/// A limit or budget refused.
+bool sp_limits_is_reason(enum sp_reason r);
+/// Would the limits of policy `j` let the call pass, which was judged `v` by it? Counts nothing; what the call itself
+/// was counted for by the policy in force is taken off.
+enum sp_reason sp_limits_peek(
+	struct sp_call *c, const struct sp_judge_call *j, const struct sp_judge_verdict *v);
+
 /// The record it waits for is not durable in time: the call is refused, unexecuted.
 void sp_stages_give_up(struct sp_call *c);
 

@@ -8,6 +8,7 @@
 #include "common/record.h"
 #include "config/judge/judge.h"
 #include "config/snapshot.h"
+#include "dataplane/decide/shadow.h"
 #include "dataplane/http/sse.h"
 #include "dataplane/identity/jwt.h"
 #include "dataplane/mcp/envelope.h"
@@ -99,6 +100,8 @@ struct sp_call {
 	struct sp_judge_verdict verdict; ///< of a tools/call, once `judged`
 	struct sp_judge_history past; ///< it was scored with, but for order rules
 	bool judged, past_known, scored;
+	bool charged; ///< its limits were taken
+	struct sp_shadow_verdict shadow;
 	uint64_t pair; ///< agent and tool in the history
 	uint32_t stage;
 	enum sp_reason parse_reason; ///< found by parse, answered after identify has said who

@@ -3,6 +3,8 @@
 #include "dataplane/decide/facts.h"
 #include "common/banned.h"
 
+#define SHADOW_BYTES 64u // the most that a candidate's verdict takes in a record
+
 static void put_pair(struct sp_out *o, const char *name, int64_t value)
 {
 	if (value == 0)
@@ -73,4 +75,21 @@ void sp_record_judgement(struct sp_record_writer *r, const struct sp_call *c)
 		put_past(r, c);
 	if (s->h->record_arguments && c->doc.n && c->env.arguments != SP_JSON_NONE)
 		sp_record_whole(r, SP_F_ARGS, sp_json_raw(&c->doc, c->env.arguments));
+}
+
+void sp_record_shadow(struct sp_record_writer *r, const struct sp_call *c)
+{
+	const struct sp_shadow_verdict *s = &c->shadow;
+
+	if (r->out.overflow || r->out.cap - r->out.len < SHADOW_BYTES)
+		return; // the call itself must be recorded: who judges in shadow changes nothing
+	sp_record_u(r, SP_F_SHADOW, s->generation);
+	sp_record_b(r, SP_F_SHADOW_HASH, sp_bytes(s->sha256, sizeof(s->sha256)));
+	sp_record_s(r, SP_F_SHADOW_DECISION,
+		s->reason == SP_REASON_NONE ? SP_LIT("allow")
+		: s->review		    ? SP_LIT("review")
+					    : SP_LIT("deny"));
+	sp_record_u(r, SP_F_SHADOW_REASON, s->reason);
+	if (s->scored)
+		sp_record_u(r, SP_F_SHADOW_RISK, s->score);
 }

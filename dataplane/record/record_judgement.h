@@ -5,3 +5,5 @@
 #include "dataplane/mcp/call.h"
 
 void sp_record_judgement(struct sp_record_writer *r, const struct sp_call *c);
+/// What the candidate in shadow would have said: left out of a record it would make too long.
+void sp_record_shadow(struct sp_record_writer *r, const struct sp_call *c);

@@ -142,6 +142,45 @@ static void test_of_several_limits_all_are_taken_or_none(void **state)
 	assert_int_equal(sp_windows_read(&r->t, 21, SP_LIMIT_CALLS, SP_PER_MINUTE, SEC), 2);
 }
 
+static void test_looking_whether_a_call_would_pass_changes_nothing(void **state)
+{
+	struct rig *r = *state;
+	size_t n = sp_windows_bytes(CELLS);
+	void *before = malloc(n);
+	unsigned refused;
+
+	assert_int_equal(take(r, calls(1, SP_PER_HOUR, 3), SEC, NULL), 0);
+	for (uint64_t limit = 0; limit < 4; limit++) {
+		struct sp_window_ask ask[] = {calls(9, SP_PER_DAY, 1), calls(1, SP_PER_HOUR, limit),
+			{8, SP_LIMIT_TOKENS, SP_PER_REQUEST, 5, 5}, {7, SP_LIMIT_TOKENS, SP_PER_DAY, 5, 5}};
+
+		memcpy(before, r->mem, n);
+		for (unsigned again = 0; again < 3; again++)
+			assert_int_equal(sp_windows_peek(&r->t, ask, 4, SEC, &refused), limit < 2 ? -EDQUOT : 0);
+		assert_int_equal(refused, limit < 2 ? 1 : 0);
+		assert_memory_equal(before, r->mem, n);
+	}
+	// more than a window that nobody opened may hold, and more than a request may
+	assert_int_equal(sp_windows_peek(&r->t, &(struct sp_window_ask){6, SP_LIMIT_TOKENS, SP_PER_DAY, 9, 8}, 1,
+				 SEC, &refused),
+		-EDQUOT);
+	assert_int_equal(sp_windows_peek(&r->t, &(struct sp_window_ask){6, SP_LIMIT_TOKENS, SP_PER_REQUEST, 9, 8},
+				 1, SEC, &refused),
+		-EDQUOT);
+	// nothing more asked for: what stands there is held against the limit
+	assert_int_equal(sp_windows_peek(&r->t, &(struct sp_window_ask){1, SP_LIMIT_CALLS, SP_PER_HOUR, 0, 1}, 1,
+				 SEC, &refused),
+		0);
+	assert_int_equal(sp_windows_peek(&r->t, &(struct sp_window_ask){1, SP_LIMIT_CALLS, SP_PER_HOUR, 0, 0}, 1,
+				 SEC, &refused),
+		-EDQUOT);
+	assert_memory_equal(before, r->mem, n);
+	assert_int_equal(sp_windows_peek(&r->t, &(struct sp_window_ask){1, SP_LIMIT_CALLS, SP_PER_HOUR, 1, 1}, 1,
+				 SEC + 3601 * SEC, &refused),
+		0); // over
+	free(before);
+}
+
 static void test_calls_of_a_session_last_as_long_as_it_is_used(void **state)
 {
 	struct rig *r = *state;
@@ -296,6 +335,7 @@ int main(void)
 		T(test_tokens_and_money_are_counted_by_amount_and_rounded_up),
 		T(test_a_request_limit_is_compared_and_not_counted),
 		T(test_of_several_limits_all_are_taken_or_none),
+		T(test_looking_whether_a_call_would_pass_changes_nothing),
 		T(test_calls_of_a_session_last_as_long_as_it_is_used),
 		T(test_states_are_set_and_cleared_in_one_step_and_forgotten_when_unused),
 		T(test_what_is_charged_later_may_pass_the_limit_and_then_refuses),

@@ -222,6 +222,94 @@ static void a_snapshot_larger_than_a_slot_changes_nothing(void **state)
 	assert_int_equal(sp_publisher_generation(&w.p), 1);
 }
 
+static void shadow_next(void)
+{
+	struct sp_snap_in in = {.profile = SP_LIT("development")};
+	uint8_t *blob;
+	size_t n;
+
+	assert_int_equal(sp_publisher_reserve(&w.p, &in.generation), 0);
+	assert_int_equal(sp_snap_build(&in, &blob, &n), 0);
+	assert_int_equal(sp_publish_shadow(&w.p, sp_bytes(blob, n), SOON), 0);
+	free(blob);
+}
+
+static void a_candidate_and_the_policy_never_share_a_slot(void **state)
+{
+	struct sp_snap now, next;
+
+	(void)state;
+	publish_next();
+	assert_int_equal(sp_publisher_shadow(&w.p, &next), -ENOENT);
+	for (unsigned i = 0; i < 3 * SP_POLICY_SLOTS; i++) {
+		shadow_next();
+		if (i % 3)
+			publish_next();
+		assert_int_equal(sp_publisher_current(&w.p, &now), 0);
+		assert_int_equal(sp_publisher_shadow(&w.p, &next), 0);
+		assert_ptr_not_equal(now.base, next.base);
+		assert_int_equal(next.h->generation > now.h->generation, i % 3 == 0);
+	}
+	sp_publish_shadow_off(&w.p);
+	assert_int_equal(sp_publisher_shadow(&w.p, &next), -ENOENT);
+	sp_publish_shadow_off(&w.p);
+	for (unsigned i = 0; i < 3 * SP_POLICY_SLOTS; i++)
+		publish_next(); // its slot came back
+}
+
+static void the_slot_of_a_candidate_is_free_once_every_worker_was_quiescent(void **state)
+{
+	(void)state;
+	worker_up(0);
+	publish_next();
+	shadow_next();
+	for (unsigned i = 2; i < SP_POLICY_SLOTS; i++)
+		shadow_next();
+	w.p.reserved_generation = 2 * SP_POLICY_SLOTS;
+	sp_publish_shadow_off(&w.p);
+	assert_int_equal(publish(SP_POLICY_SLOTS + 1), -EBUSY); // the worker may still judge by any of them
+	rte_rcu_qsbr_quiescent(w.rcu, 0);
+	for (unsigned i = 1; i < SP_POLICY_SLOTS; i++)
+		assert_int_equal(publish(SP_POLICY_SLOTS + i), 0);
+}
+
+static void a_successor_of_a_dead_control_finds_the_candidate_and_leaves_it_its_slot(void **state)
+{
+	struct sp_snap before, after;
+
+	(void)state;
+	publish_next();
+	shadow_next();
+	assert_int_equal(sp_publisher_shadow(&w.p, &before), 0);
+	start_control();
+	for (unsigned i = 0; i < 3 * SP_POLICY_SLOTS; i++)
+		publish_next();
+	assert_int_equal(sp_publisher_shadow(&w.p, &after), 0);
+	assert_ptr_equal(before.base, after.base);
+	assert_int_equal(after.h->generation, 2);
+}
+
+static void the_worker_that_does_not_judge_by_the_candidate_is_named(void **state)
+{
+	uint32_t laggard = 77;
+
+	(void)state;
+	worker_up(0);
+	worker_up(1);
+	publish_next();
+	shadow_next();
+	atomic_store(&w.root->worker[0].shadow_generation, 2);
+	assert_int_equal(sp_publish_shadow_wait(&w.p, SOON, &laggard), -ETIMEDOUT);
+	assert_int_equal(laggard, 1);
+	atomic_store(&w.root->worker[1].shadow_generation, 2);
+	assert_int_equal(sp_publish_shadow_wait(&w.p, SOON, &laggard), 0);
+	sp_publish_shadow_off(&w.p);
+	assert_int_equal(sp_publish_shadow_wait(&w.p, SOON, &laggard), -ETIMEDOUT);
+	atomic_store(&w.root->worker[0].shadow_generation, 0);
+	atomic_store(&w.root->worker[1].shadow_generation, 0);
+	assert_int_equal(sp_publish_shadow_wait(&w.p, SOON, &laggard), 0);
+}
+
 #define CASE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -236,6 +324,10 @@ int main(void)
 		CASE(a_successor_of_a_dead_control_waits_for_readers_of_what_it_left),
 		CASE(the_worker_that_does_not_acknowledge_is_named),
 		CASE(a_snapshot_larger_than_a_slot_changes_nothing),
+		CASE(a_candidate_and_the_policy_never_share_a_slot),
+		CASE(the_slot_of_a_candidate_is_free_once_every_worker_was_quiescent),
+		CASE(a_successor_of_a_dead_control_finds_the_candidate_and_leaves_it_its_slot),
+		CASE(the_worker_that_does_not_judge_by_the_candidate_is_named),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -72,6 +72,10 @@ static void arguments_become_the_request_by_the_table(void **state)
 	assert_string_equal(json, "{\"no-follow\":true}");
 	assert_int_equal(LINE(json, "policy", "rollback", "7"), 0);
 	assert_string_equal(json, "{\"generation\":7}");
+	assert_int_equal(LINE(json, "policy", "shadow", "report", "--generation", "8"), 0);
+	assert_string_equal(json, "{\"generation\":8}");
+	assert_int_equal(LINE(json, "policy", "--json", "shadow", "off"), 0);
+	assert_string_equal(json, "{}");
 }
 
 static void a_wrong_command_line_is_refused(void **state)

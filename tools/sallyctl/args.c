@@ -89,16 +89,25 @@ static int no_command(const char *word)
 	return -EINVAL;
 }
 
+void sp_line_words(const struct sp_line *l, int n, char *buf, size_t cap)
+{
+	struct sp_out o = sp_out_init(buf, cap - 1);
+
+	for (int i = 0; i < n && i < l->argc; i++) {
+		if (i)
+			sp_out_lit(&o, " ");
+		sp_out_bytes(&o, sp_bytes_cstr(l->argv[i]));
+	}
+	buf[o.overflow ? 0 : o.len] = 0; // longer than any command's
+}
+
 static int find_command(struct sp_line *l)
 {
 	char words[64];
 	int used = 0;
 
-	for (int n = sp_min(l->argc, 2); n > 0 && !l->command; n--) {
-		if (n == 2)
-			snprintf(words, sizeof(words), "%s %s", l->argv[0], l->argv[1]);
-		else
-			snprintf(words, sizeof(words), "%s", l->argv[0]);
+	for (int n = sp_min(l->argc, SP_CTL_WORDS_MAX); n > 0 && !l->command; n--) {
+		sp_line_words(l, n, words, sizeof(words));
 		l->command = sp_ctl_command_find(sp_bytes_cstr(words));
 		used = n;
 	}

@@ -14,6 +14,8 @@ struct sp_line {
 	const char *argv[64];
 };
 
+/// The first `n` words of the line, with a space between; "" when they are too long for `buf`.
+void sp_line_words(const struct sp_line *l, int n, char *buf, size_t cap);
 /// Global options and the command. -EINVAL after a message.
 SP_MUST_CHECK int sp_line_read(int argc, char **argv, struct sp_line *ret);
 /// Put the command's arguments as a map. Reads policy files named. -EINVAL or -errno after a

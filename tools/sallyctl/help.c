@@ -86,11 +86,47 @@ void sp_help_command(const struct sp_ctl_command *c)
 	}
 }
 
+static unsigned spaces(const char *words)
+{
+	unsigned n = 0;
+
+	for (; *words; words++)
+		n += *words == ' ';
+	return n;
+}
+
+/// What may follow two words to make another command.
+static void bash_third_words(const char *words)
+{
+	size_t n = strlen(words);
+
+	for (unsigned i = 0; i < SP_CMD__COUNT; i++) {
+		const char *w = sp_ctl_command(i)->words;
+
+		if (spaces(w) == 2 && strncmp(w, words, n) == 0 && w[n] == ' ')
+			printf("%s ", w + n + 1);
+	}
+}
+
+/// Commands of three words, as one pattern.
+static void bash_long_commands(void)
+{
+	const char *between = "";
+
+	for (unsigned i = 0; i < SP_CMD__COUNT; i++) {
+		if (spaces(sp_ctl_command(i)->words) != 2)
+			continue;
+		printf("%s'%s'", between, sp_ctl_command(i)->words);
+		between = "|";
+	}
+}
+
 static void bash_candidates(const struct sp_ctl_command *c)
 {
 	bool files = false;
 
 	printf("\t'%s') words='", c->words);
+	bash_third_words(c->words);
 	for (unsigned i = 0; i < c->args_n; i++) {
 		const struct sp_ctl_arg *a = &c->args[i];
 
@@ -132,7 +168,8 @@ static void bash_words(void)
 			continue;
 		printf("\t'%.*s') words='", (int)(space - w), w);
 		for (unsigned k = i; k < SP_CMD__COUNT; k++)
-			if (strncmp(sp_ctl_command(k)->words, w, (size_t)(space - w) + 1) == 0)
+			if (strncmp(sp_ctl_command(k)->words, w, (size_t)(space - w) + 1) == 0 &&
+				spaces(sp_ctl_command(k)->words) == 1)
 				printf("%s ", sp_ctl_command(k)->words + (space - w) + 1);
 		puts("' ;;");
 	}
@@ -152,7 +189,11 @@ void sp_help_bash(void)
 	     "\t\tesac\n"
 	     "\t\tcase $command in\n"
 	     "\t\t'') command=$w ;;\n"
-	     "\t\t*\" \"*) ;;\n"
+	     "\t\t*\" \"*) case \"$command $w\" in");
+	fputs("\t\t\t", stdout);
+	bash_long_commands();
+	puts(") command=\"$command $w\" ;;\n"
+	     "\t\t\tesac ;;\n"
 	     "\t\t*) command=\"$command $w\" ;;\n"
 	     "\t\tesac\n"
 	     "\tdone\n"

@@ -11,6 +11,7 @@ int sp_local_policy_import(const struct sp_line *l, const char *version);
 int sp_local_policy_explain(const struct sp_line *l);
 int sp_local_policy_simulate(const struct sp_line *l);
 int sp_local_policy_test(const struct sp_line *l);
+int sp_local_policy_shadow_report(const struct sp_line *l); ///< asks control and audit
 int sp_local_init(const struct sp_line *l);
 int sp_local_policy_unused(const struct sp_line *l);
 int sp_local_policy_suggest(const struct sp_line *l);

@@ -64,8 +64,7 @@ static int help(const struct sp_line *l)
 	char words[64];
 
 	if (!l->help && l->argc > 0) {
-		snprintf(words, sizeof(words), l->argc > 1 ? "%s %s" : "%s", l->argv[0],
-			l->argc > 1 ? l->argv[1] : "");
+		sp_line_words(l, SP_CTL_WORDS_MAX, words, sizeof(words));
 		c = sp_ctl_command_find(sp_bytes_cstr(words));
 		if (!c) {
 			fprintf(stderr, "sallyctl: there is no command '%s'\n", words);
@@ -94,6 +93,8 @@ static int local(const struct sp_line *l)
 		return sp_local_policy_lint(l, SP_VERSION);
 	case SP_CMD_POLICY_SIMULATE:
 		return sp_local_policy_simulate(l);
+	case SP_CMD_POLICY_SHADOW_REPORT:
+		return sp_local_policy_shadow_report(l);
 	case SP_CMD_INIT:
 		return sp_local_init(l);
 	case SP_CMD_POLICY_UNUSED:

@@ -1,0 +1,319 @@
+"""A candidate policy in shadow, through the whole gateway: it is judged beside the policy in force, its differences are
+on record, and no call is affected."""
+import json
+import os
+
+from client import Legacy, Modern
+from operators import NOBODY, as_user, opened_to_all
+from runner import eventually
+from scene import AGENTS, compare, kill, load as start_load, serving, start
+from tokens import Issuer
+from upstream import Lab, Upstream
+from views import whitelist
+
+KEY = Issuer(kid="shadow")
+TOOLS = ("read_row", "write_row", "verify_row", "drop_row", "ping", "pong", "pay")
+POLICY = """
+version: 1
+agents: [{name: one}, {name: two}, {name: few}]
+tools: [{name: pay, class: write, cost: 2}]
+rules:
+  - {name: ones, effect: allow, agents: [one], tools: [read_row, write_row, verify_row, ping]}
+  - {name: small, effect: allow, agents: [two], tools: [pay], when: [request.sum < 100]}
+  - {name: fews, effect: allow, agents: [few], tools: [ping, pong]}
+sequences: [{name: verify, kind: require-before, first: [read_row], then: [write_row]}]
+limits: [{name: pings, calls: 5, per: day, agents: [few], tools: [ping]}]
+"""
+FIELDS = {"shadow", "shadow_hash", "shadow_decision", "shadow_reason", "shadow_risk"}
+
+
+def lab(build):
+    up = Upstream(tools=TOOLS, conf={"era": "both"})
+    g = Lab(build, {"up": up}, start=False, workers=2, policies={"policy.yaml": POLICY})
+    g.settings["issuers"] = [{"issuer": KEY.name, "algorithms": ["ES256"],
+                              "jwks_file": os.path.join(g.dir, "jwks.json")}]
+    with open(os.path.join(g.dir, "jwks.json"), "w", encoding="utf-8") as f:
+        f.write(KEY.jwks())
+    g.write_config()
+    g.start()
+    return g
+
+
+shared = lab
+
+
+def agent(g, name, client=Modern, **claims):
+    return client(g, token=KEY.token(sub=name, aud=f"https://{g.host}/up", **claims), path="/up")
+
+
+def write(g, text, name="candidate.yaml"):
+    path = os.path.join(g.dir, name)
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(text)
+    return path
+
+
+def shadow(g, text):
+    """The candidate's generation, once every worker judges by it."""
+    said = g.ctl("policy", "shadow", write(g, text))
+    generation = status(g)["generation"]
+    assert f"generation {generation} is judged beside" in said, said
+    return generation
+
+
+def status(g):
+    return g.ctl("policy", "shadow", "status")
+
+
+def report(g, *args, code=None):
+    """The report, and what it said of the differences: {(decision, reason, would be, why, agent, tool): calls}."""
+    got, out, err = g.ctl_text("policy", "shadow", "report", *args, "--json")
+    assert got == code or code is None, (got, out, err)
+    found = json.loads(out)
+    assert got == (1 if found["differed"] else 0), (got, out)
+    names = ("decision", "reason", "shadow_decision", "shadow_reason", "agent", "tool")
+    return found, {tuple(d[n] for n in names): d["calls"] for d in found["differences"]}
+
+
+def decisions(g, *query):
+    return [r for r in g.audit("--type", "decision", *query) if r.get("tool")]
+
+
+def differing(g, generation):
+    """Decisions of which this candidate says otherwise, as the filter finds them and as all of them tell."""
+    found = decisions(g, "--shadow", str(generation))
+    assert found == [r for r in decisions(g) if r.get("shadow") == generation]
+    return found
+
+
+def test_a_candidate_that_denies_what_is_allowed_changes_nothing_but_the_record(gateway):
+    generation = shadow(gateway, POLICY.replace("verify_row, ping]", "verify_row]"))
+    with agent(gateway, "one") as m:
+        assert m.call("ping", {}).reason is None
+        assert m.call("read_row", {"id": 1}).reason is None
+    [r] = differing(gateway, generation)
+    assert (r["tool"], r["decision"], r["reason"]) == ("ping", "allow", "none"), r
+    assert (r["shadow_decision"], r["shadow_reason"]) == ("deny", "tool_denied"), r
+    assert len(r["shadow_hash"]) == 32 and r["shadow_hash"] != r["policy_hash"], r
+    s = status(gateway)
+    assert (s["state"], s["judged"], s["differed"], s["workers"]) == ("judging", 2, 1, "2 of 2"), s
+    assert r["shadow_hash"].startswith(s["sha256"])
+    found, groups = report(gateway, code=1)
+    assert groups == {("allow", "none", "deny", "tool_denied", "one", "ping"): 1}, found
+    assert found["differences"][0]["examples"] == [r["call"]] and found["judged"] == 2, found
+    assert found["verdict_changed"] == 1
+    assert [w["shadow_differed"] for w in gateway.ctl("workers")].count(1) == 1
+    assert "shadow_judged" in gateway.ctl("metrics")
+
+
+def test_a_candidate_that_allows_what_is_denied_lets_nothing_through(gateway):
+    generation = shadow(gateway, POLICY.replace("request.sum < 100", "request.sum < 1000"))
+    gateway.clear()
+    with agent(gateway, "two") as m:
+        assert m.call("pay", {"sum": 500}).reason == "tool_denied"
+        assert m.call("pay", {"sum": 5000}).reason == "tool_denied"
+        assert m.call("pay", {"sum": 50}).reason is None
+    assert len(gateway.servers["up"].calls("pay")) == 1
+    [r] = differing(gateway, generation)
+    assert (r["decision"], r["shadow_decision"], r["shadow_reason"]) == ("deny", "allow", "none"), r
+    assert report(gateway)[1] == {("deny", "tool_denied", "allow", "none", "two", "pay"): 1}
+
+
+def test_without_a_difference_the_record_has_no_shadow(gateway):
+    shadow(gateway, POLICY + "\n# other bytes\n")
+    before = len(decisions(gateway))
+    with agent(gateway, "one") as m:
+        assert m.call("read_row", {"id": 1}).reason is None
+        assert m.call("pay", {"sum": 1}).reason == "tool_unknown"
+    new = decisions(gateway)[before:]
+    assert len(new) == 2 and not any(FIELDS & set(r) for r in new), new
+    found, groups = report(gateway, code=0)
+    assert groups == {} and "policy publish" in found["advice"] and found["judged"] == 2, found
+
+
+def test_what_is_off_judges_nothing_and_the_trail_keeps_what_was(gateway):
+    generation = shadow(gateway, POLICY.replace("verify_row, ping]", "verify_row]"))
+    with agent(gateway, "one") as m:
+        m.call("ping", {})
+        assert f"generation {generation} is judged no more" in gateway.ctl("policy", "shadow", "off")
+        assert status(gateway) == {"state": "off"}
+        judged = [w["shadow_judged"] for w in gateway.ctl("workers")]
+        m.call("ping", {})
+    assert [w["shadow_judged"] for w in gateway.ctl("workers")] == judged
+    assert not FIELDS & set(decisions(gateway)[-1])
+    code, _, err = gateway.ctl_text("policy", "shadow", "report")
+    assert code == 1 and "--generation" in err, err
+    found, groups = report(gateway, "--generation", str(generation), code=1)
+    assert groups == {("allow", "none", "deny", "tool_denied", "one", "ping"): 1} and "judged" not in found, found
+    assert "no candidate" in gateway.ctl("policy", "shadow", "off")
+    assert set(map(str, {r["shadow"] for r in decisions(gateway, "--shadow", "any")})) >= {str(generation)}
+    for wrong in ("0", "all", "-1"):
+        code, _, err = gateway.ctl_text("audit", "query", "--shadow", wrong)
+        assert code == 1 and "candidate's generation" in err, err
+
+
+def test_a_candidate_that_is_no_good_is_told_with_its_place_and_the_one_before_stays(gateway):
+    generation = shadow(gateway, POLICY)
+    bad = write(gateway, POLICY.replace("request.sum < 100", "request.sum <"), "bad.yaml")
+    code, out, _ = gateway.ctl_text("policy", "shadow", bad)
+    assert code == 1 and "bad.yaml:7:" in out, out
+    check = gateway.ctl_text("policy", "check", bad)
+    assert check[:2] == (1, out), "the same words as policy check"
+    assert status(gateway)["generation"] == generation
+    assert gateway.ctl_text("policy", "shadow")[0] == 2, "a candidate must be named"
+
+
+def test_limits_are_looked_at_but_never_taken(make):
+    g = make(kind=lab)
+    generation = shadow(g, POLICY.replace("calls: 5, per: day", "calls: 3, per: day").replace(
+        "tools: [ping]}]", "tools: [ping]}, {name: pongs, calls: 1, per: day, agents: [few], tools: [pong]}]"))
+    assert status(g)["not_judged"] == ["limit pongs"], status(g)
+    with agent(g, "few") as m:
+        assert [m.call("ping", {}).reason for _ in range(6)] == [None] * 5 + ["rate_day"], "as many as without"
+        assert [m.call("pong", {}).reason for _ in range(3)] == [None] * 3
+    found = [(r["tool"], r["decision"], r["shadow_decision"], r["shadow_reason"]) for r in differing(g, generation)]
+    assert found == [("ping", "allow", "deny", "rate_day")] * 2, found
+    more = shadow(g, POLICY.replace("calls: 5, per: day", "calls: 50, per: day"))
+    with agent(g, "few") as m:
+        assert m.call("ping", {}).reason == "rate_day"
+    [r] = differing(g, more)
+    assert (r["reason"], r["shadow_decision"]) == ("rate_day", "allow"), r
+
+
+def test_order_rules_are_judged_by_the_states_that_are_kept_and_change_none(make):
+    g = make(kind=lab)
+    generation = shadow(g, POLICY.replace("sequences: [", "sequences:\n  - {name: new, kind: require-before, "
+                                          "first: [ping], then: [read_row]}\n  - ").replace("then: [write_row]}]",
+                                          "then: [write_row, verify_row]}"))
+    assert status(g)["not_judged"] == ["order rule new"], status(g)
+    for client in (Modern, Legacy):
+        with agent(g, "one", client) as m:
+            tools = ("verify_row", "read_row", "verify_row", "write_row", "write_row")
+            assert [m.call(t, {"id": 1}).reason for t in tools] == [None] * 4 + ["sequence_denied"]
+        found = [(r["tool"], r["decision"], r["shadow_reason"]) for r in differing(g, generation)]
+        assert found == [("verify_row", "allow", "sequence_denied")], found
+        generation = shadow(g, POLICY.replace("then: [write_row]", "then: [write_row, verify_row]"))
+
+
+def test_an_agent_that_only_the_candidate_knows_is_judged_by_it(gateway):
+    unknown = shadow(gateway, POLICY)
+    with agent(gateway, "three") as m:
+        assert m.call("ping", {}).reason == "agent_unknown"
+    assert differing(gateway, unknown) == []
+    more = shadow(gateway, POLICY.replace("{name: few}]", "{name: few}, {name: three, allow: [ping]}]"))
+    with agent(gateway, "three") as m:
+        assert m.call("ping", {}).reason == "agent_unknown"
+        assert m.call("pong", {}).reason == "agent_unknown"
+    found = [(r["tool"], r["decision"], r["shadow_decision"], r["shadow_reason"]) for r in differing(gateway, more)]
+    assert found == [("ping", "deny", "allow", "none"), ("pong", "deny", "deny", "tool_denied")], found
+
+
+def test_claims_that_only_the_candidate_reads_are_read(gateway):
+    generation = shadow(gateway, POLICY.replace("tools: [read_row, write_row, verify_row, ping]}",
+                                                "tools: [read_row, write_row, verify_row, ping], "
+                                                "when: [\"jwt.team == 'blue'\"]}"))
+    with agent(gateway, "one", team="blue") as m:
+        assert m.call("ping", {}).reason is None
+    with agent(gateway, "one", team="red") as m:
+        assert m.call("ping", {}).reason is None
+    [r] = differing(gateway, generation)
+    assert r["shadow_decision"] == "deny", r
+
+
+def test_a_refusal_that_is_no_policys_is_not_judged(gateway):
+    shadow(gateway, POLICY.replace("verify_row, ping]", "verify_row]"))
+    judged = status(gateway)["judged"]
+    with Modern(gateway, token="not a token", path="/up") as m:
+        assert m.call("ping", {}).reason == "token_malformed"
+    with agent(gateway, "one") as m:
+        assert m.tools()
+    assert status(gateway)["judged"] == judged
+
+
+def test_publishing_the_candidate_ends_it_and_another_policy_does_not(make):
+    g = make(kind=lab)
+    candidate = POLICY.replace("verify_row, ping]", "verify_row]")
+    generation = shadow(g, candidate)
+    g.ctl("policy", "publish", write(g, POLICY + "# another\n", "other.yaml"))
+    s = status(g)
+    assert s["generation"] == generation and s["beside"] > generation, s
+    g.ctl("policy", "publish", write(g, candidate))
+    assert status(g) == {"state": "off"}
+    with agent(g, "one") as m:
+        assert m.call("ping", {}).reason == "tool_unknown"
+    assert not FIELDS & set(decisions(g)[-1])
+
+
+def test_the_candidate_outlives_control_and_a_worker_but_not_the_gateway(make):
+    g = make(kind=lab)
+    g.ctl("policy", "shadow", write(g, POLICY.replace("verify_row, ping]", "verify_row]")), "--note", "why not")
+    was = status(g)
+    assert was["note"] == "why not" and was["by"].startswith("root"), was
+    with agent(g, "one") as m:
+        assert m.call("ping", {}).reason is None
+    kill(g, "control")
+    with agent(g, "one") as m:
+        assert m.call("ping", {}).reason is None
+    now = status(g)
+    assert {**was, "judged": 2, "differed": 2, "beside": now["beside"]} == now, (was, now)
+    for _ in range(2):
+        kill(g, "worker")
+    eventually("both to judge by it", lambda: status(g)["workers"] == "2 of 2", 10)
+    with agent(g, "one") as m:
+        assert m.call("ping", {}).reason is None
+    assert status(g)["differed"] == 3, "counts go on"
+    assert len(differing(g, was["generation"])) == 3
+    g.stop_gateway()
+    g.start()
+    serving(g)
+    assert status(g) == {"state": "off"}
+    with agent(g, "one") as m:
+        assert m.call("ping", {}).reason is None
+    assert len(differing(g, was["generation"])) == 3, "the trail keeps them"
+    assert g.ctl("policy", "shadow", write(g, POLICY)), "and a new one has a new generation"
+    assert status(g)["generation"] > was["generation"]
+
+
+def test_candidates_that_take_turns_under_load_lose_nothing(make):
+    g = start(make, workers=2)
+    tools, folders = ("read_customer_data", "query_transactions"), []
+    for i, tool in enumerate(tools):
+        folders.append(os.path.join(g.dir, f"turn-{i}"))
+        os.makedirs(folders[-1])
+        for name in AGENTS:
+            with open(os.path.join(folders[-1], f"{name}.json"), "w", encoding="utf-8") as f:
+                json.dump({"tool_id": name, **whitelist(*AGENTS[name]), "allowed_actions": [tool]}, f)
+    load = start_load(g, seconds=600)
+    eventually("the load", lambda: os.path.exists(load.path) and os.path.getsize(load.path), 20)
+    turns = {}
+    for i in range(40):
+        g.ctl("policy", "shadow", folders[i % 2])
+        turns[status(g)["generation"]] = i % 2
+        if i % 10 == 9:
+            g.ctl("policy", "shadow", "off")
+        assert load.running()
+    told = load.stop()
+    assert told["unanswered"] == 0, told
+    compare(g, [load])
+    seen = [r for r in g.audit("--type", "decision") if "shadow" in r]
+    assert len({r["shadow"] for r in seen}) > 20, "most of them met calls"
+    for r in seen:
+        allowed = r["tool"] == tools[turns[r["shadow"]]]
+        assert r["shadow_decision"] == ("allow" if allowed else "deny") != r["decision"], r
+    assert sum(w["shadow_differed"] for w in g.ctl("workers")) == len(seen)
+
+
+def test_who_may_publish_may_begin_it_and_who_may_read_the_trail_its_report(make):
+    g = opened_to_all(make, {"viewer": ["4001"], "reviewer": ["4002"], "operator": ["4003"]})
+    path = write(g, POLICY)
+    os.chmod(g.dir, 0o755)
+    for uid, may in ((4001, (False, True, False, False)), (4002, (False, True, True, False)),
+                     (4003, (True, True, True, True)), (NOBODY, (False,) * 4)):
+        asked = (["policy", "shadow", path], ["policy", "shadow", "status"],
+                 ["policy", "shadow", "report", "--generation", "1"], ["policy", "shadow", "off"])
+        for ask, allowed in zip(asked, may):
+            code, out, err = as_user(g, *ask, uid=uid)
+            assert (code == 0) == allowed, (uid, ask, code, out, err)
+    acts = [(r["method"], r["outcome"]) for r in g.audit("--type", "admin") if "shadow" in r.get("method", "")]
+    assert ("policy shadow", "ok") in acts and ("policy shadow off", "ok") in acts, acts
+    assert acts.count(("policy shadow", "refused")) == 3, acts
