@@ -1,7 +1,6 @@
 /// What the files of this folder share. Private to dataplane/tls.
 #pragma once
 
-#include "dataplane/tls/records.h"
 #include "dataplane/tls/tls.h"
 
 #include <openssl/ssl.h>
@@ -9,7 +8,7 @@
 #define TLS_SNI_MAX 128u
 
 struct sp_tls {
-	SSL *ssl; ///< NULL once its records are ours (handover.c)
+	SSL *ssl;
 	struct sp_stream *out;
 	const uint8_t *in; ///< ciphertext not yet read
 	size_t in_n;
@@ -18,11 +17,7 @@ struct sp_tls {
 	bool established, failed, no_block;
 	bool ended; ///< close-notify read: the other direction still works
 	const char *error;
-	bool told; ///< close-notify sent, when the records are ours
 	char sni[TLS_SNI_MAX];
-	struct tls_records records; ///< before the handover only secrets and `out.seq` are of use
-	uint8_t secret_n[2];        ///< lengths of those in `records`: in, out
-	struct sp_tls_info info;    ///< what OpenSSL knew
 };
 
 struct sp_tls_server {
@@ -50,12 +45,6 @@ struct sp_tls_client {
 SP_MUST_CHECK int tls_open(SSL_CTX *ctx, struct sp_stream *out, struct sp_tls **ret);
 /// Versions, groups, ciphers and options of both sides. -EINVAL.
 SP_MUST_CHECK int tls_ctx_new(const SSL_METHOD *method, SSL_CTX **ret);
-
-// handover.c
-/// Let the connections of a server context be taken over.
-void tls_handover_use(SSL_CTX *ctx);
-/// The handshake is done: records are ours from now on where we can (t->ssl is NULL then). -ENOMEM.
-SP_MUST_CHECK int tls_handover(struct sp_tls *t);
 
 // client.c
 void tls_client_established(struct sp_tls *t);

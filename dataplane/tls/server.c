@@ -216,7 +216,6 @@ static int load(struct sp_tls_server *s, const struct sp_secrets_half *h)
 		SP_TRY(slice(h, c->key_off, c->key_len, &key));
 		SP_TRY(take_names(s, i, c));
 		SP_TRY(tls_ctx_new(TLS_server_method(), &s->ctx[i]));
-		tls_handover_use(s->ctx[i]);
 		s->n = i + 1;
 		SP_TRY(set_up(s, s->ctx[i], chain, key, ca));
 		if (!c->names_n && !have_default) {
@@ -265,7 +264,6 @@ int sp_tls_accept(struct sp_tls_server *srv, struct sp_stream *out, struct sp_tl
 	srv->refs++;
 	t->server = srv;
 	SSL_set_accept_state(t->ssl);
-	SSL_set_read_ahead(t->ssl, 0); // what comes behind the handshake may be ours to read
 	*ret = t;
 	return 0;
 }

@@ -129,10 +129,9 @@ struct sp_tls *sp_tls_free(struct sp_tls *t)
 		return NULL;
 	// OpenSSL takes a connection freed without a close-notify for a bad one and forgets its
 	// session.
-	if (t->ssl && t->established && !t->failed)
+	if (t->established && !t->failed)
 		SSL_set_shutdown(t->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
 	SSL_free(t->ssl);
-	tls_records_done(&t->records);
 	sp_tls_server_free(t->server);
 	sp_tls_client_free(t->client);
 	free(t);
@@ -180,14 +179,6 @@ static void forget_errors(void)
 		ERR_clear_error();
 }
 
-static int fail(struct sp_tls *t, int err, const char *why)
-{
-	t->failed = true;
-	t->no_block = err == -ENOBUFS;
-	t->error = why ? why : "no transmit blocks";
-	return err;
-}
-
 static int shake_hands(struct sp_tls *t)
 {
 	int r = SSL_do_handshake(t->ssl);
@@ -197,23 +188,7 @@ static int shake_hands(struct sp_tls *t)
 	t->established = true;
 	if (t->client)
 		tls_client_established(t);
-	else if (tls_handover(t) < 0)
-		return fail(t, -EPROTO, "no memory for keys");
 	return 0;
-}
-
-static int read_ours(struct sp_tls *t, uint8_t *buf, size_t cap, size_t *ret)
-{
-	struct sp_bytes in = sp_bytes(t->in, t->in_n);
-	int r = tls_records_read(&t->records, t->out, &in, buf, cap, ret);
-
-	t->in = in.p;
-	t->in_n = in.n;
-	if (r == -EPIPE)
-		t->ended = true;
-	else if (r < 0 && r != -EAGAIN)
-		return fail(t, r, t->records.error);
-	return r;
 }
 
 int sp_tls_read(struct sp_tls *t, uint8_t *buf, size_t cap, size_t *ret)
@@ -225,16 +200,12 @@ int sp_tls_read(struct sp_tls *t, uint8_t *buf, size_t cap, size_t *ret)
 		return t->no_block ? -ENOBUFS : -EPROTO;
 	if (t->ended)
 		return -EPIPE;
-	if (!t->ssl)
-		return read_ours(t, buf, cap, ret);
 	// Asking OpenSSL for a record of which no byte is there costs a quarter of reading one.
 	if (t->established && !t->in_n && !SSL_has_pending(t->ssl))
 		return -EAGAIN;
 	forget_errors();
 	if (!t->established)
 		SP_TRY(shake_hands(t));
-	if (!t->ssl)
-		return read_ours(t, buf, cap, ret);
 	r = SSL_read_ex(t->ssl, buf, cap, &n);
 	if (r != 1 || t->no_block)
 		return outcome(t, r);
@@ -253,10 +224,6 @@ int sp_tls_write(struct sp_tls *t, const uint8_t *p, size_t n)
 		return -EPROTO;
 	if (!n)
 		return 0;
-	if (!t->ssl) {
-		r = tls_records_write(&t->records, t->out, p, n);
-		return r < 0 ? fail(t, r, r == -ENOBUFS ? NULL : "the cipher failed") : 0;
-	}
 	forget_errors();
 	r = SSL_write_ex(t->ssl, p, n, &done);
 	if (r == 1)
@@ -268,15 +235,7 @@ int sp_tls_write(struct sp_tls *t, const uint8_t *p, size_t n)
 
 void sp_tls_shutdown(struct sp_tls *t)
 {
-	if (!t->established || t->no_block)
-		return;
-	if (!t->ssl) {
-		if (!t->told && !t->failed)
-			tls_records_alert(&t->records, t->out, TLS_CLOSE_NOTIFY);
-		t->told = true;
-		return;
-	}
-	if (SSL_get_shutdown(t->ssl) & SSL_SENT_SHUTDOWN)
+	if (!t->established || t->no_block || (SSL_get_shutdown(t->ssl) & SSL_SENT_SHUTDOWN))
 		return;
 	(void)SSL_shutdown(t->ssl);
 	ERR_clear_error();
@@ -289,16 +248,12 @@ bool sp_tls_established(const struct sp_tls *t)
 
 void sp_tls_info(const struct sp_tls *t, struct sp_tls_info *ret)
 {
-	struct sp_tls_info i = {0};
-	const X509 *cert;
+	struct sp_tls_info i = {
+		.version = (uint16_t)SSL_version(t->ssl),
+		.resumed = SSL_session_reused(t->ssl) == 1,
+	};
+	const X509 *cert = t->server ? SSL_get0_peer_certificate(t->ssl) : NULL;
 
-	if (!t->ssl) {
-		*ret = t->info;
-		return;
-	}
-	i.version = (uint16_t)SSL_version(t->ssl);
-	i.resumed = SSL_session_reused(t->ssl) == 1;
-	cert = t->server ? SSL_get0_peer_certificate(t->ssl) : NULL;
 	memcpy(i.sni, t->sni, sizeof(i.sni));
 	if (cert && X509_digest(cert, EVP_sha256(), i.client_cert_sha256, NULL) == 1)
 		i.has_client_cert = true;
