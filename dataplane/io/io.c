@@ -12,6 +12,16 @@ int sp_io_listen(struct sp_io *io, int listen_fd, sp_io_accept_fn fn, void *user
 	return io->be->listen(io, listen_fd, fn, user);
 }
 
+int sp_io_listen_addr(struct sp_io *io, const struct sockaddr *addr, socklen_t addr_len, sp_io_accept_fn fn,
+	void *user)
+{
+	if (addr_len < sizeof(addr->sa_family) || addr_len > sizeof(struct sockaddr_storage))
+		return -EINVAL;
+	if (io->be->via)
+		io = io->be->via(io, addr, addr_len);
+	return io->be->listen_addr(io, addr, addr_len, fn, user);
+}
+
 void sp_io_stop_accepting(struct sp_io *io)
 {
 	io->be->stop_accepting(io);
@@ -25,6 +35,8 @@ int sp_io_connect(struct sp_io *io, const struct sockaddr *addr, socklen_t addr_
 
 	if (addr_len < sizeof(addr->sa_family) || addr_len > sizeof(struct sockaddr_storage))
 		return -EINVAL;
+	if (io->be->via)
+		io = io->be->via(io, addr, addr_len);
 	s = sp_stream_take(io, SP_STREAM_CONNECTING);
 	if (!s)
 		return -ENOBUFS;

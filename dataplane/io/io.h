@@ -1,6 +1,6 @@
-/// Byte streams for one worker: accept, connect, read, write, close. Two back ends behind the same
-/// functions: `uring` (kernel TCP and unix sockets) and `mem` (pairs in memory, for tests). One
-/// thread, no blocking call but sp_io_turn() when told to wait, no allocation after sp_io_new().
+/// Byte streams for one worker: accept, connect, read, write, close. Three back ends behind the same
+/// functions: `uring` (kernel TCP and unix sockets), `dpdk` (a TCP/IP stack of our own on a DPDK port:
+/// dpdk.h) and `mem` (pairs in memory, for tests). One thread, no blocking call but sp_io_turn() when told to wait, no allocation after sp_io_new().
 ///
 /// A stream belongs to the io; its user holds the pointer until on_closed returned, never after.
 /// Callbacks run inside sp_io_turn() only. Bytes given to on_data are valid until it returns.
@@ -62,6 +62,10 @@ typedef int (*sp_io_accept_fn)(struct sp_stream *s, void *user, const struct soc
 /// Accept on a listening socket the caller owns; it is made blocking, and TCP_NODELAY is set on it
 /// for what it accepts. Up to 8. `user` is given to `fn`.
 SP_MUST_CHECK int sp_io_listen(struct sp_io *io, int listen_fd, sp_io_accept_fn fn, void *user);
+/// Accept at an address; the io makes what it needs for that and ends it with itself. Where the io has a
+/// stack of its own, an internet address is one of its port's, or a wildcard. -EADDRINUSE and the like.
+SP_MUST_CHECK int sp_io_listen_addr(struct sp_io *io, const struct sockaddr *addr, socklen_t addr_len,
+	sp_io_accept_fn fn, void *user);
 /// Stop accepting on all listeners (draining). What the kernel accepted already may still be shown.
 void sp_io_stop_accepting(struct sp_io *io);
 /// Start a connection; on_connected tells. -ENOBUFS when the pool is empty.

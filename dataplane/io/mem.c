@@ -235,6 +235,16 @@ static int mem_listen(struct sp_io *io, int fd, sp_io_accept_fn fn, void *user)
 	return 0;
 }
 
+static int mem_listen_addr(struct sp_io *io, const struct sockaddr *addr, socklen_t len, sp_io_accept_fn fn,
+	void *user)
+{
+	const struct sockaddr_in *in = (const struct sockaddr_in *)addr; // the port's place is common to both
+
+	if ((addr->sa_family != AF_INET && addr->sa_family != AF_INET6) || len < sizeof(*in))
+		return -EAFNOSUPPORT;
+	return mem_listen(io, ntohs(in->sin_port), fn, user);
+}
+
 static void mem_stop_accepting(struct sp_io *io)
 {
 	struct mem_io *m = mem_io(io);
@@ -276,6 +286,7 @@ static const struct sp_io_backend backend = {
 	.turn = mem_turn,
 	.free = mem_free,
 	.listen = mem_listen,
+	.listen_addr = mem_listen_addr,
 	.stop_accepting = mem_stop_accepting,
 	.connect = mem_connect,
 	.watch = mem_watch,

@@ -1,4 +1,4 @@
-/// What both back ends share: the pools of streams and transmit blocks, the transmit queue, and the
+/// What the back ends share: the pools of streams and transmit blocks, the transmit queue, and the
 /// list of streams that have something for the back end to do. Private to dataplane/io.
 #pragma once
 
@@ -45,7 +45,11 @@ struct sp_io_backend {
 	int (*turn)(struct sp_io *io, uint64_t wait_ns);
 	struct sp_io *(*free)(struct sp_io *io);
 	int (*listen)(struct sp_io *io, int fd, sp_io_accept_fn fn, void *user);
+	int (*listen_addr)(struct sp_io *io, const struct sockaddr *addr, socklen_t len, sp_io_accept_fn fn,
+		void *user);
 	void (*stop_accepting)(struct sp_io *io);
+	/// The io that has the connections to this address: itself, or one within. NULL: always itself.
+	struct sp_io *(*via)(struct sp_io *io, const struct sockaddr *addr, socklen_t len);
 	/// `s` is a fresh stream in phase CONNECTING; on failure the caller gives it back.
 	int (*connect)(struct sp_stream *s, const struct sockaddr *addr, socklen_t addr_len);
 	int (*watch)(struct sp_io *io, int fd, bool once, void (*fn)(void *user), void *user);

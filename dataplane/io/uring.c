@@ -149,6 +149,38 @@ static int uring_listen(struct sp_io *io, int fd, sp_io_accept_fn fn, void *user
 	return 0;
 }
 
+static int open_listener(const struct sockaddr *addr, socklen_t len, int *ret)
+{
+	SP_AUTO_FD fd = socket(addr->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int on = 1;
+
+	if (fd < 0)
+		return -errno;
+	if (addr->sa_family != AF_UNIX && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0)
+		return -errno;
+	if (addr->sa_family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) < 0)
+		return -errno;
+	if (bind(fd, addr, len) < 0 || listen(fd, SOMAXCONN) < 0)
+		return -errno;
+	*ret = sp_take_fd(&fd);
+	return 0;
+}
+
+static int uring_listen_addr(struct sp_io *io, const struct sockaddr *addr, socklen_t len,
+	sp_io_accept_fn fn, void *user)
+{
+	struct uring_io *u = uring_io(io);
+	int fd = -1, r;
+
+	SP_TRY(open_listener(addr, len, &fd));
+	r = uring_listen(io, fd, fn, user);
+	if (r < 0)
+		close(fd);
+	else
+		u->listener[u->listeners_n - 1].own = true;
+	return r;
+}
+
 static void uring_stop_accepting(struct sp_io *io)
 {
 	struct uring_io *u = uring_io(io);
@@ -296,6 +328,9 @@ static struct sp_io *uring_free(struct sp_io *io)
 			sp_close_fd(&us->fd);
 		}
 	}
+	for (uint32_t i = 0; i < u->listeners_n; i++)
+		if (u->listener[i].own)
+			sp_close_fd(&u->listener[i].fd);
 	if (u->ring_up)
 		io_uring_queue_exit(&u->ring);
 	uring_rx_done(u);
@@ -308,6 +343,7 @@ static const struct sp_io_backend backend = {
 	.turn = uring_turn,
 	.free = uring_free,
 	.listen = uring_listen,
+	.listen_addr = uring_listen_addr,
 	.stop_accepting = uring_stop_accepting,
 	.connect = uring_stream_connect,
 	.watch = uring_watch,

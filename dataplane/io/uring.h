@@ -52,6 +52,7 @@ struct uring_stream {
 
 struct uring_listener {
 	int fd;
+	bool own; ///< made here, so closed here
 	bool armed, stopped;
 	uint64_t retry_ns;
 	sp_io_accept_fn fn;

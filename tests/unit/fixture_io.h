@@ -1,4 +1,5 @@
-/// One io with a listener and ends that check what they get, over memory, loopback TCP or unix sockets.
+/// One io with a listener and ends that check what they get, over memory, loopback TCP or unix sockets; or,
+/// with OVER_LWIP, over a TCP/IP stack of our own that talks to itself.
 #pragma once
 
 #include "common/clock.h"
@@ -15,7 +16,12 @@
 #include <sys/un.h>
 #include <cmocka.h>
 
-enum transport { MEM, TCP, UNIX };
+#ifdef OVER_LWIP
+#include "dataplane/io/lwip/lwip.h"
+#include "tests/unit/wire_loop.h"
+#endif
+
+enum transport { MEM, TCP, UNIX, LWIP };
 
 #define ENDS_MAX 2100
 
@@ -39,6 +45,7 @@ struct fixture {
 	unsigned accepted, refuse;
 	struct end model; ///< what accepted ends start as
 	struct sockaddr_storage peer;
+	struct loop_wire *wire; ///< LWIP
 };
 
 static inline uint8_t pattern(size_t i)
@@ -153,8 +160,38 @@ static inline int accepted(struct sp_stream *s, void *user, const struct sockadd
 	return 0;
 }
 
+#ifdef OVER_LWIP
+static inline int lwip_new(struct fixture *f, const struct sp_io_conf *conf)
+{
+	const struct sp_port port = {.mtu = 1500, .prefix4 = 24, .frames = LOOP_FRAMES, .half_open = 64,
+		.addr4.s_addr = htonl(0x0a090001)};
+	struct sp_io *kernel = NULL;
+
+	f->wire = loop_new();
+	assert_int_equal(sp_io_uring_new(conf, &kernel), 0);
+	return sp_io_lwip_new(conf, &port, &f->wire->wire, kernel, &f->io);
+}
+
+static inline void lwip_listen_on(struct fixture *f)
+{
+	struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(80),
+		.sin_addr.s_addr = htonl(0x0a090001)};
+
+	memcpy(&f->addr, &in, sizeof(in));
+	f->addr_len = sizeof(in);
+	f->listen_fd = -1;
+	assert_int_equal(sp_io_listen_addr(f->io, (struct sockaddr *)&in, sizeof(in), accepted, f), 0);
+}
+#endif
+
 static inline void listen_on(struct fixture *f)
 {
+#ifdef OVER_LWIP
+	if (f->transport == LWIP) {
+		lwip_listen_on(f);
+		return;
+	}
+#endif
 	if (f->transport == MEM) {
 		struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(80)};
 
@@ -192,8 +229,13 @@ static inline struct fixture *start(enum transport t, struct sp_io_conf conf)
 
 	assert_non_null(f);
 	f->transport = t;
-	assert_int_equal(
-		t == MEM ? sp_io_mem_new(&conf, &f->io) : sp_io_uring_new(&conf, &f->io), 0);
+#ifdef OVER_LWIP
+	if (t == LWIP)
+		assert_int_equal(lwip_new(f, &conf), 0);
+	else
+#endif
+		assert_int_equal(
+			t == MEM ? sp_io_mem_new(&conf, &f->io) : sp_io_uring_new(&conf, &f->io), 0);
 	listen_on(f);
 	return f;
 }
@@ -201,7 +243,7 @@ static inline struct fixture *start(enum transport t, struct sp_io_conf conf)
 static inline void stop(struct fixture *f)
 {
 	sp_io_free(f->io);
-	if (f->transport != MEM)
+	if (f->transport != MEM && f->transport != LWIP)
 		close(f->listen_fd);
 	free(f);
 }
@@ -233,6 +275,15 @@ static inline int dial(struct fixture *f, struct end *e)
 
 static const struct sp_io_conf usual = {.max_streams = 64, .blocks = 256, .recv_buffers = 64};
 
+#ifdef OVER_LWIP
+#define EACH(name)                                                                                 \
+	static void name##_lwip(void **state)                                                      \
+	{                                                                                          \
+		(void)state;                                                                       \
+		name(LWIP);                                                                        \
+	}
+#define ON_EACH(name) cmocka_unit_test(name##_lwip)
+#else
 #define EACH(name)                                                                                 \
 	static void name##_mem(void **state)                                                       \
 	{                                                                                          \
@@ -252,3 +303,4 @@ static const struct sp_io_conf usual = {.max_streams = 64, .blocks = 256, .recv_
 
 #define ON_EACH(name)                                                                              \
 	cmocka_unit_test(name##_mem), cmocka_unit_test(name##_tcp), cmocka_unit_test(name##_unix)
+#endif
