@@ -205,23 +205,30 @@ enum sp_step sp_stage_identify(struct sp_call *c)
 	return r ? deny(c, r) : SP_STEP_CONTINUE;
 }
 
-/// Who or what was stopped by an operator stays outside, whatever its token says.
-enum sp_step sp_stage_contain(struct sp_call *c)
+enum sp_reason sp_contained(const struct sp_call *c)
 {
 	const struct sp_revoked_region *r = c->w->revoked;
 	uint8_t digest[32];
 
 	if (atomic_load_explicit(&r->used, memory_order_acquire) == 0)
-		return SP_STEP_CONTINUE;
+		return SP_REASON_NONE;
 	SHA256((const uint8_t *)c->principal.agent, strlen(c->principal.agent), digest);
 	if (sp_revoked_has(r, sp_revoked_key(SP_REVOKED_AGENT, digest)))
-		return deny(c, SP_REASON_AGENT_REVOKED);
+		return SP_REASON_AGENT_REVOKED;
 	if (sp_revoked_has(r, sp_revoked_key(SP_REVOKED_TOKEN, c->principal.token_sha256)))
-		return deny(c, SP_REASON_TOKEN_REVOKED);
+		return SP_REASON_TOKEN_REVOKED;
 	if (!c->has_session)
-		return SP_STEP_CONTINUE;
+		return SP_REASON_NONE;
 	SHA256(c->session.number, sizeof(c->session.number), digest);
 	if (sp_revoked_has(r, sp_revoked_key(SP_REVOKED_SESSION, digest)))
-		return deny(c, SP_REASON_SESSION_REVOKED);
-	return SP_STEP_CONTINUE;
+		return SP_REASON_SESSION_REVOKED;
+	return SP_REASON_NONE;
+}
+
+/// Who or what was stopped by an operator stays outside, whatever its token says.
+enum sp_step sp_stage_contain(struct sp_call *c)
+{
+	enum sp_reason r = sp_contained(c);
+
+	return r ? deny(c, r) : SP_STEP_CONTINUE;
 }

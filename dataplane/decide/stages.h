@@ -42,6 +42,8 @@ void sp_stages_give_up(struct sp_call *c);
 enum sp_step sp_stage_parse(struct sp_call *c); // mcp/parse.c
 enum sp_step sp_stage_identify(struct sp_call *c); // decide/identify.c
 enum sp_step sp_stage_contain(struct sp_call *c); // decide/identify.c
+/// Why the call's agent, token or session is over by now, or NONE.
+enum sp_reason sp_contained(const struct sp_call *c);
 enum sp_step sp_stage_route(struct sp_call *c); // decide/route.c
 enum sp_step sp_stage_authorize(struct sp_call *c); // decide/authorize.c
 enum sp_step sp_stage_intent(struct sp_call *c); // decide/authorize.c

@@ -69,6 +69,16 @@ static int (*server_of(enum sp_method m))(struct sp_call *)
 	}
 }
 
+/// A wait may have been long: the message must be read again, and its agent may be stopped by now.
+static int after_wait(struct sp_call *c)
+{
+	if (!c->wait_seq && !c->room_until_ns)
+		return 0;
+	if (sp_call_rescan(c) < 0)
+		return SP_REASON_INTERNAL;
+	return sp_contained(c);
+}
+
 enum sp_step sp_stage_forward(struct sp_call *c)
 {
 	int r;
@@ -77,11 +87,10 @@ enum sp_step sp_stage_forward(struct sp_call *c)
 		return serve_notification(c);
 	if (c->kind != SP_RPC_REQUEST)
 		return serve_response(c);
-	if ((c->wait_seq || c->room_until_ns) && sp_call_rescan(c) < 0)
-		r = SP_REASON_INTERNAL;
-	else if (sp_call_enter(c) < 0)
+	r = after_wait(c);
+	if (r == 0 && sp_call_enter(c) < 0)
 		r = SP_REASON_ID_IN_FLIGHT;
-	else
+	if (r == 0)
 		r = sp_remember_forwarded(c);
 	if (r == 0) {
 		c->forwarded = true;

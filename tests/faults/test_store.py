@@ -1,9 +1,11 @@
 """The audit store fails: nothing goes on that should be on record, and all goes on by itself once it can."""
 import os
+import re
 import resource
 import shutil
 import signal
 import subprocess
+import threading
 import time
 
 from client import Modern
@@ -62,6 +64,28 @@ def test_strict_calls_are_refused_when_nothing_becomes_durable(make):
     ends = [r for r in records if r["call"] == first][1:]
     assert [(r["type"], r["outcome"], r["reason"]) for r in ends] == [("outcome", "failed", "audit_unavailable")], ends
     Views([], witnessed([g.witness]), records).check()
+
+
+def test_an_agent_revoked_while_its_call_waits_for_the_store_is_refused(make):
+    g = start(make)
+    answers = []
+    stopped = g.kill("audit", sig=signal.SIGSTOP)
+    try:
+        with Modern(g, "analyst-strict", timeout=30) as m:
+            call = threading.Thread(target=lambda: answers.append(
+                m.call("read_financial_data", {"account_id": "A-2001"}, ref="waits")))
+            call.start()
+            wait_for("the call to be decided", lambda: re.search(r"calls_allowed\S* 1\b", g.ctl_text("metrics")[1]))
+            g.ctl("revoke", "agent", "analyst-strict")
+            os.kill(stopped, signal.SIGCONT)
+            call.join()
+    finally:
+        os.kill(stopped, signal.SIGCONT)
+    assert answers[0].reason == "agent_revoked", answers
+    assert witnessed([g.witness]) == []
+    records = g.audit("--agent", "analyst-strict", settle=0.5)
+    assert [(r["type"], r.get("outcome"), r["reason"]) for r in records] == [
+        ("decision", None, "none"), ("outcome", "failed", "agent_revoked")], records
 
 
 def mount_tmpfs(folder, size):
