@@ -1,6 +1,8 @@
 #include "common/history.h"
 
 #include "common/clock.h"
+
+#include <sys/random.h>
 #include "common/banned.h"
 
 #define TEN_MINUTES_MS (10 * 60 * 1000ull)
@@ -42,6 +44,8 @@ int sp_history_format(const struct sp_shm *shm, const struct sp_history_sizes *s
 
 	if (s->agents == 0 || s->pairs == 0 || s->pairs & (s->pairs - 1) || shm->size < l.end)
 		return -EINVAL;
+	if (getrandom(&r->salt, sizeof(r->salt), 0) != sizeof(r->salt))
+		return -EIO;
 	r->pasts_off = l.pasts;
 	r->pairs_off = l.pairs;
 	r->windows_off = l.windows;
@@ -67,6 +71,7 @@ int sp_history_attach(const struct sp_shm *shm, struct sp_history *ret)
 		.pair = (void *)(shm->base + l.pairs),
 		.agents = s.agents,
 		.pair_mask = s.pairs - 1,
+		.salt = r->salt,
 	};
 	return sp_windows_attach(shm->base + l.windows, shm->size - l.windows, s.windows,
 		s.session_ns, &ret->windows);
@@ -123,11 +128,11 @@ static uint32_t counted(const _Atomic uint64_t *p, uint64_t length_ms, uint64_t 
 	return is_open(word, now, length_ms) ? (uint32_t)(word & COUNT_MAX) : 0;
 }
 
-uint64_t sp_history_pair(uint64_t agent, uint64_t tool)
+uint64_t sp_history_pair(const struct sp_history *h, uint64_t agent, uint64_t tool)
 {
-	uint64_t h = sp_window_key(0, agent, tool, 0);
+	uint64_t key = sp_window_key(h->salt, 0, agent, tool, 0);
 
-	return h ? h : 1;
+	return key ? key : 1;
 }
 
 static uint64_t pair_print(uint64_t pair)

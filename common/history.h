@@ -10,7 +10,7 @@ struct sp_history_sizes {
 	uint64_t session_ns; ///< a session's counts are forgotten when it is unused for so long
 };
 size_t sp_history_bytes(const struct sp_history_sizes *s);
-/// Lay out a fresh, zeroed region (supervisor, once): 0 or -EINVAL.
+/// Lay out a fresh, zeroed region (supervisor, once): 0, -EINVAL, or -EIO without randomness.
 SP_MUST_CHECK int sp_history_format(const struct sp_shm *shm, const struct sp_history_sizes *s);
 
 /// Slot `i`, or NULL when there is none. Slots are given to agents by control:
@@ -23,6 +23,7 @@ struct sp_history {
 	_Atomic uint64_t *pair;
 	uint32_t agents;
 	uint64_t pair_mask;
+	uint64_t salt; ///< for sp_window_key
 };
 /// Bounds are checked here once, and kept apart from the region, where others write. -EINVAL.
 SP_MUST_CHECK int sp_history_attach(const struct sp_shm *shm, struct sp_history *ret);
@@ -38,7 +39,7 @@ struct sp_history_view {
 void sp_history_view(const struct sp_history *h, uint32_t agent, uint64_t pair, uint64_t boot_ns,
 	struct sp_history_view *ret);
 /// `pair` of agent and tool, by the hashes of their names.
-uint64_t sp_history_pair(uint64_t agent, uint64_t tool);
+uint64_t sp_history_pair(const struct sp_history *h, uint64_t agent, uint64_t tool);
 void sp_history_called(const struct sp_history *h, uint32_t agent, uint64_t pair, uint64_t boot_ns);
 void sp_history_denied(const struct sp_history *h, uint32_t agent, uint64_t boot_ns);
 void sp_history_failed(const struct sp_history *h, uint32_t agent, uint64_t boot_ns);

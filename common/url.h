@@ -42,7 +42,8 @@ bool sp_url_match_forbidden(struct sp_bytes glob, const struct sp_url *u);
 const char *sp_url_glob_wrong(struct sp_bytes glob);
 
 /// A file path below one of `roots` after percent-decoding to a fixpoint, '\\' and dot segments: decided on text
-/// alone, no file system asked. Relative paths are below the root when they do not climb out of it.
+/// alone, no file system asked. Which folder a relative path begins in is not known here: it is below relative roots
+/// only, below "." when it does not climb. Percent-encoding is refused, for not every reader decodes it.
 enum sp_url_why sp_path_normalize(struct sp_bytes text, uint8_t *buf, size_t cap, struct sp_bytes *ret);
 /// `root` as sp_path_root_wrong() likes it. Backslashes separate when nothing else does and nothing climbs.
 bool sp_path_below(struct sp_bytes normal, struct sp_bytes root);

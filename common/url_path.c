@@ -133,7 +133,7 @@ enum sp_url_why sp_path_normalize(
 	if (starts_like_no_path(text) || starts_like_no_path(sp_bytes(decoded, d.len)))
 		return SP_URL_SYNTAX;
 	absolute = decoded[0] == '/';
-	if (absolute && escaped) // a reader that does not decode sees another folder
+	if (escaped) // a reader that does not decode sees another folder
 		return SP_URL_ENCODING;
 	why = resolve(sp_bytes(decoded, d.len), &out, &w);
 	if (why != SP_URL_OK)
@@ -153,8 +153,8 @@ bool sp_path_below(struct sp_bytes normal, struct sp_bytes root)
 {
 	if (normal.n == 0 || root.n == 0)
 		return false;
-	if (normal.p[0] != '/' && (root.p[0] == '/' || (root.n == 1 && root.p[0] == '.')))
-		return true;
+	if (root.n == 1 && root.p[0] == '.')
+		return normal.p[0] != '/';
 	while (root.n > 0 && root.p[root.n - 1] == '/')
 		root.n--;
 	if (root.n == 0)

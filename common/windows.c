@@ -86,9 +86,10 @@ static uint64_t mix(uint64_t h)
 	return h ^ h >> 32;
 }
 
-uint64_t sp_window_key(uint64_t id, uint64_t agent, uint64_t tool, uint64_t session)
+uint64_t sp_window_key(
+	uint64_t salt, uint64_t id, uint64_t agent, uint64_t tool, uint64_t session)
 {
-	return mix(mix(mix(mix(id) + agent) + tool * 3) + session * 5);
+	return mix(mix(mix(mix(id ^ salt) + agent) + tool * 3) + session * 5);
 }
 
 /// One window of a call that is being taken.
@@ -130,6 +131,14 @@ static int part_take(const struct sp_windows *t, struct part *p)
 	return 0;
 }
 
+/// `word` is of the window that was taken from. A session's lasts while it is used.
+static bool same_window(const struct sp_windows *t, const struct part *p, uint64_t word)
+{
+	if (p->h->length)
+		return word >> p->h->count_bits == p->taken >> p->h->count_bits;
+	return is_open(t, p->h, p->taken, p->now);
+}
+
 /// Give back what was taken, unless the window it came from is over: that one took it along.
 static void part_refund(const struct sp_windows *t, struct part *p)
 {
@@ -138,8 +147,7 @@ static void part_refund(const struct sp_windows *t, struct part *p)
 	do {
 		if (!sp_cell_load(&p->cell, &old))
 			return;
-		if (p->h->length ? old >> p->h->count_bits != p->taken >> p->h->count_bits
-				 : used_in(t, p->h, old, p->now) < p->n)
+		if (used_in(t, p->h, old, p->now) < p->n || !same_window(t, p, old))
 			return;
 	} while (!sp_cell_swap(&p->cell, old, old - p->n));
 	p->taken = 0;
@@ -214,7 +222,7 @@ static int over_request(
 }
 
 /// -EAGAIN: a cell went to another key under our hands.
-static int take_once(const struct sp_windows *t, const struct sp_window_ask *ask, unsigned n,
+static int take_once(const struct sp_windows *t, struct sp_window_ask *ask, unsigned n,
 	uint64_t boot_ns, unsigned *ret_refused, uint64_t *ret_ms)
 {
 	struct part part[SP_WINDOWS_TAKE_MAX];
@@ -242,10 +250,12 @@ static int take_once(const struct sp_windows *t, const struct sp_window_ask *ask
 		err = refusal(t, part, parts, boot_ns, ret_refused, ret_ms);
 		return err ? err : -EAGAIN; // room came back meanwhile
 	}
+	for (i = 0; i < parts; i++)
+		ask[part[i].ask].began = part[i].taken >> part[i].h->count_bits;
 	return 0;
 }
 
-int sp_windows_take(const struct sp_windows *t, const struct sp_window_ask *ask, unsigned n,
+int sp_windows_take(const struct sp_windows *t, struct sp_window_ask *ask, unsigned n,
 	uint64_t boot_ns, unsigned *ret_refused, uint64_t *ret_retry_ms)
 {
 	int err;
@@ -289,6 +299,24 @@ int sp_windows_peek(const struct sp_windows *t, const struct sp_window_ask *ask,
 		}
 	}
 	return refusal(t, part, parts, boot_ns, ret_refused, &ms);
+}
+
+void sp_windows_refund(const struct sp_windows *t, const struct sp_window_ask *ask, unsigned n,
+	uint64_t boot_ns)
+{
+	for (unsigned i = 0; i < n; i++) {
+		unsigned shape;
+		struct part p;
+
+		if (ask[i].began == 0)
+			continue;
+		shape = shape_of(ask[i].kind, ask[i].per);
+		p = (struct part){.h = &shapes[shape], .n = amount_of(&ask[i])};
+		p.now = ticks(p.h, boot_ns);
+		p.taken = ask[i].began << p.h->count_bits;
+		if (sp_cell_find(t, ask[i].key, shape, boot_ns, false, &p.cell) == 0)
+			part_refund(t, &p);
+	}
 }
 
 int sp_windows_charge(const struct sp_windows *t, const struct sp_window_ask *ask, uint64_t boot_ns)

@@ -31,21 +31,28 @@ struct sp_window_ask {
 	enum sp_limit_per per; ///< REQUEST: compared with max, not counted
 	uint64_t amount; ///< calls: 1; tokens; millionths of the currency unit
 	uint64_t max;
+	uint64_t began; ///< by sp_windows_take, of what it took: when the window began; 0 = nothing
 };
 
 /// A key out of what a limit counts by: its id, and hashes of agent, tool and session, 0 for those
-/// it does not.
-uint64_t sp_window_key(uint64_t id, uint64_t agent, uint64_t tool, uint64_t session);
+/// it does not. `salt`: the gateway's secret, so that whoever chooses names cannot choose whose cell
+/// or bucket they share.
+uint64_t sp_window_key(
+	uint64_t salt, uint64_t id, uint64_t agent, uint64_t tool, uint64_t session);
 
 /// Take all or none, of at most SP_WINDOWS_TAKE_MAX. 0; -EDQUOT with the refusing ask that opens
 /// last and when a call like it may pass (0 = never); -ENOSPC with an ask for which the table has
 /// no room: refuse then. While two calls race, one may be refused for room that the other is about
 /// to give back; never is more let through than a limit.
-SP_MUST_CHECK int sp_windows_take(const struct sp_windows *t, const struct sp_window_ask *ask,
-	unsigned n, uint64_t boot_ns, unsigned *ret_refused, uint64_t *ret_retry_ms);
+SP_MUST_CHECK int sp_windows_take(const struct sp_windows *t, struct sp_window_ask *ask, unsigned n,
+	uint64_t boot_ns, unsigned *ret_refused, uint64_t *ret_retry_ms);
 /// Would a take pass now? Nothing is counted, no cell is made. 0, or -EDQUOT as above.
 SP_MUST_CHECK int sp_windows_peek(const struct sp_windows *t, const struct sp_window_ask *ask,
 	unsigned n, uint64_t boot_ns, unsigned *ret_refused);
+/// Give back what was taken for a call that did not go out; what a window that is over took along
+/// stays there. Once for one take.
+void sp_windows_refund(const struct sp_windows *t, const struct sp_window_ask *ask, unsigned n,
+	uint64_t boot_ns);
 /// Count what was found out later; may pass the limit, stops at the window's most. -ENOSPC.
 SP_MUST_CHECK int sp_windows_charge(
 	const struct sp_windows *t, const struct sp_window_ask *ask, uint64_t boot_ns);

@@ -6,8 +6,9 @@
 #define KEY_BITS 48u
 #define CELL_OF(claim) ((unsigned)((claim) >> 1 & 15))
 #define KEY_OF(claim) ((claim) >> 16)
-#define SEQ_STEP (1ull << 5)
-#define SEQ_MASK (0x7ffull << 5) // keeps clear of the low bits of closed and fresh words
+#define SEQ_SHIFT 5u
+#define SEQ_STEP (1ull << SEQ_SHIFT)
+#define SEQ_MASK (0x7ffull << SEQ_SHIFT) // keeps clear of the low bits of closed and fresh words
 
 static uint64_t load(const _Atomic uint64_t *p)
 {
@@ -18,6 +19,16 @@ static bool swap(_Atomic uint64_t *p, uint64_t old, uint64_t new)
 {
 	return atomic_compare_exchange_strong_explicit(
 		p, &old, new, memory_order_seq_cst, memory_order_seq_cst);
+}
+
+static uint64_t bare(uint64_t key)
+{
+	return key & ((1ull << KEY_BITS) - 1);
+}
+
+static uint64_t key_of(uint64_t claim)
+{
+	return KEY_OF(claim) | (claim & SEQ_MASK) << (KEY_BITS - SEQ_SHIFT);
 }
 
 static uint64_t closed_by(uint64_t claim)
@@ -46,7 +57,7 @@ static void finish(
 	while (load(&b->claim) == claim) {
 		uint64_t key = load(&b->key[i]), word = load(&b->word[i]);
 
-		if (key == KEY_OF(claim)) {
+		if (bare(key) == KEY_OF(claim)) {
 			if (is_closed(word) && word != closed) {
 				swap(&b->word[i], word, closed);
 				continue;
@@ -55,8 +66,8 @@ static void finish(
 				swap(&b->word[i], closed, fresh_of(claim));
 			swap(&b->claim, claim, claim & ~PENDING);
 		} else if (word == closed) {
-			swap(&b->key[i], key, KEY_OF(claim));
-		} else if (key == 0 || sp_cell_over(t, key, word, boot_ns)) {
+			swap(&b->key[i], key, key_of(claim));
+		} else if (key == 0 || sp_cell_over(t, bare(key), word, boot_ns)) {
 			swap(&b->word[i], word, closed);
 		} else {
 			swap(&b->claim, claim, claim & ~PENDING);
@@ -64,11 +75,13 @@ static void finish(
 	}
 }
 
-static int seek(const struct sp_window_bucket *b, uint64_t stored)
+static int seek(const struct sp_window_bucket *b, uint64_t stored, uint64_t *ret_key)
 {
-	for (unsigned i = 0; i < SP_CELLS; i++)
-		if (load(&b->key[i]) == stored)
+	for (unsigned i = 0; i < SP_CELLS; i++) {
+		*ret_key = load(&b->key[i]);
+		if (bare(*ret_key) == stored)
 			return (int)i;
+	}
 	return -ENOENT;
 }
 
@@ -82,7 +95,7 @@ static int seek_free(const struct sp_windows *t, const struct sp_window_bucket *
 
 		if (key == 0)
 			return (int)i;
-		if (over < 0 && sp_cell_over(t, key, load(&b->word[i]), boot_ns))
+		if (over < 0 && sp_cell_over(t, bare(key), load(&b->word[i]), boot_ns))
 			over = (int)i;
 	}
 	return over;
@@ -93,7 +106,7 @@ int sp_cell_find(const struct sp_windows *t, uint64_t key, unsigned shape, uint6
 {
 	struct sp_window_bucket *b = &t->bucket[(key >> 44) & t->mask];
 	// 48 bits: the low ones of the key and the shape; never 0
-	uint64_t stored = (key << 4 & ((1ull << KEY_BITS) - 1)) | shape;
+	uint64_t stored = bare(key << 4) | shape, found;
 	int i;
 
 	if (stored >> 4 == 0)
@@ -103,7 +116,7 @@ int sp_cell_find(const struct sp_windows *t, uint64_t key, unsigned shape, uint6
 
 		if (claim & PENDING)
 			finish(t, b, claim, boot_ns);
-		i = seek(b, stored);
+		i = seek(b, stored, &found);
 		if (i >= 0 && !is_closed(load(&b->word[i])))
 			break;
 		if (!make)
@@ -120,7 +133,7 @@ int sp_cell_find(const struct sp_windows *t, uint64_t key, unsigned shape, uint6
 		if (swap(&b->claim, claim, mine))
 			finish(t, b, mine, boot_ns);
 	}
-	*ret = (struct sp_cell_ref){&b->key[i], &b->word[i], stored};
+	*ret = (struct sp_cell_ref){&b->key[i], &b->word[i], found};
 	return 0;
 }
 

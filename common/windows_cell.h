@@ -12,12 +12,14 @@
 struct sp_window_bucket {
 	/// key << 16 | sequence << 5 | cell << 1 | pending. Any worker, compare-and-swap.
 	alignas(SP_CACHE_LINE) _Atomic uint64_t claim;
-	_Atomic uint64_t key[SP_CELLS]; ///< 48 bits, 0 = empty; any worker, compare-and-swap
+	/// sequence of its claim << 48 | 48 bits of key, 0 = empty; any worker, compare-and-swap. The sequence keeps a
+	/// worker that comes late from taking a key that came back for the one it saw.
+	_Atomic uint64_t key[SP_CELLS];
 	_Atomic uint64_t word[SP_CELLS + 1]; ///< any worker, compare-and-swap
 };
 struct sp_cell_ref {
 	_Atomic uint64_t *key, *word;
-	uint64_t stored;
+	uint64_t stored; ///< its key, with the sequence
 };
 
 /// The cell of `key`, made when `make` and not there. -ENOENT, -ENOSPC.

@@ -74,7 +74,8 @@ static enum effect effect_of(const struct sp_tables *t, struct sp_bytes word)
 		int c = sp_sql_order(keywords[mid].word, word);
 
 		if (c == 0)
-			return t->ddl ? keywords[mid].ddl : keywords[mid].select;
+			return t->ddl && !t->f[t->n].query ? keywords[mid].ddl
+							   : keywords[mid].select;
 		if (c < 0)
 			lo = mid + 1;
 		else
@@ -172,6 +173,7 @@ static int keyword(struct sp_tables *t, struct sp_bytes word, const struct sp_le
 	default:
 		f->from = f->expect = f->function = false;
 		t->target = false;
+		f->query |= is(word, "select");
 		if (e == SELECTS && f->with) {
 			f->with = 0;
 			SP_TRY(cte_over(t, f, v));
@@ -261,6 +263,7 @@ static int mark_token(struct sp_tables *t, uint8_t c, struct sp_sql_verdict *v)
 		t->f[++t->n] = (struct sp_tables_frame){.from = nested,
 			.expect = nested,
 			.function = t->function_next,
+			.query = f->query,
 			.columns = t->columns_next && !t->ddl,
 			.ctes = t->cte_n};
 		break;

@@ -12,6 +12,7 @@ struct sp_tables_frame {
 	bool expect; ///< the next name is a table
 	bool function; ///< EXTRACT(... FROM ...) and its like
 	bool columns; ///< names and commas only
+	bool query; ///< of a definition: ON and its like name no table from here on
 	uint8_t with; ///< 1 the next name is a WITH's, 2 after it
 	uint32_t ctes; ///< visible when the frame was opened
 	struct sp_bytes pending; ///< a WITH's name that hides a table once its query is over

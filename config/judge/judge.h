@@ -44,6 +44,7 @@ struct sp_judge_call {
 	struct sp_bytes peer;    ///< address without port
 	struct sp_bytes route, upstream, revision, method;
 	uint64_t wall_ns;
+	uint64_t salt; ///< of the keys of windows (common/history.h); 0 where none are shared
 	bool listing; ///< tools/list: only what does not depend on arguments, history or money
 	const struct sp_judge_history *history; ///< NULL = nothing known
 	struct sp_cel_arena *arena; ///< scratch of SP_JUDGE_ARENA_BYTES, reset by each function below; never NULL
@@ -105,9 +106,9 @@ struct sp_seq_change sp_judge_sequence_done(
 bool sp_judge_sequence_met(const struct sp_snap_sequence *q, unsigned state);
 /// Under which key the history keeps a rule's state (the agent's over a window, else the session's), and a session's
 /// own; neither is ever a limit's.
-uint64_t sp_judge_sequence_key(
-	const struct sp_snap_sequence *q, struct sp_bytes agent, struct sp_bytes session);
-uint64_t sp_judge_session_key(struct sp_bytes session);
+uint64_t sp_judge_sequence_key(uint64_t salt, const struct sp_snap_sequence *q,
+	struct sp_bytes agent, struct sp_bytes session);
+uint64_t sp_judge_session_key(uint64_t salt, struct sp_bytes session);
 
 /// Limits that bind this call, after authorize: at most `cap`, returns how many. Owner-independent keys:
 /// sp_snap_limit.id mixed with agent, tool and session as the limit says.

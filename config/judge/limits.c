@@ -12,7 +12,7 @@ static uint64_t agent_hash(const struct judge *j)
 /// Names, not numbers: windows outlive the snapshot.
 static uint64_t key_of(const struct judge *j, const struct sp_snap_limit *l)
 {
-	return sp_window_key(l->id, l->by_agent ? agent_hash(j) : 0,
+	return sp_window_key(j->c->salt, l->id, l->by_agent ? agent_hash(j) : 0,
 		l->by_tool ? sp_snap_hash(j->c->tool) : 0,
 		l->per == SP_PER_SESSION ? sp_snap_hash(j->c->session) : 0);
 }
@@ -26,7 +26,7 @@ static bool session_limit(const struct judge *j, struct sp_judge_limit *ret)
 		if (!t || !t->max_calls || t->max_calls != j->v->max_calls_session)
 			continue;
 		*ret = (struct sp_judge_limit){SP_SNAP_NONE, SP_LIMIT_CALLS, SP_PER_SESSION,
-			sp_window_key(sp_snap_hash(SP_LIT("max_calls")), agent_hash(j),
+			sp_window_key(j->c->salt, sp_snap_hash(SP_LIT("max_calls")), agent_hash(j),
 				sp_snap_hash(j->c->tool), sp_snap_hash(j->c->session)),
 			t->max_calls};
 		return true;

@@ -56,17 +56,18 @@ bool sp_judge_sequence_met(const struct sp_snap_sequence *q, unsigned state)
 	return state & SP_SEQ_SAW_FIRST && (q->between.n == 0 || state & SP_SEQ_SAW_BETWEEN);
 }
 
-uint64_t sp_judge_sequence_key(
-	const struct sp_snap_sequence *q, struct sp_bytes agent, struct sp_bytes session)
+uint64_t sp_judge_sequence_key(uint64_t salt, const struct sp_snap_sequence *q,
+	struct sp_bytes agent, struct sp_bytes session)
 {
 	uint64_t id = ~q->id - 1; // neither a limit's nor the session's own
 
 	if (q->window_ns)
-		return sp_window_key(id, sp_snap_hash(agent), 0, 0);
-	return sp_window_key(id, 0, 0, sp_snap_hash(session));
+		return sp_window_key(salt, id, sp_snap_hash(agent), 0, 0);
+	return sp_window_key(salt, id, 0, 0, sp_snap_hash(session));
 }
 
-uint64_t sp_judge_session_key(struct sp_bytes session)
+uint64_t sp_judge_session_key(uint64_t salt, struct sp_bytes session)
 {
-	return sp_window_key(~sp_snap_hash(SP_LIT("session")), 0, 0, sp_snap_hash(session));
+	return sp_window_key(
+		salt, ~sp_snap_hash(SP_LIT("session")), 0, 0, sp_snap_hash(session));
 }

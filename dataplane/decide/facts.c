@@ -95,6 +95,7 @@ static int gather(struct sp_call *c)
 		.revision = sp_bytes_cstr(sp_revision_name(c->revision)),
 		.method = sp_bytes_cstr(sp_method_name(c->method)),
 		.wall_ns = c->w->wall_ns,
+		.salt = c->w->history.salt,
 		.history = &f->past,
 		.arena = &f->arena,
 	};
@@ -154,15 +155,15 @@ uint64_t sp_facts_session_key(const struct sp_call *c)
 {
 	char buf[33];
 
-	return sp_judge_session_key(session_of(c, buf));
+	return sp_judge_session_key(c->w->history.salt, session_of(c, buf));
 }
 
 uint64_t sp_facts_sequence_key(const struct sp_call *c, const struct sp_snap_sequence *q)
 {
 	char buf[33];
 
-	return sp_judge_sequence_key(
-		q, sp_bytes_cstr(c->principal.agent), session_of(c, buf));
+	return sp_judge_sequence_key(c->w->history.salt, q, sp_bytes_cstr(c->principal.agent),
+		session_of(c, buf));
 }
 
 const uint32_t *sp_facts_sequences(
@@ -238,7 +239,7 @@ int sp_facts_past(struct sp_call *c)
 	struct sp_history_view v;
 	uint32_t state = SP_SESSION_KNOWN;
 
-	c->pair = sp_history_pair(
+	c->pair = sp_history_pair(h,
 		sp_snap_hash(sp_bytes_cstr(c->principal.agent)), sp_snap_hash(f->call.tool));
 	sp_history_view(h, sp_snap_agent(c->snap, c->agent)->limit_slot, c->pair, c->w->now_ns, &v);
 	if (sp_facts_sessions_count(c) &&

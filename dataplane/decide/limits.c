@@ -43,9 +43,11 @@ static enum sp_reason take(struct sp_call *c)
 
 	bill_of(&c->w->facts->call, &c->verdict, c->tokens, &b);
 	err = sp_windows_take(&c->w->history.windows, b.ask, b.n, c->w->now_ns, &refused, &c->retry_ms);
-	c->charged = err == 0;
-	if (err == 0)
+	if (err == 0) {
+		memcpy(sp_call_taken(c), b.ask, b.n * sizeof(b.ask[0]));
+		c->taken_n = b.n;
 		return SP_REASON_NONE;
+	}
 	if (err != -EDQUOT) {
 		sp_count(c->w, SP_STAT_SHED_WINDOW);
 		return SP_REASON_LIMIT_UNAVAILABLE;
@@ -91,11 +93,13 @@ bool sp_limits_is_reason(enum sp_reason r)
 }
 
 /// What this very call was counted for in the window of `ask`.
-static uint64_t counted_for(const struct bill *b, const struct sp_window_ask *ask)
+static uint64_t counted_for(const struct sp_call *c, const struct sp_window_ask *ask)
 {
-	for (uint32_t i = 0; i < b->n; i++)
-		if (b->ask[i].key == ask->key && b->ask[i].kind == ask->kind && b->ask[i].per == ask->per)
-			return b->ask[i].amount;
+	const struct sp_window_ask *t = sp_call_taken(c);
+
+	for (uint32_t i = 0; i < c->taken_n; i++)
+		if (t[i].key == ask->key && t[i].kind == ask->kind && t[i].per == ask->per)
+			return t[i].amount;
 	return 0;
 }
 
@@ -103,18 +107,16 @@ enum sp_reason sp_limits_peek(
 	struct sp_call *c, const struct sp_judge_call *j, const struct sp_judge_verdict *v)
 {
 	uint64_t tokens = estimate_tokens(arguments_bytes(c));
-	struct bill b, now = {.n = 0};
+	struct bill b;
 	uint32_t n = 0;
 	unsigned refused;
 
 	bill_of(j, v, tokens, &b);
-	if (c->charged)
-		bill_of(&c->w->facts->call, &c->verdict, tokens, &now);
 	for (uint32_t i = 0; i < b.n; i++) {
 		if (b.ask[i].amount == 0)
 			continue;
 		if (b.ask[i].per != SP_PER_REQUEST)
-			b.ask[i].amount -= sp_min(b.ask[i].amount, counted_for(&now, &b.ask[i]));
+			b.ask[i].amount -= sp_min(b.ask[i].amount, counted_for(c, &b.ask[i]));
 		b.limit[n] = b.limit[i];
 		b.ask[n++] = b.ask[i];
 	}

@@ -115,7 +115,8 @@ static void read_past(struct sp_call *c, struct sp_judge_history *ret)
 		*ret = c->past;
 		return;
 	}
-	sp_history_view(h, slot, sp_history_pair(sp_snap_hash(agent), sp_snap_hash(c->w->facts->call.tool)),
+	sp_history_view(h, slot,
+		sp_history_pair(h, sp_snap_hash(agent), sp_snap_hash(c->w->facts->call.tool)),
 		c->w->now_ns, &v);
 	if (sp_facts_sessions_count(c))
 		state = sp_history_session_seen(h, sp_facts_session_key(c), c->w->now_ns);

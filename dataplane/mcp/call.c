@@ -22,8 +22,11 @@ const char *sp_outcome_name(enum sp_outcome o)
 int sp_call_pool_init(struct sp_call_pool *p, uint32_t count)
 {
 	p->mem = calloc(count, sizeof(*p->mem));
-	if (!p->mem)
+	p->taken = calloc(count, SP_JUDGE_LIMITS_MAX * sizeof(*p->taken));
+	if (!p->mem || !p->taken) {
+		sp_call_pool_done(p);
 		return -ENOMEM;
+	}
 	p->count = count;
 	p->waiting_tail = &p->waiting;
 	for (uint32_t i = count; i-- > 0;) {
@@ -36,6 +39,7 @@ int sp_call_pool_init(struct sp_call_pool *p, uint32_t count)
 void sp_call_pool_done(struct sp_call_pool *p)
 {
 	free(p->mem);
+	free(p->taken);
 	*p = (struct sp_call_pool){0};
 }
 
@@ -74,6 +78,11 @@ struct sp_call *sp_call_begin(struct sp_worker *w, struct sp_conn *conn)
 	return c;
 }
 
+struct sp_window_ask *sp_call_taken(const struct sp_call *c)
+{
+	return &c->w->calls.taken[(size_t)(c - c->w->calls.mem) * SP_JUDGE_LIMITS_MAX];
+}
+
 static void leave_in_flight(struct sp_call *c)
 {
 	struct sp_call **link = &c->w->calls.in_flight[c->hash % SP_CALL_HASH];
@@ -97,6 +106,8 @@ void sp_call_end(struct sp_call *c)
 	sp_timer_stop(&w->wheel, &c->keepalive);
 	sp_call_release(w, &c->out, &c->out_cap, c->out_len);
 	w->held[c->snap_slot].calls--;
+	if (!c->forwarded)
+		sp_windows_refund(&w->history.windows, sp_call_taken(c), c->taken_n, w->now_ns);
 	if (c->counted)
 		w->agent_calls[c->limit_slot]--;
 	if (c->conn)

@@ -93,6 +93,7 @@ struct sp_call {
 	uint32_t name_prefix; ///< bytes of `name` that name the upstream
 	uint32_t limit_slot; ///< of the agent, once `counted` among its calls in flight
 	bool counted;
+	uint32_t taken_n; ///< of sp_call_taken()
 	uint64_t tokens;
 	uint64_t args_bytes;
 
@@ -100,7 +101,6 @@ struct sp_call {
 	struct sp_judge_verdict verdict; ///< of a tools/call, once `judged`
 	struct sp_judge_history past; ///< it was scored with, but for order rules
 	bool judged, past_known, scored;
-	bool charged; ///< its limits were taken
 	struct sp_shadow_verdict shadow;
 	uint64_t pair; ///< agent and tool in the history
 	uint32_t stage;
@@ -146,6 +146,7 @@ struct sp_call {
 #define SP_CALL_HASH 4096u
 struct sp_call_pool {
 	struct sp_call *mem, *free;
+	struct sp_window_ask *taken; ///< SP_JUDGE_LIMITS_MAX a call
 	uint32_t count, open;
 	struct sp_call *waiting, **waiting_tail; ///< on the durable cursor or on room in the ring, oldest first
 	struct sp_call *in_flight[SP_CALL_HASH];
@@ -159,6 +160,8 @@ struct sp_call *sp_call_begin(struct sp_worker *w, struct sp_conn *conn);
 void sp_call_end(struct sp_call *c);
 /// The answer is queued: end the call and let its connection go on.
 void sp_call_answered(struct sp_call *c);
+/// What was taken of limits for the call: given back when it ends without having gone out.
+struct sp_window_ask *sp_call_taken(const struct sp_call *c);
 /// Scan the body again into worker scratch: after a wait, before it is forwarded.
 SP_MUST_CHECK int sp_call_rescan(struct sp_call *c);
 /// Put on and take off the list of calls that wait for audit.

@@ -1,5 +1,5 @@
-/// A normal path is its own normal form, has no way up, and a relative one is below every absolute
-/// root.
+/// A normal path is its own normal form, has no way up, and a relative one is below no
+/// absolute root.
 #include "common/url.h"
 
 #include "common/banned.h"
@@ -17,6 +17,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	SP_BUG_IF(memmem(normal.p, normal.n, "/../", 4) || sp_bytes_starts(normal, SP_LIT("../")));
 	SP_BUG_IF(sp_path_normalize(normal, again_buf, sizeof(again_buf), &again) != SP_URL_OK);
 	SP_BUG_IF(!sp_bytes_eq(normal, again));
-	SP_BUG_IF(!sp_path_below(normal, normal.p[0] == '/' ? normal : SP_LIT("/srv/data")));
+	SP_BUG_IF(!sp_path_below(normal, normal.p[0] == '/' ? normal : SP_LIT(".")));
+	SP_BUG_IF(normal.p[0] != '/' && (sp_path_below(normal, SP_LIT("/srv/data")) ||
+						sp_path_below(normal, SP_LIT("/"))));
 	return 0;
 }

@@ -25,7 +25,7 @@ tools:
   - {name: refund, class: write, scopes: [refunds.write]}
 rules:
   - {name: clerks, effect: allow, roles: [clerk],
-     tools: [query_rows, verify_rows, delete_rows, fetch_page, send_mail, ping_*, per_second, broken]}
+     tools: [query_rows, verify_rows, delete_rows, fetch_page, send_mail, ping_*, per_second, broken, scarce]}
   - {name: buyers, effect: allow, agents: [buyer], tools: [buy]}
   - {name: intents, effect: allow, agents: [intent], tools: [refund, read_order]}
 purposes:
@@ -35,13 +35,15 @@ sequences:
   - {name: verify first, kind: require-before, first: [query_rows], between: [verify_rows], then: [delete_rows],
      reason: "verify what you delete"}
   - {name: no egress, kind: forbid-after-taint, then: [send_mail]}
+  - {name: look first, kind: require-before, first: [query_rows], then: [scarce]}
 limits:
+  - {name: scarce, calls: 2, per: hour, tools: [scarce]}
   - {name: bursts, calls: 3, per: second, tools: [per_second]}
   - {name: together, calls: 40, per: hour, tools: [ping_all], apart: []}
   - {name: money, money: 10, per: minute, tools: [buy]}
 """
 TOOLS = ("query_rows", "verify_rows", "delete_rows", "fetch_page", "send_mail", "ping_all", "per_second", "buy",
-         "refund", "read_order", "broken")
+         "refund", "read_order", "broken", "scarce")
 
 
 def shared(build):
@@ -117,6 +119,13 @@ def test_a_limit_by_the_second_opens_again_after_one(gateway):
         assert 0 < told <= 1000, told
         time.sleep(told / 1000)
         eventually("the second to be over", lambda: m.call("per_second", {}).reason is None, 5)
+
+
+def test_calls_that_are_refused_for_something_else_use_up_no_limit(gateway):
+    with agent(gateway, "one") as m:
+        assert reasons(m, *["scarce"] * 5) == ["sequence_denied"] * 5
+        assert reasons(m, *["query_rows", "scarce"] * 2) == [None] * 4
+        assert reasons(m, *["query_rows", "scarce"] * 2) == [None, "rate_hour"] * 2
 
 
 def test_one_window_for_all_agents_together_is_exact_over_workers(gateway):

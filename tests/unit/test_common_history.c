@@ -124,7 +124,7 @@ static void test_what_is_usual_is_learnt_from_minutes_that_are_over(void **state
 static void test_calls_of_a_tool_are_counted_for_each_agent(void **state)
 {
 	struct rig *r = *state;
-	uint64_t a = sp_history_pair(1, 2), b = sp_history_pair(2, 2);
+	uint64_t a = sp_history_pair(&r->h, 1, 2), b = sp_history_pair(&r->h, 2, 2);
 
 	assert_int_not_equal(a, b);
 	for (int i = 0; i < 4; i++)

@@ -204,6 +204,14 @@ static void ddl_is_tables_views_and_indexes_in_the_database_itself(void **state)
 		{"DROP DATABASE x", SP_SQL_WORD, "database"},
 		{"CREATE TABLE t (a INT) DATA DIRECTORY = 'x'", SP_SQL_WORD, "directory"},
 		{"CREATE TABLE t (a INT) DROP TABLE u", SP_SQL_WORD, "drop"},
+		{"CREATE INDEX i ON t (a)", SP_SQL_OK, NULL},
+		{"CREATE VIEW v AS SELECT a.x FROM a JOIN b ON (a.x = b.x)", SP_SQL_OK, NULL},
+		{"CREATE VIEW v AS SELECT 1 FROM a JOIN b ON evil(b.x) = 1", SP_SQL_FUNCTION, "evil"},
+		{"CREATE TABLE v AS SELECT 1 FROM a JOIN b ON evil(b.x)", SP_SQL_FUNCTION, "evil"},
+		{"CREATE VIEW v AS SELECT 1 FROM (SELECT 1 FROM a JOIN b ON evil(b.x)) c",
+			SP_SQL_FUNCTION, "evil"},
+		{"CREATE VIEW v AS SELECT 1 UNION SELECT 1 FROM a JOIN b ON evil(b.x)",
+			SP_SQL_FUNCTION, "evil"},
 	};
 
 	(void)state;

@@ -62,7 +62,7 @@ static int take(struct rig *r, struct sp_window_ask ask, uint64_t now, uint64_t 
 
 static struct sp_window_ask calls(uint64_t key, enum sp_limit_per per, uint64_t max)
 {
-	return (struct sp_window_ask){key, SP_LIMIT_CALLS, per, 1, max};
+	return (struct sp_window_ask){key, SP_LIMIT_CALLS, per, 1, max, 0};
 }
 
 static void test_each_window_lets_through_its_limit_and_opens_again_after_its_length(void **state)
@@ -75,7 +75,7 @@ static void test_each_window_lets_through_its_limit_and_opens_again_after_its_le
 	struct rig *r = *state;
 
 	for (size_t i = 0; i < SP_ARRAY_LEN(windows); i++) {
-		struct sp_window_ask ask = calls(sp_window_key(i + 1, 7, 0, 0), windows[i].per, 3);
+		struct sp_window_ask ask = calls(sp_window_key(0, i + 1, 7, 0, 0), windows[i].per, 3);
 		uint64_t now = 1000 * SEC, ms;
 
 		for (int k = 0; k < 3; k++)
@@ -95,8 +95,8 @@ static void test_each_window_lets_through_its_limit_and_opens_again_after_its_le
 static void test_tokens_and_money_are_counted_by_amount_and_rounded_up(void **state)
 {
 	struct rig *r = *state;
-	struct sp_window_ask tokens = {11, SP_LIMIT_TOKENS, SP_PER_DAY, 600, 1000};
-	struct sp_window_ask money = {12, SP_LIMIT_MONEY, SP_PER_MINUTE, 2500001, 10000000};
+	struct sp_window_ask tokens = {11, SP_LIMIT_TOKENS, SP_PER_DAY, 600, 1000, 0};
+	struct sp_window_ask money = {12, SP_LIMIT_MONEY, SP_PER_MINUTE, 2500001, 10000000, 0};
 	uint64_t ms;
 
 	assert_int_equal(take(r, tokens, SEC, NULL), 0);
@@ -118,7 +118,7 @@ static void test_tokens_and_money_are_counted_by_amount_and_rounded_up(void **st
 static void test_a_request_limit_is_compared_and_not_counted(void **state)
 {
 	struct rig *r = *state;
-	struct sp_window_ask ask = {13, SP_LIMIT_TOKENS, SP_PER_REQUEST, 1000, 1000};
+	struct sp_window_ask ask = {13, SP_LIMIT_TOKENS, SP_PER_REQUEST, 1000, 1000, 0};
 	uint64_t ms;
 
 	for (int i = 0; i < 5; i++)
@@ -152,7 +152,7 @@ static void test_looking_whether_a_call_would_pass_changes_nothing(void **state)
 	assert_int_equal(take(r, calls(1, SP_PER_HOUR, 3), SEC, NULL), 0);
 	for (uint64_t limit = 0; limit < 4; limit++) {
 		struct sp_window_ask ask[] = {calls(9, SP_PER_DAY, 1), calls(1, SP_PER_HOUR, limit),
-			{8, SP_LIMIT_TOKENS, SP_PER_REQUEST, 5, 5}, {7, SP_LIMIT_TOKENS, SP_PER_DAY, 5, 5}};
+			{8, SP_LIMIT_TOKENS, SP_PER_REQUEST, 5, 5, 0}, {7, SP_LIMIT_TOKENS, SP_PER_DAY, 5, 5, 0}};
 
 		memcpy(before, r->mem, n);
 		for (unsigned again = 0; again < 3; again++)
@@ -161,21 +161,21 @@ static void test_looking_whether_a_call_would_pass_changes_nothing(void **state)
 		assert_memory_equal(before, r->mem, n);
 	}
 	// more than a window that nobody opened may hold, and more than a request may
-	assert_int_equal(sp_windows_peek(&r->t, &(struct sp_window_ask){6, SP_LIMIT_TOKENS, SP_PER_DAY, 9, 8}, 1,
+	assert_int_equal(sp_windows_peek(&r->t, &(struct sp_window_ask){6, SP_LIMIT_TOKENS, SP_PER_DAY, 9, 8, 0}, 1,
 				 SEC, &refused),
 		-EDQUOT);
-	assert_int_equal(sp_windows_peek(&r->t, &(struct sp_window_ask){6, SP_LIMIT_TOKENS, SP_PER_REQUEST, 9, 8},
+	assert_int_equal(sp_windows_peek(&r->t, &(struct sp_window_ask){6, SP_LIMIT_TOKENS, SP_PER_REQUEST, 9, 8, 0},
 				 1, SEC, &refused),
 		-EDQUOT);
 	// nothing more asked for: what stands there is held against the limit
-	assert_int_equal(sp_windows_peek(&r->t, &(struct sp_window_ask){1, SP_LIMIT_CALLS, SP_PER_HOUR, 0, 1}, 1,
+	assert_int_equal(sp_windows_peek(&r->t, &(struct sp_window_ask){1, SP_LIMIT_CALLS, SP_PER_HOUR, 0, 1, 0}, 1,
 				 SEC, &refused),
 		0);
-	assert_int_equal(sp_windows_peek(&r->t, &(struct sp_window_ask){1, SP_LIMIT_CALLS, SP_PER_HOUR, 0, 0}, 1,
+	assert_int_equal(sp_windows_peek(&r->t, &(struct sp_window_ask){1, SP_LIMIT_CALLS, SP_PER_HOUR, 0, 0, 0}, 1,
 				 SEC, &refused),
 		-EDQUOT);
 	assert_memory_equal(before, r->mem, n);
-	assert_int_equal(sp_windows_peek(&r->t, &(struct sp_window_ask){1, SP_LIMIT_CALLS, SP_PER_HOUR, 1, 1}, 1,
+	assert_int_equal(sp_windows_peek(&r->t, &(struct sp_window_ask){1, SP_LIMIT_CALLS, SP_PER_HOUR, 1, 1, 0}, 1,
 				 SEC + 3601 * SEC, &refused),
 		0); // over
 	free(before);
@@ -215,13 +215,51 @@ static void test_states_are_set_and_cleared_in_one_step_and_forgotten_when_unuse
 static void test_what_is_charged_later_may_pass_the_limit_and_then_refuses(void **state)
 {
 	struct rig *r = *state;
-	struct sp_window_ask ask = {51, SP_LIMIT_TOKENS, SP_PER_DAY, 900, 1000};
+	struct sp_window_ask ask = {51, SP_LIMIT_TOKENS, SP_PER_DAY, 900, 1000, 0};
 
 	assert_int_equal(take(r, ask, SEC, NULL), 0);
 	assert_int_equal(sp_windows_charge(&r->t, &ask, SEC), 0);
 	assert_int_equal(sp_windows_read(&r->t, 51, SP_LIMIT_TOKENS, SP_PER_DAY, SEC), 1800);
 	ask.amount = 1;
 	assert_int_equal(take(r, ask, SEC, NULL), -EDQUOT);
+}
+
+static void test_what_is_given_back_is_there_again_but_not_in_a_window_that_came_later(void **state)
+{
+	struct rig *r = *state;
+	struct sp_window_ask ask[3] = {calls(61, SP_PER_MINUTE, 1), calls(62, SP_PER_SESSION, 1),
+		{63, SP_LIMIT_TOKENS, SP_PER_REQUEST, 5, 5, 0}};
+	struct sp_window_ask later = calls(61, SP_PER_MINUTE, 1);
+	uint64_t now = 100 * SEC, ms;
+	unsigned refused;
+
+	assert_int_equal(sp_windows_take(&r->t, ask, 3, now, &refused, &ms), 0);
+	assert_int_equal(take(r, later, now, NULL), -EDQUOT);
+	sp_windows_refund(&r->t, ask, 3, now + SEC);
+	assert_int_equal(sp_windows_take(&r->t, ask, 3, now + 2 * SEC, &refused, &ms), 0);
+	assert_int_equal(take(r, later, now + 2 * SEC, NULL), -EDQUOT);
+
+	// of a refused take nothing is given back
+	later = calls(61, SP_PER_MINUTE, 1);
+	assert_int_equal(sp_windows_take(&r->t, &later, 1, now, &refused, &ms), -EDQUOT);
+	sp_windows_refund(&r->t, &later, 1, now);
+	assert_int_equal(take(r, later, now + 2 * SEC, NULL), -EDQUOT);
+
+	assert_int_equal(take(r, later, now + 61 * SEC, NULL), 0);
+	sp_windows_refund(&r->t, ask, 1, now + 62 * SEC);
+	assert_int_equal(take(r, later, now + 62 * SEC, NULL), -EDQUOT);
+
+	sp_windows_refund(&r->t, &ask[1], 1, now + 4000 * SEC);
+	assert_int_equal(take(r, calls(62, SP_PER_SESSION, 1), now + 4000 * SEC, NULL), 0);
+	sp_windows_refund(&r->t, &ask[1], 1, now + 4001 * SEC);
+	assert_int_equal(take(r, calls(62, SP_PER_SESSION, 1), now + 4001 * SEC, NULL), -EDQUOT);
+}
+
+static void test_a_salt_moves_every_key(void **state)
+{
+	(void)state;
+	assert_int_equal(sp_window_key(7, 1, 2, 3, 4), sp_window_key(7, 1, 2, 3, 4));
+	assert_int_not_equal(sp_window_key(7, 1, 2, 3, 4), sp_window_key(8, 1, 2, 3, 4));
 }
 
 static void test_a_full_bucket_refuses_until_a_window_in_it_is_over(void **state)
@@ -264,7 +302,7 @@ static void *race(void *user)
 		for (unsigned k = 0; k < KEYS * LIMIT / 2; k++) {
 			unsigned key = (unsigned)rand_r(&me->seed) % KEYS;
 			int err = take(me->r,
-				calls(sp_window_key(key, 0, 0, 0), SP_PER_SECOND, LIMIT), now,
+				calls(sp_window_key(0, key, 0, 0, 0), SP_PER_SECOND, LIMIT), now,
 				NULL);
 
 			if (!err)
@@ -339,6 +377,8 @@ int main(void)
 		T(test_calls_of_a_session_last_as_long_as_it_is_used),
 		T(test_states_are_set_and_cleared_in_one_step_and_forgotten_when_unused),
 		T(test_what_is_charged_later_may_pass_the_limit_and_then_refuses),
+		T(test_what_is_given_back_is_there_again_but_not_in_a_window_that_came_later),
+		T(test_a_salt_moves_every_key),
 		S(test_a_full_bucket_refuses_until_a_window_in_it_is_over),
 		T(test_racing_workers_take_each_limit_exactly),
 		S(test_racing_workers_never_pass_a_limit_while_cells_change_hands),

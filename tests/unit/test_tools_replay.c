@@ -69,6 +69,14 @@ static void limits_are_counted_in_the_order_of_time(void **state)
 	(void)state;
 	STARTS(told, COUNTS(5, 4, 1, 0, 0));
 	HAS(told, "\"reason\":\"rate_second\"");
+	// what is refused for something else takes nothing
+	told = simulated(
+		BOT "limits:\n  - {name: few, calls: 1, per: hour, tools: [write]}\n"
+		    "sequences:\n  - {name: looked, kind: require-before, first: [read],"
+		    " then: [write]}\n",
+		CALL("a", "01", "bot", "write", "deny", "sequence_denied", "")
+			OK("b", "02", "read") OK("c", "03", "write"));
+	STARTS(told, COUNTS(3, 3, 0, 0, 0));
 	// another life of the host: its windows are new
 	told = simulated(BOT "limits:\n  - {name: few, calls: 1, per: hour}\n",
 		CALL("a", "01", "bot", "read", "allow", "none", "") "{\"type\":\"decision\","

@@ -160,7 +160,7 @@ static uint32_t session(struct replay_call *k, uint32_t set)
 	uint32_t was = 0;
 
 	(void)!sp_history_session(
-		&k->r->history, sp_judge_session_key(k->call.session), set, now(k), &was);
+		&k->r->history, sp_judge_session_key(0, k->call.session), set, now(k), &was);
 	return was;
 }
 
@@ -233,17 +233,19 @@ static uint64_t tokens_of(const struct sp_recorded_call *c)
 static enum sp_reason take_limits(struct replay_call *k)
 {
 	struct sp_judge_limit limit[SP_JUDGE_LIMITS_MAX];
-	struct sp_window_ask ask[SP_JUDGE_LIMITS_MAX];
 	uint32_t n = sp_judge_limits(&k->call, &k->v, limit, SP_JUDGE_LIMITS_MAX);
 	unsigned refused = 0;
 	uint64_t retry_ms;
 	int err;
 
-	sp_judge_limit_asks(limit, n, &k->v, tokens_of(k->c), ask);
-	err = sp_windows_take(&k->r->history.windows, ask, n, now(k), &refused, &retry_ms);
+	sp_judge_limit_asks(limit, n, &k->v, tokens_of(k->c), k->taken);
+	err = sp_windows_take(&k->r->history.windows, k->taken, n, now(k), &refused, &retry_ms);
 	if (err == -EDQUOT)
 		return sp_judge_limit_reason(&limit[refused]);
-	return err ? SP_REASON_LIMIT_UNAVAILABLE : SP_REASON_NONE;
+	if (err)
+		return SP_REASON_LIMIT_UNAVAILABLE;
+	k->taken_n = n;
+	return SP_REASON_NONE;
 }
 
 /// A size is known without the bytes.
@@ -263,7 +265,7 @@ static enum sp_reason size_of_lost(const struct replay_call *k)
 
 static uint64_t sequence_key(const struct replay_call *k, const struct sp_snap_sequence *q)
 {
-	return sp_judge_sequence_key(q, k->c->agent, k->call.session);
+	return sp_judge_sequence_key(0, q, k->c->agent, k->call.session);
 }
 
 static void read_sequences(struct replay_call *k)
@@ -388,4 +390,6 @@ void sp_replay_call(struct sp_replay *r, const struct sp_recorded_call *c, struc
 	memcpy(ret->detail, k.v.detail, sizeof(ret->detail));
 	if (why == SP_REASON_NONE)
 		remember(&k);
+	else
+		sp_windows_refund(&r->history.windows, k.taken, k.taken_n, now(&k));
 }

@@ -23,6 +23,8 @@ struct replay_call {
 	struct sp_json doc;
 	struct sp_judge_trace trace;
 	struct replay_open open;
+	struct sp_window_ask taken[SP_JUDGE_LIMITS_MAX];
+	uint32_t taken_n;
 	bool arguments_lost, past_lost, purpose_lost;
 };
 

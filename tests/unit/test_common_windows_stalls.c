@@ -1,0 +1,138 @@
+/// The table of windows with workers that stop before any of their atomic steps while others go on:
+/// whenever they come back, they neither lose nor give away what stands in a cell by then.
+#include "common/clock.h"
+
+#include <pthread.h>
+#include <semaphore.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+static void step(void);
+#undef atomic_load_explicit
+#define atomic_load_explicit(p, order) (step(), *(p))
+#undef atomic_compare_exchange_strong_explicit
+#define atomic_compare_exchange_strong_explicit(p, old, new, yes, no)                              \
+	(step(), atomic_compare_exchange_weak_explicit(p, old, new, yes, no))
+
+#include "common/windows.c"
+#include "common/windows_cell.c"
+#include "common/banned.h"
+
+#define SEC SP_NS_PER_SEC
+#define LIMIT 3u
+#define STEPS_MAX 100u ///< more than a take has when it is alone
+#define STALLED 2u
+
+/// A worker that takes once, and stops before step `stop`.
+struct worker {
+	const struct sp_windows *t;
+	uint64_t key, now;
+	unsigned stop, done;
+	sem_t stopped, go;
+	pthread_t thread;
+};
+static _Thread_local struct worker *self;
+
+static void step(void)
+{
+	if (self && self->done++ == self->stop) {
+		sem_post(&self->stopped);
+		sem_wait(&self->go);
+	}
+}
+
+static int take(const struct sp_windows *t, uint64_t key, enum sp_limit_per per, uint64_t now)
+{
+	struct sp_window_ask ask = {key, SP_LIMIT_CALLS, per, 1, LIMIT, 0};
+	unsigned refused;
+	uint64_t ms;
+
+	return sp_windows_take(t, &ask, 1, now, &refused, &ms);
+}
+
+static void *work(void *user)
+{
+	self = user;
+	(void)!take(self->t, self->key, SP_PER_SECOND, self->now);
+	if (self->done <= self->stop)
+		sem_post(&self->stopped);
+	return NULL;
+}
+
+static void start(struct worker *w)
+{
+	sem_init(&w->stopped, 0, 0);
+	sem_init(&w->go, 0, 0);
+	assert_int_equal(pthread_create(&w->thread, NULL, work, w), 0);
+	sem_wait(&w->stopped);
+}
+
+static void finish_worker(struct worker *w)
+{
+	sem_post(&w->go);
+	pthread_join(w->thread, NULL);
+	sem_destroy(&w->stopped);
+	sem_destroy(&w->go);
+}
+
+static uint64_t used(const struct sp_windows *t, uint64_t key, uint64_t now)
+{
+	return sp_windows_read(t, key, SP_LIMIT_CALLS, SP_PER_SECOND, now);
+}
+
+/// One cell is left of the bucket. It goes from FORMER to OTHER, by the hand of workers that stop,
+/// and back to FORMER, which then uses up its limit; then the workers go on.
+#define FORMER 1u
+#define OTHER 2u
+#define FILLER 100u
+static void run(struct sp_windows *t, unsigned stop_a, unsigned stop_b, bool both_to_other)
+{
+	struct worker w[STALLED] = {{.t = t, .key = OTHER, .now = 103 * SEC, .stop = stop_a},
+		{.t = t, .key = both_to_other ? OTHER : FORMER, .now = 103 * SEC, .stop = stop_b}};
+	uint64_t now = 106 * SEC;
+
+	for (unsigned i = 1; i < SP_CELLS; i++)
+		assert_int_equal(take(t, FILLER + i, SP_PER_DAY, 100 * SEC), 0);
+	assert_int_equal(take(t, FORMER, SP_PER_SECOND, 101 * SEC), 0);
+	for (unsigned i = 0; i < STALLED; i++)
+		start(&w[i]);
+	assert_int_equal(take(t, OTHER, SP_PER_SECOND, 104 * SEC) == -EDQUOT, 0);
+	for (unsigned i = 0; i < LIMIT; i++)
+		assert_int_equal(take(t, FORMER, SP_PER_SECOND, now), 0);
+	for (unsigned i = 0; i < STALLED; i++)
+		finish_worker(&w[i]);
+	// a worker whose clock stood still may have counted for FORMER, or been refused
+	assert_int_equal(used(t, FORMER, now), LIMIT);
+	assert_int_equal(take(t, FORMER, SP_PER_SECOND, now), -EDQUOT);
+	for (unsigned i = 1; i < SP_CELLS; i++)
+		assert_int_equal(sp_windows_read(t, FILLER + i, SP_LIMIT_CALLS, SP_PER_DAY, now), 1);
+}
+
+static void a_worker_that_comes_late_takes_no_cell_from_a_key_that_came_back(void **state)
+{
+	size_t n = sp_windows_bytes(1);
+	struct sp_window_bucket *mem = aligned_alloc(SP_CACHE_LINE, n);
+	struct sp_windows t;
+
+	(void)state;
+	for (unsigned a = 0; a < STEPS_MAX; a++) {
+		for (unsigned b = 0; b < STEPS_MAX; b++) {
+			memset(mem, 0, n);
+			assert_int_equal(sp_windows_attach(mem, n, 1, 3600 * SEC, &t), 0);
+			run(&t, a, b, (a + b) % 2);
+		}
+	}
+	free(mem);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_worker_that_comes_late_takes_no_cell_from_a_key_that_came_back),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
