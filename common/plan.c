@@ -35,6 +35,8 @@ static const struct sp_plan_range ranges[] = {
 	RANGE(max_json_tokens, 64, 16 * MIB, SP_PLAN_ANY),
 	RANGE(buffer_blocks, 64, 4 * MIB, SP_PLAN_ANY),
 	RANGE(max_batch, 1, 256, SP_PLAN_ANY),
+	RANGE(handshakes_per_turn, 1, 1024, SP_PLAN_ANY),
+	RANGE(handshakes_waiting, 1, 65536, SP_PLAN_ANY),
 	RANGE(token_cache_entries, 16, 16 * MIB, SP_PLAN_ANY),
 	RANGE(header_tools, 16, MIB, SP_PLAN_ANY),
 	RANGE(refused_tokens_per_minute, 0, MIB, SP_PLAN_ANY),

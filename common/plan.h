@@ -37,6 +37,8 @@ struct sp_plan {
 	uint32_t max_json_depth, max_json_tokens;
 	uint32_t buffer_blocks; ///< 16 KiB each
 	uint32_t max_batch; ///< messages in one
+	uint32_t handshakes_per_turn;
+	uint32_t handshakes_waiting; ///< hellos read but not yet answered
 	uint32_t reserved2;
 	uint32_t token_cache_entries;
 	uint32_t header_tools; ///< tools whose headers a worker checks against their arguments

@@ -13,6 +13,8 @@
 	X(HANDSHAKES, "tls_handshakes", "TLS handshakes completed")                                \
 	X(RESUMED, "tls_resumed", "of those, resumed")                                             \
 	X(TLS_FAILED, "tls_failed", "TLS handshakes or records refused")                           \
+	X(HELLO_WAITED, "tls_waited", "handshakes put off to a later turn for calls")             \
+	X(SHED_HELLO, "shed_handshakes", "handshakes refused because too many waited")             \
 	X(REQUESTS, "http_requests", "HTTP requests read")                                         \
 	X(HTTP_REFUSED, "http_refused", "HTTP requests refused before MCP")                        \
 	X(MESSAGES, "mcp_messages", "JSON-RPC messages read")                                      \

@@ -91,6 +91,7 @@ struct sp_gw_limits {
 	uint64_t max_connections, max_connections_per_address, max_calls, max_calls_per_agent;
 	uint64_t max_upstream_connections, max_head_bytes, max_headers, max_body_bytes;
 	uint64_t max_answer_bytes, max_json_depth, max_json_tokens, buffer_blocks;
+	uint64_t handshakes_per_turn, handshakes_waiting;
 	uint64_t max_batch, token_cache_entries, refused_tokens_per_minute, header_tools;
 	uint64_t policy_slot_bytes, secrets_bytes;
 	uint64_t limit_slots, limit_windows, history_pairs, revoked_capacity, audit_ring_entries, control_ring_entries;

@@ -87,6 +87,7 @@ void sp_conn_close(struct sp_conn *c)
 {
 	if (c->broken || c->state == SP_CONN_FLUSHING)
 		return;
+	sp_conn_greet_forget(c);
 	if (c->tls)
 		sp_tls_shutdown(c->tls);
 	sp_conn_set_state(c, SP_CONN_FLUSHING);
@@ -97,6 +98,7 @@ void sp_conn_abort(struct sp_conn *c)
 {
 	if (c->broken)
 		return;
+	sp_conn_greet_forget(c);
 	c->broken = true;
 	c->keep_alive = false;
 	sp_stream_abort(c->stream);
@@ -296,6 +298,27 @@ static void tls_data(struct sp_conn *c, const uint8_t *data, size_t n)
 		buffer_release(c);
 }
 
+void sp_conn_handshake(struct sp_conn *c, const uint8_t *data, size_t n)
+{
+	if (!c->tls && (!c->w->tls || sp_tls_accept(c->w->tls, c->stream, &c->tls) < 0)) {
+		shed_memory(c);
+		return;
+	}
+	tls_data(c, data, n);
+}
+
+static void handshake_data(struct sp_conn *c, const uint8_t *data, size_t n)
+{
+	int r = sp_conn_greet_later(c, data, n);
+
+	if (r == -EBUSY) {
+		sp_count(c->w, SP_STAT_SHED_HELLO);
+		sp_conn_abort(c);
+	} else if (r < 0) {
+		shed_memory(c);
+	}
+}
+
 static void plain_data(struct sp_conn *c, const uint8_t *data, size_t n)
 {
 	c->w->stat[SP_STAT_BYTES_IN] += n;
@@ -320,7 +343,9 @@ static void on_data(struct sp_stream *s, void *user, const uint8_t *data, size_t
 	struct sp_conn *c = user;
 
 	(void)s;
-	if (c->tls)
+	if (c->state == SP_CONN_HANDSHAKE)
+		handshake_data(c, data, n);
+	else if (c->secure)
 		tls_data(c, data, n);
 	else
 		plain_data(c, data, n);
@@ -356,6 +381,7 @@ static void on_closed(struct sp_stream *s, void *user, int err)
 	if (c->call)
 		sp_mcp_gone(c);
 	sp_timer_stop(&c->w->wheel, &c->timer);
+	sp_conn_greet_forget(c);
 	buffer_release(c);
 	c->tls = sp_tls_free(c->tls);
 	sp_wipe(c->bearer, sizeof(c->bearer));
@@ -419,11 +445,7 @@ static int accept_conn(struct sp_worker *w, struct sp_stream *s, const struct so
 	sp_http1_init(c->http, false,
 		&(struct sp_http_limits){w->plan->max_head_bytes, w->plan->max_headers,
 			w->plan->max_body_bytes});
-	if (tls && sp_tls_accept(w->tls, s, &c->tls) < 0) {
-		sp_conn_put(c);
-		sp_count(w, SP_STAT_TLS_FAILED);
-		return -ENOMEM;
-	}
+	c->secure = tls;
 	sp_stream_set_ops(s, &stream_ops, c);
 	sp_count(w, SP_STAT_ACCEPTED);
 	sp_conn_set_state(c, tls ? SP_CONN_HANDSHAKE : SP_CONN_IDLE);
@@ -444,7 +466,7 @@ int sp_conn_accept_plain(struct sp_stream *s, void *user, const struct sockaddr_
 
 void sp_conn_drain_all(struct sp_worker *w)
 {
-	for (uint32_t i = 0; i < w->conns.count; i++) {
+	for (uint32_t i = 0; i < w->conns.fresh; i++) {
 		struct sp_conn *c = sp_conn_nth(w, i);
 
 		if (c->state == SP_CONN_IDLE || c->state == SP_CONN_HANDSHAKE)

@@ -30,9 +30,12 @@ enum sp_conn_state {
 struct sp_conn {
 	struct sp_worker *w;
 	struct sp_stream *stream;
-	struct sp_tls *tls; ///< NULL on plain listeners
+	struct sp_tls *tls; ///< NULL on plain listeners, and until the first bytes have their turn
 	enum sp_conn_state state;
 	bool keep_alive, peer_eof, parsing;
+	bool secure; ///< TLS, begun or not
+	bool greeted; ///< its hello was answered
+	bool waits;  ///< a flight of the handshake lies in `in` and waits for its turn
 	bool broken; ///< the stream was aborted: nothing more is written
 	uint8_t *in; ///< small or large buffer, NULL while idle
 	size_t in_len, in_cap;
@@ -58,7 +61,17 @@ struct sp_conn {
 	uint8_t session_text[SP_SESSION_TEXT_MAX];
 	uint32_t session_len;
 	struct sp_tls_info tls_info;
-	struct sp_conn *next_free;
+	struct sp_conn *next_free, *wait_next, *wait_prev;
+	uint64_t came_turn; ///< in which the waiting flight came
+};
+
+struct sp_conn_queue {
+	struct sp_conn *head, *tail;
+	uint32_t n;
+};
+/// Handshakes of a worker that wait for their turn: those whose hello was answered, and the others.
+struct sp_greetings {
+	struct sp_conn_queue begun, fresh;
 };
 
 struct sp_addr_count {
@@ -68,8 +81,8 @@ struct sp_addr_count {
 struct sp_conn_pool {
 	uint8_t *mem;
 	size_t stride;
-	struct sp_conn *free;
-	uint32_t count, open;
+	struct sp_conn *free; ///< used before; those from `fresh` on never were, and take no memory
+	uint32_t count, fresh, open;
 	struct sp_addr_count *addrs; ///< open addressing, twice the connections
 	uint32_t addr_mask;
 };
@@ -80,6 +93,8 @@ void sp_conn_pool_done(struct sp_worker *w);
 /// sp_io_accept_fn for TLS and for plain listeners; `user` is the worker.
 int sp_conn_accept_tls(struct sp_stream *s, void *user, const struct sockaddr_storage *peer);
 int sp_conn_accept_plain(struct sp_stream *s, void *user, const struct sockaddr_storage *peer);
+/// Answer flights of handshakes that wait, at most limits.handshakes_per_turn. What calls have ready leaves before.
+void sp_conn_greet(struct sp_worker *w);
 /// Draining: idle connections close now, the others after their answer.
 void sp_conn_drain_all(struct sp_worker *w);
 

@@ -1,6 +1,7 @@
 #include "dataplane/conn_private.h"
 
 #include <netinet/in.h>
+#include <sys/mman.h>
 #include "common/banned.h"
 
 int sp_conn_pool_init(struct sp_worker *w, uint32_t count)
@@ -9,33 +10,32 @@ int sp_conn_pool_init(struct sp_worker *w, uint32_t count)
 	uint32_t slots = 1;
 
 	p->stride = (sizeof(struct sp_conn) + 63) / 64 * 64 + (sp_http1_size() + 63) / 64 * 64;
-	p->mem = aligned_alloc(64, p->stride * count);
+	p->mem = mmap(NULL, p->stride * count, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (p->mem == MAP_FAILED) {
+		p->mem = NULL;
+		return -errno;
+	}
+	p->count = count;
 	while (slots < 2 * count)
 		slots *= 2;
 	p->addrs = calloc(slots, sizeof(*p->addrs));
-	if (!p->mem || !p->addrs)
+	if (!p->addrs)
 		return -ENOMEM;
-	memset(p->mem, 0, p->stride * count);
 	p->addr_mask = slots - 1;
-	p->count = count;
-	for (uint32_t i = count; i-- > 0;) {
-		struct sp_conn *c = sp_conn_nth(w, i);
-
-		c->next_free = p->free;
-		p->free = c;
-	}
 	return 0;
 }
 
 void sp_conn_pool_done(struct sp_worker *w)
 {
-	for (uint32_t i = 0; i < w->conns.count; i++) { // those that a drain's deadline cut off
+	for (uint32_t i = 0; i < w->conns.fresh; i++) { // those that a drain's deadline cut off
 		struct sp_conn *c = sp_conn_nth(w, i);
 
 		if (c->state != SP_CONN_FREE)
 			c->tls = sp_tls_free(c->tls);
 	}
-	free(w->conns.mem);
+	if (w->conns.mem)
+		munmap(w->conns.mem, w->conns.stride * w->conns.count);
 	free(w->conns.addrs);
 	w->conns = (struct sp_conn_pool){0};
 }
@@ -84,12 +84,12 @@ static struct sp_addr_count *address_slot(struct sp_conn_pool *p, const uint8_t 
 struct sp_conn *sp_conn_get(struct sp_worker *w, const struct sockaddr_storage *peer)
 {
 	struct sp_conn_pool *p = &w->conns;
-	struct sp_conn *c = p->free;
 	struct sp_http1 *http;
 	struct sp_addr_count *a;
+	struct sp_conn *c;
 	uint8_t key[16];
 
-	if (!c) {
+	if (p->open == p->count) {
 		sp_count(w, SP_STAT_SHED_CONN);
 		return NULL;
 	}
@@ -100,7 +100,11 @@ struct sp_conn *sp_conn_get(struct sp_worker *w, const struct sockaddr_storage *
 		return NULL;
 	}
 	a->n++;
-	p->free = c->next_free;
+	c = p->free;
+	if (c)
+		p->free = c->next_free;
+	else
+		c = sp_conn_nth(w, p->fresh++);
 	p->open++;
 	http = (struct sp_http1 *)((uint8_t *)c + (sizeof(*c) + 63) / 64 * 64);
 	memset(c, 0, sizeof(*c));

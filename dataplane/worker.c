@@ -2,6 +2,7 @@
 /// quiesce. It makes no blocking call but its own wait, takes no lock, writes no log line.
 #include "dataplane/worker.h"
 
+#include "dataplane/conn_private.h"
 #include "dataplane/worker_shared.h"
 #include "common/childfd.h"
 #include "common/rcu.h"
@@ -103,7 +104,7 @@ static uint64_t wait_for(const struct sp_worker *w, uint64_t idle_ns)
 {
 	uint64_t most = w->calls.waiting ? sp_min(idle_ns, (uint64_t)WAITING_WAIT_NS) : idle_ns;
 
-	if (w->plan->mode == SP_MODE_BUSY || w->now_ns - w->last_work_ns < w->plan->spin_ns)
+	if (w->plan->mode == SP_MODE_BUSY || sp_conn_greeting(w) || w->now_ns - w->last_work_ns < w->plan->spin_ns)
 		return 0;
 	return sp_wheel_wait_ns(&w->wheel, w->now_ns, most);
 }
@@ -155,6 +156,7 @@ int sp_worker_turn(struct sp_worker *w, uint64_t idle_ns)
 		sp_count(w, SP_STAT_BUSY_TURNS);
 		w->last_work_ns = w->now_ns;
 	}
+	sp_conn_greet(w);
 	take_messages(w);
 	sp_cancels_look(w);
 	if (w->calls.waiting)

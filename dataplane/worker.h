@@ -70,6 +70,7 @@ struct sp_worker {
 	struct sp_bufpool small, large;
 	struct sp_conn_pool conns;
 	struct sp_call_pool calls;
+	struct sp_greetings greetings;
 
 	// the turn
 	uint64_t now_ns, wall_ns; ///< boot and wall time, sampled once a turn

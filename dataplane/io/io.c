@@ -73,6 +73,12 @@ int sp_io_turn(struct sp_io *io, uint64_t now_ns, uint64_t wait_ns)
 	return io->be->turn(io, wait_ns);
 }
 
+void sp_io_flush(struct sp_io *io)
+{
+	if (io->be->flush)
+		io->be->flush(io);
+}
+
 const struct sp_io_stats *sp_io_stats(const struct sp_io *io)
 {
 	return &io->stats;

@@ -3,7 +3,7 @@
 /// dpdk.h) and `mem` (pairs in memory, for tests). One thread, no blocking call but sp_io_turn() when told to wait, no allocation after sp_io_new().
 ///
 /// A stream belongs to the io; its user holds the pointer until on_closed returned, never after.
-/// Callbacks run inside sp_io_turn() only. Bytes given to on_data are valid until it returns.
+/// Callbacks run inside sp_io_turn() and sp_io_flush() only. Bytes given to on_data are valid until it returns.
 #pragma once
 
 #include "common/bytes.h"
@@ -40,8 +40,8 @@ struct sp_io_stats {
 	uint64_t accept_errors;
 };
 
-/// The io_uring back end: single issuer, deferred task run, direct descriptors, multishot accept and
-/// receive, provided buffers. -ENOSYS or -EPERM when the kernel has no such io_uring, -EMFILE when
+/// The io_uring back end: single issuer, deferred task run, direct descriptors, multishot receive,
+/// provided buffers. -ENOSYS or -EPERM when the kernel has no such io_uring, -EMFILE when
 /// RLIMIT_NOFILE is too small: it must exceed 9/8 of max_streams by about a hundred. Only the thread
 /// that made it may use it.
 SP_MUST_CHECK int sp_io_uring_new(const struct sp_io_conf *conf, struct sp_io **ret);
@@ -59,8 +59,9 @@ struct sp_io *sp_io_free(struct sp_io *io);
 /// Called for each accepted connection. Set ops with sp_stream_set_ops() and return 0, or refuse it
 /// with a negative value (it is closed; no callback follows).
 typedef int (*sp_io_accept_fn)(struct sp_stream *s, void *user, const struct sockaddr_storage *peer);
-/// Accept on a listening socket the caller owns; it is made blocking, and TCP_NODELAY is set on it
-/// for what it accepts. Up to 8. `user` is given to `fn`.
+/// Accept on a listening socket the caller owns; it is made non-blocking, and TCP_NODELAY is set on it
+/// for what it accepts. A few are accepted in a turn, after all that happened on streams.
+/// Up to 8 listeners. `user` is given to `fn`.
 SP_MUST_CHECK int sp_io_listen(struct sp_io *io, int listen_fd, sp_io_accept_fn fn, void *user);
 /// Accept at an address; the io makes what it needs for that and ends it with itself. Where the io has a
 /// stack of its own, an internet address is one of its port's, or a wildcard. -EADDRINUSE and the like.
@@ -104,4 +105,7 @@ void sp_io_set_awake(struct sp_io *io, uint64_t (*fn)(void *user), void *user);
 /// One turn: submit what is queued, wait up to `wait_ns` for the first event (0 = do not wait), run
 /// callbacks. Returns the number of events handled or -errno. `now_ns` (boot time) stamps progress.
 int sp_io_turn(struct sp_io *io, uint64_t now_ns, uint64_t wait_ns);
+/// Submit now what the next turn would: before long work, so that nobody waits for bytes that are ready. As in a
+/// turn, callbacks may run. Harvests nothing.
+void sp_io_flush(struct sp_io *io);
 const struct sp_io_stats *sp_io_stats(const struct sp_io *io);

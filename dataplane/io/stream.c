@@ -8,12 +8,17 @@ uint32_t sp_io_pool_streams(const struct sp_io_conf *conf)
 	return conf->max_streams + conf->max_streams / 8 + 16;
 }
 
+/// Zeroes that take no memory until they are touched.
+static void *map(size_t bytes)
+{
+	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
 int sp_io_base_init(struct sp_io *io, const struct sp_io_backend *be, const struct sp_io_conf *conf,
 	size_t stream_bytes)
 {
-	size_t data_bytes = (size_t)conf->blocks * SP_IO_BLOCK_BYTES;
-	void *data;
-
 	if (!conf->max_streams || conf->max_streams > 1u << 20 || conf->blocks < SP_IO_MIN_BLOCKS ||
 		conf->recv_buffers < SP_IO_MIN_RECV_BUFFERS)
 		return -EINVAL;
@@ -21,25 +26,17 @@ int sp_io_base_init(struct sp_io *io, const struct sp_io_backend *be, const stru
 	io->conf = *conf;
 	io->stream_bytes = stream_bytes;
 	io->streams_n = sp_io_pool_streams(conf);
-	io->streams = calloc(io->streams_n, stream_bytes);
+	io->streams = map(io->streams_n * stream_bytes);
 	io->blocks = calloc(conf->blocks, sizeof(*io->blocks));
 	if (!io->streams || !io->blocks)
 		return -ENOMEM;
-	data = mmap(NULL, data_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (data == MAP_FAILED)
+	io->block_data = map((size_t)conf->blocks * SP_IO_BLOCK_BYTES);
+	if (!io->block_data)
 		return -ENOMEM;
-	io->block_data = data;
 	for (uint32_t i = conf->blocks; i-- > 0;) {
 		io->blocks[i].data = io->block_data + (size_t)i * SP_IO_BLOCK_BYTES;
 		io->blocks[i].next = io->free_blocks;
 		io->free_blocks = &io->blocks[i];
-	}
-	for (uint32_t i = io->streams_n; i-- > 0;) {
-		struct sp_stream *s = sp_io_stream(io, i);
-
-		s->io = io;
-		s->next = io->free_streams;
-		io->free_streams = s;
 	}
 	return 0;
 }
@@ -49,16 +46,20 @@ void sp_io_base_done(struct sp_io *io)
 	if (io->block_data)
 		munmap(io->block_data, (size_t)io->conf.blocks * SP_IO_BLOCK_BYTES);
 	free(io->blocks);
-	free(io->streams);
+	if (io->streams)
+		munmap(io->streams, io->streams_n * io->stream_bytes);
 }
 
 struct sp_stream *sp_stream_take(struct sp_io *io, enum sp_stream_phase phase)
 {
 	struct sp_stream *s = io->free_streams;
 
-	if (!s || io->live >= io->conf.max_streams)
+	if (io->live >= io->conf.max_streams || (!s && io->fresh_streams == io->streams_n))
 		return NULL;
-	io->free_streams = s->next;
+	if (s)
+		io->free_streams = s->next;
+	else
+		s = sp_io_stream(io, io->fresh_streams++);
 	io->live++;
 	*s = (struct sp_stream){.io = io, .phase = (uint8_t)phase, .progress_ns = io->now_ns};
 	return s;

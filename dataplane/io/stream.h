@@ -43,6 +43,7 @@ struct sp_stream {
 
 struct sp_io_backend {
 	int (*turn)(struct sp_io *io, uint64_t wait_ns);
+	void (*flush)(struct sp_io *io); ///< or NULL: nothing to gain
 	struct sp_io *(*free)(struct sp_io *io);
 	int (*listen)(struct sp_io *io, int fd, sp_io_accept_fn fn, void *user);
 	int (*listen_addr)(struct sp_io *io, const struct sockaddr *addr, socklen_t len, sp_io_accept_fn fn,
@@ -66,7 +67,7 @@ struct sp_io {
 	uint8_t *streams;
 	size_t stream_bytes; ///< size of the back end's own stream, which starts with struct
 			     ///< sp_stream
-	uint32_t streams_n;
+	uint32_t streams_n, fresh_streams; ///< from the latter on they were never used, and take no memory
 	struct sp_stream *free_streams;
 	struct sp_stream *dirty_head, *dirty_tail;
 	struct sp_block *blocks, *free_blocks;

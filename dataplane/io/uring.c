@@ -25,19 +25,12 @@ struct io_uring_sqe *uring_sqe(struct uring_io *u)
 	return io_uring_get_sqe(&u->ring);
 }
 
-static void add_stream(struct uring_io *u, struct uring_listener *l, int fd)
+static void add_stream(
+	struct uring_io *u, struct uring_listener *l, int fd, const struct sockaddr_storage *peer)
 {
-	struct sockaddr_storage peer = {0};
-	socklen_t len = sizeof(peer);
 	struct sp_stream *s;
 	int r;
 
-	// A peer that is gone already has no address; there is nobody to serve.
-	if (getpeername(fd, (struct sockaddr *)&peer, &len) < 0) {
-		close(fd);
-		u->io.stats.accept_errors++;
-		return;
-	}
 	s = sp_stream_take(&u->io, SP_STREAM_OPEN);
 	if (!s) {
 		close(fd);
@@ -51,7 +44,7 @@ static void add_stream(struct uring_io *u, struct uring_listener *l, int fd)
 		return;
 	}
 	sp_stream_mark(s);
-	if (l->fn(s, l->user, &peer) < 0) {
+	if (l->fn(s, l->user, peer) < 0) {
 		s->told = true;
 		u->io.live--;
 		sp_stream_end(s, 0);
@@ -64,12 +57,48 @@ static void accept_event(struct uring_io *u, struct uring_listener *l, int res, 
 		l->armed = false;
 		u->sources_idle = true;
 	}
-	if (res >= 0) {
-		add_stream(u, l, res);
-	} else if (res != -ECANCELED && res != -ECONNABORTED && res != -EINTR) {
+	if (res >= 0)
+		l->ready = true;
+	else if (res != -ECANCELED && res != -EINTR)
 		l->retry_ns = u->io.now_ns + URING_RETRY_NS;
-		u->io.stats.accept_errors++;
+}
+
+static unsigned accept_some(struct uring_io *u, struct uring_listener *l)
+{
+	unsigned n;
+
+	for (n = 0; n < URING_ACCEPTS; n++) {
+		struct sockaddr_storage peer = {0};
+		socklen_t len = sizeof(peer);
+		int fd = accept4(l->fd, (struct sockaddr *)&peer, &len, SOCK_CLOEXEC);
+
+		if (fd >= 0) {
+			add_stream(u, l, fd, &peer);
+		} else if (errno == EAGAIN) {
+			l->ready = false;
+			break;
+		} else if (errno != ECONNABORTED && errno != EINTR) {
+			l->retry_ns = u->io.now_ns + URING_RETRY_NS;
+			u->io.stats.accept_errors++;
+			break;
+		}
 	}
+	return n;
+}
+
+static bool may_accept(const struct uring_io *u, const struct uring_listener *l)
+{
+	return l->ready && !l->stopped && l->retry_ns <= u->io.now_ns;
+}
+
+static unsigned accept_all(struct uring_io *u)
+{
+	unsigned n = 0;
+
+	for (uint32_t i = 0; i < u->listeners_n; i++)
+		if (may_accept(u, &u->listener[i]))
+			n += accept_some(u, &u->listener[i]);
+	return n;
 }
 
 static void watch_event(struct uring_io *u, struct uring_watch *w, int res, uint32_t flags)
@@ -96,7 +125,7 @@ static void arm_listener(struct uring_io *u, uint32_t i)
 		u->sources_idle = true;
 		return;
 	}
-	io_uring_prep_multishot_accept(sqe, l->fd, NULL, NULL, SOCK_CLOEXEC);
+	io_uring_prep_poll_multishot(sqe, l->fd, POLLIN);
 	sqe->user_data = uring_tag(URING_OP_ACCEPT, i, 0);
 	l->armed = true;
 }
@@ -137,14 +166,14 @@ static int uring_listen(struct sp_io *io, int fd, sp_io_accept_fn fn, void *user
 
 	if (u->listeners_n == URING_SOURCES)
 		return -ENOSPC;
-	// On a non-blocking descriptor io_uring would give up at once instead of waiting.
 	flags = fcntl(fd, F_GETFL);
-	if (flags < 0 || ((flags & O_NONBLOCK) && fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) < 0))
+	if (flags < 0 || (!(flags & O_NONBLOCK) && fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0))
 		return -errno;
 	if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)) < 0 &&
 		errno != EOPNOTSUPP && errno != ENOPROTOOPT)
 		return -errno;
-	u->listener[u->listeners_n++] = (struct uring_listener){.fd = fd, .fn = fn, .user = user};
+	u->listener[u->listeners_n++] = (struct uring_listener){
+		.fd = fd, .ready = true, .fn = fn, .user = user}; // some may wait from before
 	u->sources_idle = true;
 	return 0;
 }
@@ -293,6 +322,12 @@ static uint64_t bound_wait(const struct uring_io *u, uint64_t wait_ns)
 
 	if (u->called || u->io.dirty_head)
 		return 0;
+	for (uint32_t i = 0; i < u->listeners_n; i++) {
+		if (may_accept(u, &u->listener[i]))
+			return 0;
+		if (u->listener[i].ready && !u->listener[i].stopped)
+			wait_ns = sp_min(wait_ns, URING_RETRY_NS);
+	}
 	if (u->sources_idle)
 		wait_ns = sp_min(wait_ns, URING_RETRY_NS);
 	if (!first)
@@ -305,6 +340,7 @@ static uint64_t bound_wait(const struct uring_io *u, uint64_t wait_ns)
 static int uring_turn(struct sp_io *io, uint64_t wait_ns)
 {
 	struct uring_io *u = uring_io(io);
+	unsigned n;
 
 	u->called = 0;
 	if (u->sources_idle)
@@ -313,14 +349,25 @@ static int uring_turn(struct sp_io *io, uint64_t wait_ns)
 	uring_linger_expire(u);
 	SP_TRY(enter(u, bound_wait(u, wait_ns)));
 	sp_io_awake(io);
-	return (int)(drain(u) + u->called);
+	n = drain(u);
+	return (int)(n + accept_all(u) + u->called);
+}
+
+static void uring_flush(struct sp_io *io)
+{
+	struct uring_io *u = uring_io(io);
+
+	flush(u);
+	// What fails here is left in the ring: the turn submits it again, and reports.
+	if (io_uring_sq_ready(&u->ring))
+		(void)io_uring_submit(&u->ring);
 }
 
 static struct sp_io *uring_free(struct sp_io *io)
 {
 	struct uring_io *u = uring_io(io);
 
-	for (uint32_t i = 0; io->streams && i < io->streams_n; i++) {
+	for (uint32_t i = 0; io->streams && i < io->fresh_streams; i++) {
 		struct uring_stream *us = uring_stream(sp_io_stream(io, i));
 
 		if (us->s.phase != SP_STREAM_FREE && us->fd >= 0) {
@@ -341,6 +388,7 @@ static struct sp_io *uring_free(struct sp_io *io)
 
 static const struct sp_io_backend backend = {
 	.turn = uring_turn,
+	.flush = uring_flush,
 	.free = uring_free,
 	.listen = uring_listen,
 	.listen_addr = uring_listen_addr,

@@ -11,6 +11,7 @@
 #include <liburing.h>
 
 #define URING_SOURCES 8u ///< listeners, and watches
+#define URING_ACCEPTS 4u ///< of one listener in a turn: a crowd at the door does not hold up those inside
 #define URING_GATHER 8u ///< transmit blocks of one send
 #define URING_LINGER_NS 1000000000ull
 #define URING_RETRY_NS 10000000ull
@@ -54,6 +55,7 @@ struct uring_listener {
 	int fd;
 	bool own; ///< made here, so closed here
 	bool armed, stopped;
+	bool ready; ///< somebody may wait to be accepted
 	uint64_t retry_ns;
 	sp_io_accept_fn fn;
 	void *user;

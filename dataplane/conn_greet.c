@@ -1,0 +1,103 @@
+/// Handshakes wait here for their turn. Answering a hello takes as long as ten calls, so a worker answers a
+/// few between two looks at its calls. Those that only have to be finished go first: they cost least, and
+/// what they cost already would be lost.
+#include "dataplane/conn_private.h"
+#include "common/banned.h"
+
+/// Pieces of flights cost little: so many are looked at in a turn at most.
+#define PIECES_MAX 64u
+
+static struct sp_conn_queue *queue_of(struct sp_conn *c)
+{
+	return c->greeted ? &c->w->greetings.begun : &c->w->greetings.fresh;
+}
+
+static void append(struct sp_conn *c)
+{
+	struct sp_conn_queue *q = queue_of(c);
+
+	c->wait_prev = q->tail;
+	c->wait_next = NULL;
+	if (q->tail)
+		q->tail->wait_next = c;
+	else
+		q->head = c;
+	q->tail = c;
+	q->n++;
+	c->waits = true;
+}
+
+void sp_conn_greet_forget(struct sp_conn *c)
+{
+	struct sp_conn_queue *q = queue_of(c);
+
+	if (!c->waits)
+		return;
+	if (c->wait_prev)
+		c->wait_prev->wait_next = c->wait_next;
+	else
+		q->head = c->wait_next;
+	if (c->wait_next)
+		c->wait_next->wait_prev = c->wait_prev;
+	else
+		q->tail = c->wait_prev;
+	q->n--;
+	c->waits = false;
+}
+
+int sp_conn_greet_later(struct sp_conn *c, const uint8_t *data, size_t n)
+{
+	struct sp_worker *w = c->w;
+
+	if (!c->greeted && w->greetings.fresh.n >= w->plan->handshakes_waiting)
+		return -EBUSY;
+	c->in = sp_bufpool_get(&w->small);
+	if (!c->in)
+		return -ENOBUFS;
+	SP_BUG_IF(n > w->small.bytes || c->waits);
+	c->in_cap = w->small.bytes;
+	memcpy(c->in, data, n);
+	c->in_len = n;
+	c->came_turn = w->stat[SP_STAT_TURNS];
+	append(c);
+	sp_stream_pause(c->stream);
+	return 0;
+}
+
+/// True when that was a flight's worth of work.
+static bool answer(struct sp_conn *c)
+{
+	struct sp_worker *w = c->w;
+	uint8_t *raw = c->in;
+	size_t n = c->in_len, queued = sp_stream_queued(c->stream);
+
+	sp_conn_greet_forget(c);
+	c->in = NULL;
+	c->in_len = c->in_cap = 0;
+	if (w->stat[SP_STAT_TURNS] != c->came_turn)
+		sp_count(w, SP_STAT_HELLO_WAITED);
+	sp_stream_resume(c->stream);
+	sp_conn_handshake(c, raw, n);
+	sp_bufpool_put(&w->small, raw, n);
+	if (c->state == SP_CONN_HANDSHAKE && !c->broken && sp_stream_queued(c->stream) == queued)
+		return false;
+	c->greeted = true;
+	return true;
+}
+
+void sp_conn_greet(struct sp_worker *w)
+{
+	struct sp_greetings *g = &w->greetings;
+	uint32_t flights = 0;
+
+	if (sp_likely(!sp_conn_greeting(w)))
+		return;
+	sp_io_flush(w->io);
+	for (uint32_t i = 0; i < PIECES_MAX && flights < w->plan->handshakes_per_turn; i++) {
+		struct sp_conn *c = g->begun.head ? g->begun.head : g->fresh.head;
+
+		if (!c)
+			break;
+		flights += answer(c);
+	}
+}
