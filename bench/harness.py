@@ -146,7 +146,7 @@ frontend front
 	bind 127.0.0.1:{port} ssl crt DIR/haproxy.pem ssl-min-ver TLSv1.3 alpn http/1.1
 	default_backend demo
 backend demo
-	server demo UPSTREAM pool-max-conn 128
+	server demo UPSTREAM pool-max-conn 128 PROTO
 """
 
 
@@ -155,12 +155,14 @@ def nginx(folder, pki, upstream):
                  ["nginx", "-c", "{config}"])
 
 
-def haproxy(folder, pki, upstream):
+def haproxy(folder, pki, upstream, name="haproxy"):
+    """`name` haproxy_h2: HTTP/2 to the upstream."""
     with open(os.path.join(folder, "haproxy.pem"), "w", encoding="utf-8") as out:
         for part in ("server.pem", "server.key"):
             with open(os.path.join(pki, part), encoding="utf-8") as f:
                 out.write(f.read())
-    return Proxy("haproxy", folder, HAPROXY.replace("UPSTREAM", upstream).replace("DIR", folder),
+    config = HAPROXY.replace("UPSTREAM", upstream).replace("DIR", folder)
+    return Proxy(name, folder, config.replace("PROTO", "proto h2" if name.endswith("_h2") else ""),
                  ["haproxy", "-db", "-q", "-f", "{config}"])
 
 

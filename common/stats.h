@@ -46,6 +46,8 @@
 	X(UP_ERRORS, "upstream_errors", "upstream requests that failed")                           \
 	X(UP_RETRIES, "upstream_retries", "retried because nothing had been sent")                 \
 	X(UP_STRAY, "upstream_stray", "upstream messages that answer nothing, dropped")            \
+	X(UP_STREAMS, "upstream_streams", "upstream requests sent as an HTTP/2 stream")            \
+	X(UP_VIOLATIONS, "upstream_violations", "HTTP/2 connections ended: protocol broken, or flooded") \
 	X(BREAKER_OPENED, "breaker_opened", "circuit breakers that opened")                        \
 	X(TOKEN_HITS, "token_cache_hits", "tokens found in the cache")                             \
 	X(TOKEN_CHECKED, "token_verified", "token signatures checked")                             \

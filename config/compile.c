@@ -114,6 +114,7 @@ static int upstreams(struct compiler *c)
 			.ca_pem = f->ca_pem,
 			.kind = u->kind,
 			.era = (enum sp_upstream_era)u->era,
+			.http = (enum sp_upstream_http)u->http,
 			.max_connections = (uint32_t)u->max_connections,
 			.breaker_failures = (uint32_t)u->breaker.failures,
 			.connect_ns = u->connect_ns,

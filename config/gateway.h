@@ -60,6 +60,7 @@ struct sp_gw_upstream {
 	struct sp_text name, url, ca_file;
 	struct sp_gw_credential credential;
 	uint32_t era; ///< enum sp_upstream_era
+	uint32_t http; ///< enum sp_upstream_http
 	uint64_t connect_ns, response_ns, idle_ns, max_connections;
 	struct sp_gw_breaker breaker;
 	enum sp_upstream_kind kind; ///< these follow from the url

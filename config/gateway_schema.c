@@ -29,6 +29,7 @@
 const char *const sp_profile_words[] = {"development", "production", "compliance", NULL};
 static const char *const mode_words[] = {"adaptive", "busy", NULL};
 static const char *const level_words[] = {"basic", "enhanced", "strict", NULL};
+static const char *const http_words[] = {"auto", "1.1", "2", NULL};
 static const char *const era_words[] = {"auto", "legacy", "modern", "both", NULL};
 
 /// What the three profiles set differently, by enum sp_profile.
@@ -319,6 +320,12 @@ static const struct sp_field upstream_fields[] = {
 		.def = "auto",
 		.words = era_words,
 		.help = "protocol revisions it speaks"},
+	{.name = "http",
+		.kind = SP_KIND_WORD,
+		AT(sp_gw_upstream, http),
+		.def = "auto",
+		.words = http_words,
+		.help = "auto: by ALPN in TLS, else 1.1; 2 without TLS: by prior knowledge"},
 	{.name = "connect_timeout",
 		.kind = SP_KIND_DURATION,
 		AT(sp_gw_upstream, connect_ns),

@@ -12,7 +12,7 @@
 #include "config/snapshot_tables.h"
 
 #define SP_SNAP_MAGIC 0x50414e5359415350ull
-#define SP_SNAP_LAYOUT 3u
+#define SP_SNAP_LAYOUT 4u
 
 enum sp_jwt_alg { SP_ALG_RS256 = 1, SP_ALG_PS256, SP_ALG_ES256, SP_ALG_ES384, SP_ALG_EDDSA };
 #define SP_JWT_ALG_BIT(alg) (1u << (alg))
@@ -39,6 +39,8 @@ struct sp_snap_issuer {
 
 enum sp_upstream_kind { SP_UP_TCP = 0, SP_UP_TLS = 1, SP_UP_UNIX = 2 };
 enum sp_upstream_era { SP_ERA_AUTO = 0, SP_ERA_LEGACY = 1, SP_ERA_MODERN = 2, SP_ERA_BOTH = 3 };
+/// AUTO: what ALPN chooses in TLS, else HTTP/1.1. 2 without TLS is by prior knowledge (RFC 9113 3.3).
+enum sp_upstream_http { SP_UP_HTTP_AUTO = 0, SP_UP_HTTP_1 = 1, SP_UP_HTTP_2 = 2 };
 #define SP_UPSTREAM_ADDRS_MAX 4u
 
 struct sp_snap_upstream {
@@ -49,7 +51,7 @@ struct sp_snap_upstream {
 	struct sp_snap_str ca_pem;      ///< TLS: trust; empty = system store
 	struct sp_snap_str credential;  ///< complete "Name: value\r\n" lines sent upstream, or empty
 	uint64_t identity;              ///< hash of all of the above and addresses: names its pool and breaker
-	uint32_t kind, era;
+	uint32_t kind, era, http;       ///< http: enum sp_upstream_http
 	uint32_t max_connections, breaker_failures;
 	uint64_t connect_ns, response_ns, idle_ns, breaker_open_ns;
 	uint32_t addrs_n;

@@ -92,7 +92,7 @@ static uint64_t upstream_identity(const struct sp_snap_in_upstream *u)
 {
 	const struct sp_bytes parts[] = {
 		u->name, u->host, u->path, u->server_name, u->ca_pem, u->credential};
-	const uint64_t nums[] = {u->kind, u->era, u->max_connections, u->breaker_failures,
+	const uint64_t nums[] = {u->kind, u->era, u->http, u->max_connections, u->breaker_failures,
 		u->connect_ns, u->response_ns, u->idle_ns, u->breaker_open_ns};
 	uint64_t acc[2] = {sp_snap_hash(sp_bytes(nums, sizeof(nums))), 0};
 
@@ -109,7 +109,8 @@ static uint64_t upstream_identity(const struct sp_snap_in_upstream *u)
 
 static bool upstream_sane(const struct sp_snap_in_upstream *u)
 {
-	if (u->addrs_n > SP_UPSTREAM_ADDRS_MAX || u->kind > SP_UP_UNIX || u->era > SP_ERA_BOTH)
+	if (u->addrs_n > SP_UPSTREAM_ADDRS_MAX || u->kind > SP_UP_UNIX || u->era > SP_ERA_BOTH ||
+		u->http > SP_UP_HTTP_2)
 		return false;
 	for (uint32_t i = 0; i < u->addrs_n; i++)
 		if (u->addr_len[i] > sizeof(u->addr[i]))
@@ -133,6 +134,7 @@ static void put_upstreams(struct builder *b)
 			.credential = put(b, u->credential),
 			.kind = u->kind,
 			.era = u->era,
+			.http = u->http,
 			.max_connections = u->max_connections,
 			.breaker_failures = u->breaker_failures,
 			.connect_ns = u->connect_ns,

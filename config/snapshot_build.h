@@ -27,6 +27,7 @@ struct sp_snap_in_upstream {
 	struct sp_bytes name, host, path, server_name, ca_pem, credential;
 	enum sp_upstream_kind kind;
 	enum sp_upstream_era era;
+	enum sp_upstream_http http;
 	uint32_t max_connections, breaker_failures;
 	uint64_t connect_ns, response_ns, idle_ns, breaker_open_ns;
 	uint32_t addrs_n;

@@ -109,7 +109,8 @@ static bool upstreams_ok(const struct sp_snap_blob *b)
 			u->name, u->host, u->path, u->server_name, u->ca_pem, u->credential};
 
 		if (!strs_ok(b, strs, SP_ARRAY_LEN(strs)) || u->kind > SP_UP_UNIX ||
-			u->era > SP_ERA_BOTH || u->addrs_n > SP_UPSTREAM_ADDRS_MAX)
+			u->era > SP_ERA_BOTH || u->http > SP_UP_HTTP_2 ||
+			u->addrs_n > SP_UPSTREAM_ADDRS_MAX)
 			return false;
 		for (uint32_t a = 0; a < u->addrs_n; a++)
 			if (u->addr_len[a] > sizeof(u->addr[a]))

@@ -162,6 +162,7 @@ int sp_worker_turn(struct sp_worker *w, uint64_t idle_ns)
 	if (w->calls.waiting)
 		sp_calls_poll(w);
 	sp_wheel_run(&w->wheel, w->now_ns);
+	sp_upstreams_flush(w->upstreams);
 	check_drain(w);
 	hurry_audit(w);
 	publish_counters(w);

@@ -31,7 +31,7 @@ static bool name_is(const uint8_t *s, const char *lower, size_t n)
 	return true;
 }
 
-static int find_name(struct sp_bytes f)
+int sp_http_header_find(struct sp_bytes f)
 {
 	for (unsigned i = 0; i < SP_HDR__COUNT; i++)
 		if (names[i].len == f.n && name_is(f.p, names[i].name, f.n))
@@ -230,7 +230,7 @@ static int on_header_value_complete(llhttp_t *ll)
 	struct sp_http1 *p = sp_container_of(ll, struct sp_http1, ll);
 	struct sp_bytes f = sp_http_get(p->base, p->field);
 	struct sp_http_span v = p->value;
-	int h = find_name(f), r = 0;
+	int h = sp_http_header_find(f), r = 0;
 
 	while (v.len && (p->base[v.off + v.len - 1] == ' ' || p->base[v.off + v.len - 1] == '\t'))
 		v.len--;

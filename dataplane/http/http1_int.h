@@ -42,6 +42,9 @@ void sp_accept_add(struct sp_accept *a, struct sp_bytes value);
 bool sp_field_has_token(struct sp_bytes list, struct sp_bytes token);
 bool sp_field_host_ok(struct sp_bytes host);
 
+/// Which header of SP_HTTP_HEADERS a name is, or -1. `name` is a token.
+int sp_http_header_find(struct sp_bytes name);
+
 enum sp_body_kind { SP_BODY_NONE, SP_BODY_LENGTH, SP_BODY_CHUNKED, SP_BODY_EOF };
 
 struct sp_http1 {

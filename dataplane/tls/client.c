@@ -118,6 +118,11 @@ int sp_tls_client_new(struct sp_bytes ca_pem, struct sp_tls_client **ret)
 	return 0;
 }
 
+int sp_tls_client_offer(struct sp_tls_client *c, struct sp_bytes protocols)
+{
+	return SSL_CTX_set_alpn_protos(c->ctx, protocols.p, (unsigned)protocols.n) == 0 ? 0 : -EINVAL;
+}
+
 struct sp_tls_client *sp_tls_client_free(struct sp_tls_client *c)
 {
 	if (!c || --c->refs)

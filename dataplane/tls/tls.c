@@ -246,6 +246,15 @@ bool sp_tls_established(const struct sp_tls *t)
 	return t->established;
 }
 
+struct sp_bytes sp_tls_alpn(const struct sp_tls *t)
+{
+	const unsigned char *name;
+	unsigned n;
+
+	SSL_get0_alpn_selected(t->ssl, &name, &n);
+	return name ? sp_bytes(name, n) : SP_NOBYTES;
+}
+
 void sp_tls_info(const struct sp_tls *t, struct sp_tls_info *ret)
 {
 	struct sp_tls_info i = {

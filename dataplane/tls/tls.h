@@ -21,6 +21,8 @@ struct sp_tls_server *sp_tls_server_free(struct sp_tls_server *s); ///< connecti
 /// `server_name` is sent as SNI and must match the certificate.
 struct sp_tls_client;
 SP_MUST_CHECK int sp_tls_client_new(struct sp_bytes ca_pem, struct sp_tls_client **ret);
+/// What ALPN offers, in the protocol's own form (length, name, ...); without this http/1.1. -EINVAL.
+SP_MUST_CHECK int sp_tls_client_offer(struct sp_tls_client *c, struct sp_bytes protocols);
 struct sp_tls_client *sp_tls_client_free(struct sp_tls_client *c);
 
 struct sp_tls;
@@ -41,6 +43,8 @@ SP_MUST_CHECK int sp_tls_write(struct sp_tls *t, const uint8_t *p, size_t n);
 void sp_tls_shutdown(struct sp_tls *t);
 
 bool sp_tls_established(const struct sp_tls *t);
+/// What ALPN chose, once established; empty when nothing. Valid as long as the connection.
+struct sp_bytes sp_tls_alpn(const struct sp_tls *t);
 struct sp_tls_info {
 	uint16_t version; ///< 0x0303 or 0x0304
 	bool resumed;

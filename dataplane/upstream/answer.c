@@ -20,15 +20,9 @@ static bool may_retry(const struct up_conn *c)
 static void retry(struct up_conn *c)
 {
 	struct sp_exchange *x = c->x;
-	int r;
 
-	x->retried = true;
-	x->conn = NULL;
 	up_conn_drop(c);
-	up_count(x->u, SP_STAT_UP_RETRIES);
-	r = up_exchange_place(x);
-	if (r)
-		up_exchange_fail(x, (enum sp_reason)r);
+	up_exchange_retry(x);
 }
 
 /// After the head of an interim answer comes another head on the same request.

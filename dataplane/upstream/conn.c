@@ -5,16 +5,24 @@ static const struct sp_stream_ops stream_ops;
 
 static void on_timer(struct sp_timer *t);
 
+static struct up_conn *older(struct up_conn *a, struct up_conn *b)
+{
+	return !a || b->idle_since_ns < a->idle_since_ns ? b : a;
+}
+
 /// The least recently used idle connection of any pool makes room.
 static void evict_idle(struct sp_upstreams *u)
 {
 	struct up_conn *oldest = NULL;
 
 	for (unsigned i = 0; i < UP_POOL_BUCKETS; i++)
-		for (struct up_pool *p = u->bucket[i]; p; p = p->next)
+		for (struct up_pool *p = u->bucket[i]; p; p = p->next) {
 			for (struct up_conn *c = p->idle; c; c = c->next)
-				if (!oldest || c->idle_since_ns < oldest->idle_since_ns)
-					oldest = c;
+				oldest = older(oldest, c);
+			for (struct up_conn *c = p->shared; c; c = c->next)
+				if (up_h2_unused(c))
+					oldest = older(oldest, c);
+		}
 	if (oldest)
 		up_conn_close(oldest);
 }
@@ -52,12 +60,21 @@ static void give(struct up_conn *c)
 	u->open--;
 }
 
-static void idle_remove(struct up_conn *c)
+static void list_add(struct up_conn **list, struct up_conn *c)
+{
+	c->prev = NULL;
+	c->next = *list;
+	if (*list)
+		(*list)->prev = c;
+	*list = c;
+}
+
+static void list_remove(struct up_conn **list, struct up_conn *c)
 {
 	if (c->prev)
 		c->prev->next = c->next;
 	else
-		c->pool->idle = c->next;
+		*list = c->next;
 	if (c->next)
 		c->next->prev = c->prev;
 	c->next = c->prev = NULL;
@@ -68,29 +85,33 @@ struct up_conn *up_conn_take_idle(struct up_pool *p)
 	struct up_conn *c = p->idle;
 
 	if (c)
-		idle_remove(c);
+		list_remove(&p->idle, c);
 	return c;
 }
 
 void up_conn_put_idle(struct up_conn *c)
 {
-	struct up_pool *p = c->pool;
-
 	c->state = UP_IDLE;
+	list_add(&c->pool->idle, c);
+	up_conn_unused(c);
+}
+
+void up_conn_unused(struct up_conn *c)
+{
 	c->idle_since_ns = up_now(c->u);
-	c->prev = NULL;
-	c->next = p->idle;
-	if (p->idle)
-		p->idle->prev = c;
-	p->idle = c;
 	if (!sp_timer_armed(&c->timer))
-		sp_timer_arm(c->u->conf.wheel, &c->timer, c->idle_since_ns + p->conf.idle_ns);
+		sp_timer_arm(c->u->conf.wheel, &c->timer, c->idle_since_ns + c->pool->conf.idle_ns);
 }
 
 static void leave(struct up_conn *c)
 {
 	if (c->state == UP_IDLE)
-		idle_remove(c);
+		list_remove(&c->pool->idle, c);
+	else if (c->state == UP_SHARED)
+		list_remove(&c->pool->shared, c);
+	if (c->state == UP_CONNECTING || c->state == UP_HANDSHAKE ||
+		(c->state == UP_SHARED && !up_h2_is_settled(c)))
+		c->pool->dialing_n--;
 	sp_timer_stop(c->u->conf.wheel, &c->timer);
 	c->state = UP_CLOSING;
 	c->x = NULL;
@@ -108,6 +129,8 @@ void up_conn_close(struct up_conn *c)
 {
 	if (c->state == UP_CLOSING)
 		return;
+	if (c->state == UP_SHARED)
+		up_h2_goodbye(c);
 	leave(c);
 	up_secure_shutdown(c);
 	sp_stream_close(c->stream);
@@ -148,6 +171,7 @@ int up_conn_dial(struct up_pool *p, struct sp_exchange *x)
 		evict_idle(p->u); // it comes free when its stream has closed; `x` can wait for that
 	if (r < 0)
 		return r;
+	p->dialing_n++;
 	c->x = x;
 	x->conn = c;
 	x->state = UP_X_CONN;
@@ -172,34 +196,69 @@ void up_conn_begin(struct up_conn *c, struct sp_exchange *x)
 		sp_stream_pause(c->stream);
 }
 
-/// Connected, and secure where it must be: send what it was made for.
-static void ready(struct up_conn *c)
+/// From now on many exchanges share it, the one it was made for first.
+static void share(struct up_conn *c)
 {
 	struct sp_exchange *x = c->x;
 
+	c->x = NULL;
+	c->state = UP_SHARED;
+	list_add(&c->pool->shared, c);
+	x->conn = NULL;
+	if (up_h2_begin(c, x) < 0)
+		up_exchange_fail(x, SP_REASON_OVERLOAD);
+	up_serve_waiting(c->pool);
+}
+
+bool up_conn_ready(struct up_conn *c)
+{
+	struct up_pool *p = c->pool;
+	struct sp_exchange *x = c->x;
+	bool h2 = c->tls ? up_secure_is_h2(c) : p->conf.http == SP_UP_HTTP_2;
+
+	if ((p->conf.http == SP_UP_HTTP_2 && !h2) || (h2 && up_h2_open(c) < 0))
+		return false;
 	sp_timer_stop(c->u->conf.wheel, &c->timer);
-	c->pool->first_addr = (c->pool->first_addr + c->tried) % c->pool->conf.addrs_n;
+	p->speaks = h2 ? SP_UP_HTTP_2 : SP_UP_HTTP_1;
+	p->first_addr = (p->first_addr + c->tried) % p->conf.addrs_n;
 	up_count(c->u, SP_STAT_UP_CONNECTS);
+	if (h2) {
+		share(c);
+		return true;
+	}
+	p->dialing_n--;
+	c->state = UP_BUSY;
 	if (up_request_send(c, x, NULL) < 0)
 		up_exchange_fail(x, SP_REASON_OVERLOAD);
 	else
 		up_conn_begin(c, x);
+	if (p->wait_head)
+		up_serve_waiting(p);
+	return true;
 }
 
 static void on_connected(struct sp_stream *s, void *user, int err)
 {
 	struct up_conn *c = user;
 
-	(void)s;
 	if (err < 0 || c->state != UP_CONNECTING)
 		return; // on_closed follows
 	if (c->pool->conf.kind != SP_UP_TLS) {
-		ready(c);
+		if (!up_conn_ready(c))
+			sp_stream_abort(s);
 		return;
 	}
 	c->state = UP_HANDSHAKE;
 	if (up_secure_begin(c) < 0)
 		sp_stream_abort(c->stream);
+}
+
+static void ended(struct up_conn *c, bool clean)
+{
+	if (c->state == UP_SHARED)
+		up_h2_lost(c, SP_REASON_UPSTREAM_CLOSED);
+	else if (c->state == UP_BUSY || c->state == UP_IDLE)
+		up_answer_eof(c, clean);
 }
 
 static void secure_data(struct up_conn *c, const uint8_t *p, size_t n)
@@ -208,12 +267,18 @@ static void secure_data(struct up_conn *c, const uint8_t *p, size_t n)
 
 	if (c->state == UP_HANDSHAKE && (r < 0 || c->stray))
 		sp_stream_abort(c->stream);
-	else if (c->state == UP_HANDSHAKE && up_secure_ready(c))
-		ready(c);
-	else if (c->state == UP_HANDSHAKE)
-		return;
-	else if (r < 0 && c->state != UP_CLOSING)
-		up_answer_eof(c, r == -EPIPE);
+	else if (c->state == UP_HANDSHAKE && up_secure_ready(c) && !up_conn_ready(c))
+		sp_stream_abort(c->stream);
+	else if (r < 0)
+		ended(c, r == -EPIPE);
+}
+
+void up_conn_plain(struct up_conn *c, const uint8_t *p, size_t n)
+{
+	if (c->state == UP_SHARED)
+		up_h2_data(c, p, n);
+	else
+		up_answer_bytes(c, p, n);
 }
 
 static void on_data(struct sp_stream *s, void *user, const uint8_t *p, size_t n)
@@ -226,7 +291,7 @@ static void on_data(struct sp_stream *s, void *user, const uint8_t *p, size_t n)
 	if (c->tls)
 		secure_data(c, p, n);
 	else
-		up_answer_bytes(c, p, n);
+		up_conn_plain(c, p, n);
 	if (c->state != UP_CLOSING)
 		up_answer_delivered(c);
 }
@@ -235,8 +300,8 @@ static void on_eof(struct sp_stream *s, void *user)
 {
 	struct up_conn *c = user;
 
-	if (c->state == UP_BUSY || c->state == UP_IDLE)
-		up_answer_eof(c, !c->tls);
+	if (c->state == UP_BUSY || c->state == UP_IDLE || c->state == UP_SHARED)
+		ended(c, !c->tls);
 	else if (c->state != UP_CLOSING)
 		sp_stream_abort(s);
 }
@@ -249,9 +314,9 @@ static void on_closed(struct sp_stream *s, void *user, int err)
 
 	(void)s;
 	(void)err;
-	if (c->state == UP_BUSY || c->state == UP_IDLE)
-		up_answer_eof(c, false);
+	ended(c, false);
 	c->stream = NULL;
+	up_h2_free(c);
 	up_secure_free(c);
 	if (c->state == UP_CONNECTING || c->state == UP_HANDSHAKE) {
 		sp_timer_stop(c->u->conf.wheel, &c->timer);
@@ -261,17 +326,30 @@ static void on_closed(struct sp_stream *s, void *user, int err)
 		if (dial_next(c) == 0)
 			return;
 		c->state = UP_CLOSING;
+		p->dialing_n--;
 		x->conn = NULL;
 		up_exchange_fail(x, SP_REASON_UPSTREAM_CONNECT);
+		if (up_h2_hoped(p) && p->conns_n == 1)
+			up_fail_waiting(p, SP_REASON_UPSTREAM_CONNECT); // it was made for them too
 	}
 	give(c);
 	up_serve_waiting(p);
+}
+
+static void on_drained(struct sp_stream *s, void *user)
+{
+	struct up_conn *c = user;
+
+	(void)s;
+	if (c->state == UP_SHARED)
+		up_h2_mark(c);
 }
 
 static const struct sp_stream_ops stream_ops = {
 	.on_connected = on_connected,
 	.on_data = on_data,
 	.on_eof = on_eof,
+	.on_drained = on_drained,
 	.on_closed = on_closed,
 };
 
@@ -282,8 +360,10 @@ static void on_timer(struct sp_timer *t)
 
 	if (c->state == UP_CONNECTING || c->state == UP_HANDSHAKE)
 		sp_stream_abort(c->stream); // on_closed tries the next address
-	else if (c->state == UP_IDLE && due <= up_now(c->u))
+	else if (c->state != UP_IDLE && !(c->state == UP_SHARED && up_h2_unused(c)))
+		return;
+	else if (due <= up_now(c->u))
 		up_conn_close(c);
-	else if (c->state == UP_IDLE)
+	else
 		sp_timer_arm(c->u->conf.wheel, t, due);
 }

@@ -15,7 +15,10 @@ static void give(struct sp_exchange *x)
 
 static void on_deadline(struct sp_timer *t)
 {
-	up_exchange_fail(sp_container_of(t, struct sp_exchange, timer), SP_REASON_UPSTREAM_TIMEOUT);
+	struct sp_exchange *x = sp_container_of(t, struct sp_exchange, timer);
+
+	up_h2_silent(x);
+	up_exchange_fail(x, SP_REASON_UPSTREAM_TIMEOUT);
 }
 
 static struct sp_exchange *take(
@@ -55,25 +58,62 @@ static bool send_on(struct up_conn *c, struct sp_exchange *x, const struct sp_ex
 	return true;
 }
 
+/// As a stream of a shared connection; false when none takes it.
+static bool share(struct sp_exchange *x)
+{
+	struct up_conn *c = up_h2_room(x->pool);
+
+	return c && up_h2_begin(c, x) == 0;
+}
+
+/// Not while enough streams are on their way for all who wait.
+static bool may_dial(const struct up_pool *p)
+{
+	return p->conns_n < p->conf.max_connections &&
+	       !(up_h2_hoped(p) && p->dialing_n &&
+		       p->waiting_n < p->dialing_n * up_h2_streams_hoped(p));
+}
+
+static uint32_t waiting_max(const struct up_pool *p)
+{
+	return p->conf.max_connections *
+	       (up_h2_hoped(p) ? UP_H2_STREAMS_HOPED : UP_WAITERS_PER_CONNECTION);
+}
+
 int up_exchange_place(struct sp_exchange *x)
 {
 	struct up_pool *p = x->pool;
 	int r = -ENOBUFS;
 
-	if (p->conns_n < p->conf.max_connections)
+	if (share(x))
+		return 0;
+	if (may_dial(p))
 		r = up_conn_dial(p, x);
 	if (r != -ENOBUFS)
 		return r < 0 ? (int)SP_REASON_UPSTREAM_CONNECT : 0;
-	if (p->waiting_n >= p->conf.max_connections * UP_WAITERS_PER_CONNECTION)
+	if (p->waiting_n >= waiting_max(p))
 		return SP_REASON_OVERLOAD;
 	up_wait_push(x);
 	return 0;
 }
 
+void up_exchange_retry(struct sp_exchange *x)
+{
+	int r;
+
+	x->retried = true;
+	x->conn = NULL;
+	x->state = UP_X_CONN;
+	up_count(x->u, SP_STAT_UP_RETRIES);
+	r = up_exchange_place(x);
+	if (r)
+		up_exchange_fail(x, (enum sp_reason)r);
+}
+
 static int launch(struct sp_exchange *x, const struct sp_exchange_req *req)
 {
 	bool small = up_request_bytes(x->pool, req) <= UP_PIECE_BYTES;
-	struct up_conn *c = up_conn_take_idle(x->pool);
+	struct up_conn *c = x->pool->shared ? NULL : up_conn_take_idle(x->pool);
 
 	if (c && small && !x->idempotent && send_on(c, x, req))
 		return 0;
@@ -115,7 +155,13 @@ int sp_upstream_start(
 	return 0;
 }
 
-static void fail_waiting(struct up_pool *p, enum sp_reason why)
+void up_fail_waiting(struct up_pool *p, enum sp_reason why)
+{
+	for (uint32_t n = p->waiting_n; n && p->wait_head; n--)
+		up_exchange_fail(p->wait_head, why);
+}
+
+static void fail_all_waiting(struct up_pool *p, enum sp_reason why)
 {
 	// Those that come while the callbacks run are refused by the breaker, so this ends.
 	while (p->wait_head)
@@ -128,6 +174,16 @@ static bool is_ours(const struct sp_exchange *x, enum sp_reason why)
 	return x->state == UP_X_WAITING || why == SP_REASON_OVERLOAD;
 }
 
+/// Its connection is of no use any more, or just its stream.
+static void let_go(struct sp_exchange *x)
+{
+	if (x->conn && x->conn->h2)
+		up_h2_detach(x, true);
+	else if (x->conn)
+		up_conn_drop(x->conn);
+	x->conn = NULL;
+}
+
 void up_exchange_fail(struct sp_exchange *x, enum sp_reason why)
 {
 	struct up_pool *p = x->pool;
@@ -137,9 +193,7 @@ void up_exchange_fail(struct sp_exchange *x, enum sp_reason why)
 		up_wait_remove(x);
 	x->state = UP_X_OVER;
 	sp_timer_stop(x->u->conf.wheel, &x->timer);
-	if (x->conn)
-		up_conn_drop(x->conn);
-	x->conn = NULL;
+	let_go(x);
 	if (ours)
 		p->probing = p->probing && !x->probe;
 	else
@@ -147,7 +201,7 @@ void up_exchange_fail(struct sp_exchange *x, enum sp_reason why)
 	up_count(x->u, SP_STAT_UP_ERRORS);
 	x->ops->on_failed(x->user, why, x->sent);
 	if (opened)
-		fail_waiting(p, SP_REASON_BREAKER_OPEN);
+		fail_all_waiting(p, SP_REASON_BREAKER_OPEN);
 	give(x);
 }
 
@@ -167,8 +221,7 @@ void sp_exchange_cancel(struct sp_exchange *x)
 	if (x->state == UP_X_WAITING)
 		up_wait_remove(x);
 	x->state = UP_X_OVER;
-	if (x->conn)
-		up_conn_drop(x->conn);
+	let_go(x);
 	x->pool->probing = x->pool->probing && !x->probe;
 	give(x);
 }
@@ -199,7 +252,9 @@ void sp_exchange_resume(struct sp_exchange *x)
 	if (x->state != UP_X_CONN || !x->paused)
 		return;
 	x->paused = false;
-	if (x->conn->state == UP_BUSY)
+	if (x->conn->state == UP_SHARED)
+		up_h2_resume(x);
+	else if (x->conn->state == UP_BUSY)
 		sp_stream_resume(x->conn->stream);
 }
 
@@ -207,16 +262,24 @@ void sp_exchange_resume(struct sp_exchange *x)
 static bool serve_one(struct up_pool *p)
 {
 	struct sp_exchange *x = p->wait_head;
-	struct up_conn *c = up_conn_take_idle(p);
+	struct up_conn *c;
 	int r = -ENOBUFS;
 
+	if ((c = up_h2_room(p))) {
+		up_wait_remove(x);
+		x->state = UP_X_CONN;
+		if (up_h2_begin(c, x) < 0)
+			up_exchange_fail(x, SP_REASON_OVERLOAD);
+		return true;
+	}
+	c = up_conn_take_idle(p);
 	if (c) {
 		if (!send_on(c, x, NULL))
 			return false;
 		up_wait_remove(x);
 		return true;
 	}
-	if (p->conns_n < p->conf.max_connections)
+	if (may_dial(p))
 		r = up_conn_dial(p, x);
 	if (r == -ENOBUFS)
 		return false;

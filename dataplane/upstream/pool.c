@@ -46,9 +46,11 @@ int up_pool_new(struct sp_upstreams *u, const struct sp_snap *s,
 	p->u = u;
 	p->identity = conf->identity;
 	p->conf = *conf;
+	p->speaks = (uint8_t)(conf->http || conf->kind == SP_UP_TLS ? conf->http : SP_UP_HTTP_1);
 	write_text(p, s, text);
 	if (conf->kind == SP_UP_TLS) {
-		int r = up_secure_client(sp_snap_str(s, conf->ca_pem), &p->tls);
+		int r = up_secure_client(
+			sp_snap_str(s, conf->ca_pem), (enum sp_upstream_http)conf->http, &p->tls);
 
 		if (r < 0) {
 			free(p);

@@ -2,9 +2,28 @@
 #include "dataplane/upstream/upstream_int.h"
 #include "common/banned.h"
 
-int up_secure_client(struct sp_bytes ca_pem, struct sp_tls_client **ret)
+int up_secure_client(struct sp_bytes ca_pem, enum sp_upstream_http http, struct sp_tls_client **ret)
 {
-	return sp_tls_client_new(ca_pem, ret);
+	static const uint8_t h2[] = "\x02h2", both[] = "\x02h2\x08http/1.1";
+	struct sp_tls_client *t;
+	int r;
+
+	SP_TRY(sp_tls_client_new(ca_pem, &t));
+	r = http == SP_UP_HTTP_1 ? 0
+	    : http == SP_UP_HTTP_2
+		    ? sp_tls_client_offer(t, sp_bytes(h2, sizeof(h2) - 1))
+		    : sp_tls_client_offer(t, sp_bytes(both, sizeof(both) - 1));
+	if (r < 0) {
+		sp_tls_client_free(t);
+		return r;
+	}
+	*ret = t;
+	return 0;
+}
+
+bool up_secure_is_h2(const struct up_conn *c)
+{
+	return sp_bytes_eq(sp_tls_alpn(c->tls), SP_LIT("h2"));
 }
 
 void up_secure_client_free(struct sp_tls_client *t)
@@ -29,7 +48,10 @@ int up_secure_data(struct up_conn *c, const uint8_t *p, size_t n)
 			return 0;
 		if (r < 0)
 			return r;
-		up_answer_bytes(c, c->u->in, got);
+		// An HTTP/2 server may speak first, in the flight that ends its handshake.
+		if (c->state == UP_HANDSHAKE && up_secure_is_h2(c) && !up_conn_ready(c))
+			return -EPROTO;
+		up_conn_plain(c, c->u->in, got);
 	}
 	return 0;
 }

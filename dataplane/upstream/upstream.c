@@ -39,7 +39,8 @@ int sp_upstreams_new(const struct sp_upstreams_conf *conf, struct sp_upstreams *
 	u->heads = calloc(conf->max_connections, u->head_cap + 1);
 	u->parsers = aligned_alloc(64, conf->max_connections * parser);
 	u->rooms = calloc(conf->max_exchanges, UP_KEEP_BYTES);
-	if (!u->conns || !u->exchanges || !u->heads || !u->parsers || !u->rooms) {
+	if (!u->conns || !u->exchanges || !u->heads || !u->parsers || !u->rooms ||
+		up_h2_shared_new(u) < 0) {
 		sp_upstreams_free(u);
 		return -ENOMEM;
 	}
@@ -53,6 +54,7 @@ struct sp_upstreams *sp_upstreams_free(struct sp_upstreams *u)
 	if (!u)
 		return NULL;
 	for (uint32_t i = 0; u->conns && i < u->conf.max_connections; i++) {
+		up_h2_free(&u->conns[i]);
 		sp_timer_stop(u->conf.wheel, &u->conns[i].timer);
 		up_secure_free(&u->conns[i]);
 	}
@@ -64,6 +66,7 @@ struct sp_upstreams *sp_upstreams_free(struct sp_upstreams *u)
 	for (unsigned i = 0; i < UP_POOL_BUCKETS; i++)
 		while (u->bucket[i])
 			up_pool_free(u->bucket[i]);
+	up_h2_shared_free(u);
 	free(u->conns);
 	free(u->exchanges);
 	free(u->heads);
@@ -91,6 +94,19 @@ static int add_pools(struct sp_upstreams *u, const struct sp_snap *s)
 	return 0;
 }
 
+/// What it carries comes to its end.
+static void drain(struct up_pool *p)
+{
+	struct up_conn *c, *next;
+
+	while (p->idle)
+		up_conn_close(p->idle);
+	for (c = p->shared; c; c = next) {
+		next = c->next;
+		up_h2_retire(c);
+	}
+}
+
 int sp_upstreams_refresh(struct sp_upstreams *u, const struct sp_snap *s)
 {
 	SP_TRY(add_pools(u, s));
@@ -101,8 +117,8 @@ int sp_upstreams_refresh(struct sp_upstreams *u, const struct sp_snap *s)
 		up_pool_find(u, sp_snap_upstream(s, i)->identity)->live = true;
 	for (unsigned i = 0; i < UP_POOL_BUCKETS; i++)
 		for (struct up_pool *p = u->bucket[i]; p; p = p->next)
-			while (!p->live && p->idle)
-				up_conn_close(p->idle);
+			if (!p->live)
+				drain(p);
 	up_pools_reap(u);
 	return 0;
 }

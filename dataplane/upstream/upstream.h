@@ -1,5 +1,5 @@
-/// The worker as HTTP client: pooled, kept-alive connections to upstream MCP servers over TCP, TLS or
-/// unix sockets, with deadlines, a circuit breaker, and a retry only where nothing was sent.
+/// The worker as HTTP client: pooled, kept-alive HTTP/1.1 connections, and shared HTTP/2 connections, to
+/// upstream MCP servers over TCP, TLS or unix sockets, with deadlines, a circuit breaker, and a retry only where nothing was sent.
 /// One worker, callbacks inside the loop's turn. Pools and breakers are named by the upstream's identity
 /// and outlive snapshots; those of an identity no longer in any snapshot drain away.
 #pragma once
@@ -55,7 +55,10 @@ struct sp_exchange_req {
 /// be tried) with no callback and nothing sent. Never calls back before it returns.
 SP_MUST_CHECK int sp_upstream_start(struct sp_upstreams *u, const struct sp_exchange_req *req,
 	struct sp_exchange **ret);
-/// Forget it: no callback follows; its connection is closed unless the answer was complete.
+/// Once a turn, after all callbacks: what was asked of HTTP/2 connections leaves, one send each.
+void sp_upstreams_flush(struct sp_upstreams *u);
+/// Forget it: no callback follows; its connection is closed unless the answer was complete, its HTTP/2 stream
+/// is reset.
 void sp_exchange_cancel(struct sp_exchange *x);
 /// Another one takes its callbacks from now on.
 void sp_exchange_adopt(struct sp_exchange *x, const struct sp_exchange_ops *ops, void *user);

@@ -14,6 +14,10 @@
 #define UP_HEAD_MAX 65536u
 #define UP_WAITERS_PER_CONNECTION 4u
 #define UP_INTERIM_MAX 8u
+/// Streams of one HTTP/2 connection at most, whatever the peer allows; and how many are thought to fit on
+/// one that is being made.
+#define UP_H2_STREAMS_MAX 256u
+#define UP_H2_STREAMS_HOPED 100u
 
 enum up_conn_state {
 	UP_FREE = 0,
@@ -21,19 +25,23 @@ enum up_conn_state {
 	UP_HANDSHAKE,
 	UP_BUSY,
 	UP_IDLE,
+	UP_SHARED, ///< speaks HTTP/2: carries any number of exchanges, also none
 	UP_CLOSING, ///< on_closed will give it back
 };
 
 struct up_pool;
+struct up_h2;
+struct up_h2_shared; ///< h2_int.h
 
 struct up_conn {
-	struct up_conn *next, *prev; ///< idle list of the pool; free list
+	struct up_conn *next, *prev; ///< idle or shared list of the pool; free list
 	struct sp_upstreams *u;
 	struct up_pool *pool;
-	struct sp_exchange *x;
+	struct sp_exchange *x; ///< not while shared
 	struct sp_stream *stream;
 	struct sp_tls *tls;
 	struct sp_http1 *parser;
+	struct up_h2 *h2; ///< once it speaks HTTP/2, until its stream has closed
 	uint8_t *buf; ///< an answer's head that came in pieces
 	size_t have;
 	uint64_t idle_since_ns;
@@ -51,7 +59,7 @@ struct up_conn {
 enum up_exchange_state { UP_X_FREE = 0, UP_X_WAITING, UP_X_CONN, UP_X_OVER };
 
 struct sp_exchange {
-	struct sp_exchange *next, *prev; ///< wait queue of the pool; free list
+	struct sp_exchange *next, *prev; ///< wait queue of the pool; streams of its connection; free list
 	struct sp_upstreams *u;
 	struct up_pool *pool;
 	struct up_conn *conn;
@@ -64,6 +72,12 @@ struct sp_exchange {
 	uint8_t state; ///< enum up_exchange_state
 	uint8_t verb;
 	bool idempotent, retried, sent, paused, probe;
+	bool began, head_shown, reset; ///< HTTP/2: a field of the answer came; its head; RST_STREAM came
+	uint8_t interim;
+	int32_t stream_id;
+	uint64_t begun_ns;
+	size_t body_at; ///< in `keep`: the next byte of the body to be sent
+	size_t held;    ///< received while paused: the peer may not send as much anew
 };
 
 struct up_pool {
@@ -72,7 +86,11 @@ struct up_pool {
 	uint64_t identity;
 	bool live; ///< in the snapshot taken up last
 	uint32_t conns_n, exchanges_n, waiting_n;
-	struct up_conn *idle; ///< last used first
+	uint32_t dialing_n; ///< connections of which it is not known yet how many exchanges they take
+	struct up_conn *idle;   ///< last used first
+	struct up_conn *shared; ///< those that take streams, or have some
+	uint32_t streams_most;  ///< of a connection, as the server said last; 0 = it never did
+	uint8_t speaks;         ///< enum sp_upstream_http: what is known of the server
 	struct sp_exchange *wait_head, *wait_tail;
 
 	uint32_t failures; ///< in a row
@@ -92,6 +110,8 @@ struct sp_upstreams {
 	struct up_pool *bucket[UP_POOL_BUCKETS];
 	struct up_conn *conns, *free_conns;
 	struct sp_exchange *exchanges, *free_exchanges;
+	struct up_h2_shared *h2;
+	struct up_h2 *dirty; ///< have something to say in this turn
 	uint8_t *heads, *parsers, *rooms;
 	uint32_t open, waiting_n;
 	size_t head_cap;
@@ -140,6 +160,10 @@ SP_MUST_CHECK int up_request_send(struct up_conn *c, struct sp_exchange *x,
 SP_MUST_CHECK int up_exchange_place(struct sp_exchange *x);
 /// Over without a complete answer: its connection is dropped, on_failed called, `x` given back.
 void up_exchange_fail(struct sp_exchange *x, enum sp_reason why);
+/// It may go out again, on another connection or stream; at most once.
+void up_exchange_retry(struct sp_exchange *x);
+/// Those waiting for a connection now, not who comes meanwhile.
+void up_fail_waiting(struct up_pool *p, enum sp_reason why);
 /// Over with one; the connection has let go of it.
 void up_exchange_done(struct sp_exchange *x);
 /// Capacity came free: serve who waits.
@@ -152,6 +176,13 @@ struct up_conn *up_conn_take_idle(struct up_pool *p);
 void up_conn_put_idle(struct up_conn *c);
 /// The request is queued: `c` now carries `x`.
 void up_conn_begin(struct up_conn *c, struct sp_exchange *x);
+/// Connected, and secure where it must be: send what it was made for. False when it speaks another protocol
+/// than it must.
+SP_MUST_CHECK bool up_conn_ready(struct up_conn *c);
+/// Plaintext, whatever it speaks.
+void up_conn_plain(struct up_conn *c, const uint8_t *p, size_t n);
+/// Nothing uses a shared connection any more: look when it has been so for too long.
+void up_conn_unused(struct up_conn *c);
 void up_conn_drop(struct up_conn *c);  ///< at once
 void up_conn_close(struct up_conn *c); ///< after what is queued
 
@@ -164,7 +195,10 @@ void up_answer_delivered(struct up_conn *c);
 void up_answer_eof(struct up_conn *c, bool clean);
 
 // secure.c
-SP_MUST_CHECK int up_secure_client(struct sp_bytes ca_pem, struct sp_tls_client **ret);
+SP_MUST_CHECK int up_secure_client(struct sp_bytes ca_pem, enum sp_upstream_http http,
+	struct sp_tls_client **ret);
+/// ALPN chose HTTP/2.
+bool up_secure_is_h2(const struct up_conn *c);
 void up_secure_client_free(struct sp_tls_client *t);
 /// Start the handshake on a connected stream.
 SP_MUST_CHECK int up_secure_begin(struct up_conn *c);
@@ -174,3 +208,34 @@ SP_MUST_CHECK int up_secure_write(struct up_conn *c, const uint8_t *p, size_t n)
 bool up_secure_ready(const struct up_conn *c);
 void up_secure_shutdown(struct up_conn *c);
 void up_secure_free(struct up_conn *c);
+
+// h2.c: HTTP/2 connections; the rest of this room knows no more of them than this
+SP_MUST_CHECK int up_h2_shared_new(struct sp_upstreams *u);
+void up_h2_shared_free(struct sp_upstreams *u);
+/// A connection that is ready speaks HTTP/2 from now on: 0 or -ENOMEM.
+SP_MUST_CHECK int up_h2_open(struct up_conn *c);
+void up_h2_free(struct up_conn *c);
+/// A connection of `p` with room for one more stream, or NULL.
+struct up_conn *up_h2_room(const struct up_pool *p);
+/// Connections being made may turn out to carry many exchanges, so that others rather wait for them.
+bool up_h2_hoped(const struct up_pool *p);
+/// `x`, whose request is kept, becomes a stream of `c`; it leaves with the turn's flush. 0 or -ENOBUFS.
+SP_MUST_CHECK int up_h2_begin(struct up_conn *c, struct sp_exchange *x);
+/// `x` lets go of its stream; `reset`: the peer is told.
+void up_h2_detach(struct sp_exchange *x, bool reset);
+void up_h2_data(struct up_conn *c, const uint8_t *p, size_t n);
+/// The connection is lost: its exchanges are sent again where they may be, else they fail.
+void up_h2_lost(struct up_conn *c, enum sp_reason why);
+/// No stream is begun on it any more.
+void up_h2_retire(struct up_conn *c);
+/// `x` was not answered in time: a connection on which nothing was heard since is not trusted any more.
+void up_h2_silent(const struct sp_exchange *x);
+void up_h2_resume(struct sp_exchange *x);
+/// Say GOAWAY; nothing follows.
+void up_h2_goodbye(struct up_conn *c);
+void up_h2_mark(struct up_conn *c);
+bool up_h2_unused(const struct up_conn *c);
+/// The peer said how many streams it takes.
+bool up_h2_is_settled(const struct up_conn *c);
+/// Streams thought to fit on a connection that is being made.
+uint32_t up_h2_streams_hoped(const struct up_pool *p);

@@ -180,7 +180,7 @@ class Gateway:
     """
 
     def __init__(self, build, config=None, policies=None, demo_args=(), demo=True, start=True, workers=1,
-                 prefix=(), demo_prefix=(), pki=None):
+                 prefix=(), demo_prefix=(), demo_unix=False, pki=None):
         self.build, self.programs, self.prefix = build, programs(build), list(prefix)
         self.dir = tempfile.mkdtemp(prefix="sp-")
         self.proc, self.demo, self.tokens, self.logs = None, None, {}, []
@@ -195,7 +195,7 @@ class Gateway:
             self.resource = f"https://{self.host}/mcp"
             self.run_dir = os.path.join(self.dir, "run")
             if demo:
-                self.demo = Demo(build, self.dir, demo_args, prefix=demo_prefix)
+                self.demo = Demo(build, self.dir, demo_args, unix=demo_unix, prefix=demo_prefix)
             self.write_policies(default_policies() if policies is None else policies)
             self.settings = merge(self.default_config(workers), config)
             self.write_config()

@@ -247,6 +247,7 @@ static inline void turn(struct client *k)
 	assert_true(sp_io_turn(k->io, k->now, SP_NS_PER_MS) >= 0);
 	k->now = sp_clock_boot_ns();
 	sp_wheel_run(&k->wheel, k->now);
+	sp_upstreams_flush(k->u);
 }
 
 static inline void client_free(struct client *k)

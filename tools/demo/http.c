@@ -28,8 +28,7 @@ static int take_length(struct sp_bytes value, struct demo_request *r)
 	return 0;
 }
 
-/// The fields an MCP server looks at; a repeated one is refused.
-static int take_field(struct sp_bytes name, struct sp_bytes value, struct demo_request *r)
+int demo_http_field(struct sp_bytes name, struct sp_bytes value, struct demo_request *r)
 {
 	const struct {
 		struct sp_bytes name;
@@ -106,7 +105,7 @@ int demo_http_head(struct sp_bytes in, struct demo_request *ret, size_t *ret_hea
 		colon = memchr(p, ':', (size_t)(line_end - p));
 		if (!colon)
 			return -EBADMSG;
-		SP_TRY(take_field(
+		SP_TRY(demo_http_field(
 			sp_bytes(p, (size_t)(colon - p)), trimmed(colon + 1, line_end), &r));
 	}
 	*ret = r;

@@ -19,6 +19,9 @@ struct demo_request {
 /// whole, -EBADMSG, -E2BIG. Spans borrow `in`.
 int demo_http_head(struct sp_bytes in, struct demo_request *ret, size_t *ret_head);
 
+/// The fields an MCP server looks at; a repeated one is refused. 0, -EBADMSG, -E2BIG.
+int demo_http_field(struct sp_bytes name, struct sp_bytes value, struct demo_request *r);
+
 /// A whole answer; `extra` is complete header lines or empty.
 void demo_http_answer(struct demo_buf *out, unsigned status, struct sp_bytes extra, struct sp_bytes json);
 /// An answer without body.

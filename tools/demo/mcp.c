@@ -211,6 +211,12 @@ static enum demo_after start_slow(struct demo_mcp *m, const struct message *msg,
 	return DEMO_STREAMS;
 }
 
+bool demo_slow_same(const struct demo_slow *a, const struct demo_slow *b)
+{
+	return sp_bytes_eq(sp_bytes(a->id, a->id_n), sp_bytes(b->id, b->id_n)) &&
+		sp_bytes_eq(sp_bytes(a->session, a->session_n), sp_bytes(b->session, b->session_n));
+}
+
 bool demo_mcp_step(struct demo_mcp *m, struct demo_slow *s, struct demo_buf *out)
 {
 	struct demo_buf scratch = {0};

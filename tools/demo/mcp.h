@@ -37,11 +37,14 @@ enum demo_after {
 	DEMO_STREAMS, ///< *ret_slow is filled and the head of the stream is written
 	DEMO_HANGS,   ///< nothing more ever comes on this connection
 	DEMO_CLOSES,  ///< close once all is written
+	DEMO_LEAVES,  ///< answered, and no other request is taken on this connection
 	DEMO_CANCELS, ///< answered; *ret_slow names the id and session of the stream to give up
 };
 /// `r` is a complete request with its body.
 enum demo_after demo_mcp_handle(
 	struct demo_mcp *m, const struct demo_request *r, struct demo_buf *out, struct demo_slow *ret_slow);
 
+/// The same request of the same session.
+bool demo_slow_same(const struct demo_slow *a, const struct demo_slow *b);
 /// Write the next event of a stream; true when it was the last.
 bool demo_mcp_step(struct demo_mcp *m, struct demo_slow *s, struct demo_buf *out);

@@ -117,6 +117,12 @@ static enum demo_after do_two_lengths(struct demo_buf *out, struct sp_bytes good
 	return DEMO_CLOSES;
 }
 
+static enum demo_after do_leave(struct demo_buf *out, struct sp_bytes good)
+{
+	demo_http_answer(out, 200, SP_LIT("Connection: close\r\n"), good);
+	return DEMO_LEAVES;
+}
+
 enum demo_after demo_misbehave(struct demo_buf *out, struct sp_bytes how, struct sp_bytes good)
 {
 	static const struct {
@@ -137,6 +143,7 @@ enum demo_after demo_misbehave(struct demo_buf *out, struct sp_bytes how, struct
 		{"redirect", do_redirect},
 		{"stream_cut", do_stream_cut},
 		{"stream_junk", do_stream_junk},
+		{"leave", do_leave},
 		{"two_lengths", do_two_lengths},
 	};
 

@@ -13,6 +13,7 @@
 ///   redirect     a 302 to elsewhere
 ///   stream_cut   an event stream that ends before its answer
 ///   stream_junk  an event whose data is no JSON
+///   leave        answer well and take no other request on this connection: GOAWAY, or Connection: close
 ///   two_lengths  two Content-Length fields that differ
 #pragma once
 

@@ -1,6 +1,7 @@
 #include "tools/demo/commands.h"
 
 #include "common/clock.h"
+#include "tools/demo/h2.h"
 #include "tools/demo/listen.h"
 #include "tools/demo/mcp.h"
 
@@ -31,7 +32,8 @@ struct conn {
 	size_t in_len, in_cap;
 	struct demo_buf out;
 	size_t out_at;
-	bool closing, hanging, waits_to_write, gone;
+	bool closing, hanging, waits_to_write, gone, known; ///< known: which HTTP it speaks
+	struct demo_h2 *h2;
 	struct demo_slow *slow; ///< the stream being written, or NULL
 	uint64_t due_ns;        ///< its next event
 	struct conn *next_gone;
@@ -59,18 +61,24 @@ static void slow_remove(struct server *s, struct conn *c)
 	c->slow = NULL;
 }
 
-static void slow_add(struct server *s, struct conn *c, const struct demo_slow *what)
+/// `c` is looked at when c->due_ns has come.
+static void slow_list(struct server *s, struct conn *c)
 {
 	if (s->slow_n == s->slow_cap) {
 		s->slow_cap = s->slow_cap ? 2 * s->slow_cap : 16;
 		s->slow = realloc(s->slow, s->slow_cap * sizeof(struct conn *));
 		SP_BUG_IF(!s->slow);
 	}
+	s->slow[s->slow_n++] = c;
+}
+
+static void slow_add(struct server *s, struct conn *c, const struct demo_slow *what)
+{
 	c->slow = malloc(sizeof(*c->slow));
 	SP_BUG_IF(!c->slow);
 	*c->slow = *what;
 	c->due_ns = sp_clock_boot_ns() + what->delay_ms * SP_NS_PER_MS;
-	s->slow[s->slow_n++] = c;
+	slow_list(s, c);
 }
 
 static void conn_close(struct server *s, struct conn *c)
@@ -80,8 +88,10 @@ static void conn_close(struct server *s, struct conn *c)
 	if (c->slow) {
 		demo_ledger_add(&s->ledger, c->slow->modern ? SP_LIT("!cancelled") : SP_LIT("!left"),
 			sp_bytes(c->slow->call_ref, c->slow->call_ref_n));
-		slow_remove(s, c);
 	}
+	slow_remove(s, c);
+	demo_h2_free(c->h2);
+	c->h2 = NULL;
 	sp_close_fd(&c->source.fd);
 	c->gone = true;
 	c->next_gone = s->gone;
@@ -133,15 +143,31 @@ static void conn_flush(struct server *s, struct conn *c)
 		conn_close(s, c);
 }
 
+static void h2_flush(struct server *s, struct conn *c)
+{
+	uint64_t due;
+
+	if (!demo_h2_drain(c->h2, &c->out))
+		c->closing = true;
+	due = demo_h2_due_ns(c->h2);
+	if (due != UINT64_MAX && c->due_ns == UINT64_MAX)
+		slow_list(s, c);
+	c->due_ns = due;
+	if (c->out.len > c->out_at || c->closing)
+		conn_flush(s, c);
+}
+
 /// Give up the stream of `what`'s session that answers the request of `what`'s id.
 static void cancel(struct server *s, const struct demo_slow *what)
 {
 	for (size_t i = 0; i < s->slow_n; i++) {
 		struct conn *c = s->slow[i];
 
-		if (!sp_bytes_eq(sp_bytes(c->slow->id, c->slow->id_n), sp_bytes(what->id, what->id_n)) ||
-			!sp_bytes_eq(sp_bytes(c->slow->session, c->slow->session_n),
-				sp_bytes(what->session, what->session_n)))
+		if (c->h2 && demo_h2_cancel(c->h2, what)) {
+			h2_flush(s, c);
+			return;
+		}
+		if (!c->slow || !demo_slow_same(c->slow, what))
 			continue;
 		demo_ledger_add(&s->ledger, SP_LIT("!cancelled"),
 			sp_bytes(c->slow->call_ref, c->slow->call_ref_n));
@@ -186,6 +212,7 @@ static size_t conn_request(struct server *s, struct conn *c, struct sp_bytes in)
 		c->hanging = true;
 		break;
 	case DEMO_CLOSES:
+	case DEMO_LEAVES:
 		c->closing = true;
 		break;
 	case DEMO_CANCELS:
@@ -197,10 +224,43 @@ static size_t conn_request(struct server *s, struct conn *c, struct sp_bytes in)
 	return head + r.content_length;
 }
 
+static void h2_work(struct server *s, struct conn *c)
+{
+	struct demo_slow what;
+	bool ok = demo_h2_feed(c->h2, sp_bytes(c->in, c->in_len));
+
+	c->in_len = 0;
+	if (demo_h2_cancels(c->h2, &what))
+		cancel(s, &what);
+	c->closing |= !ok;
+	if (!c->gone)
+		h2_flush(s, c);
+}
+
+/// The first bytes tell; false while they may be either's.
+static bool which_http(struct server *s, struct conn *c)
+{
+	size_t n = sp_min(c->in_len, sizeof(DEMO_H2_PREFACE) - 1);
+	bool may_be = memcmp(c->in, DEMO_H2_PREFACE, n) == 0;
+
+	c->known = !may_be || n == sizeof(DEMO_H2_PREFACE) - 1;
+	if (c->known && may_be) {
+		c->h2 = demo_h2_new(&s->mcp);
+		c->due_ns = UINT64_MAX;
+	}
+	return c->known;
+}
+
 static void conn_work(struct server *s, struct conn *c)
 {
 	size_t at = 0, used;
 
+	if (!c->known && !which_http(s, c))
+		return;
+	if (c->h2) {
+		h2_work(s, c);
+		return;
+	}
 	while (at < c->in_len && !c->slow && !c->hanging && !c->closing) {
 		used = conn_request(s, c, sp_bytes(c->in + at, c->in_len - at));
 		if (!used)
@@ -258,6 +318,15 @@ static void accept_all(struct server *s, int listener_fd)
 	}
 }
 
+/// Its next event; whether the connection stays in the list is seen when that is written.
+static void run_h2(struct server *s, struct conn *c, uint64_t now_ns)
+{
+	demo_h2_run(c->h2, now_ns);
+	slow_remove(s, c);
+	c->due_ns = UINT64_MAX;
+	h2_flush(s, c);
+}
+
 static void run_slow(struct server *s, uint64_t now_ns)
 {
 	for (size_t i = 0; i < s->slow_n;) {
@@ -265,6 +334,10 @@ static void run_slow(struct server *s, uint64_t now_ns)
 
 		if (c->due_ns > now_ns) {
 			i++;
+			continue;
+		}
+		if (c->h2) {
+			run_h2(s, c, now_ns);
 			continue;
 		}
 		if (demo_mcp_step(&s->mcp, c->slow, &c->out))

@@ -1,0 +1,413 @@
+/// HTTP/2 upstreams over streams in memory: sharing, retries, limits of the peer, cancelling, back-pressure.
+#include "tests/support/h2_peer.h"
+
+#include "dataplane/upstream/h2_int.h"
+#include "common/banned.h"
+
+static struct client k;
+static struct call a, b, many[24];
+
+static void start_many(size_t n, bool idempotent)
+{
+	for (size_t i = 0; i < n; i++)
+		assert_int_equal(start(&k, &many[i], REQ, idempotent, 0), 0);
+}
+
+static void all_fine(size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		expect_ok(&k, &many[i], "fine");
+}
+
+static void calls_share_one_connection_whatever_the_pieces(void **state)
+{
+	static const size_t pieces[] = {1, 2, 3, 7, 64, 16384};
+
+	(void)state;
+	for (size_t p = 0; p < SP_ARRAY_LEN(pieces); p++) {
+		lab_begin(&k, pieces[p], peer_fine);
+		for (int round = 0; round < 3; round++) {
+			start_many(SP_ARRAY_LEN(many), round & 1);
+			all_fine(SP_ARRAY_LEN(many));
+		}
+		assert_int_equal(lab.n, 1);
+		assert_int_equal(lab.peer[0].requests, 3 * SP_ARRAY_LEN(many));
+		assert_int_equal(k.stat[SP_STAT_UP_CONNECTS], 1);
+		assert_int_equal(k.stat[SP_STAT_UP_STREAMS], 3 * SP_ARRAY_LEN(many));
+		lab_end(&k);
+	}
+}
+
+static void a_request_says_all_that_http1_says(void **state)
+{
+	(void)state;
+	lab_begin(&k, 16384, peer_fine);
+	assert_int_equal(start(&k, &a, REQ, false, 0), 0);
+	expect_ok(&k, &a, "fine");
+	assert_int_equal(a.status, 200);
+	assert_string_equal(lab.peer[0].fields,
+		":method: POST\n:scheme: http\n:authority: one.example\n:path: /mcp\n"
+		"authorization: Bearer up\ncontent-length: 8\ncontent-type: application/json\n");
+	lab_end(&k);
+}
+
+static void requests_of_one_turn_leave_in_one_piece(void **state)
+{
+	size_t before;
+
+	(void)state;
+	lab_begin(&k, 16384, peer_fine);
+	start_many(1, false);
+	all_fine(1);
+	turns_ms(&k, 2);
+	before = lab.peer[0].seen;
+	start_many(8, false);
+	assert_int_equal(lab.peer[0].seen, before);
+	sp_upstreams_flush(k.u);
+	assert_true(sp_io_turn(k.io, k.now, 0) >= 0);
+	assert_int_equal(lab.peer[0].requests, 9);
+	all_fine(8);
+	lab_end(&k);
+}
+
+static char large[300000];
+static void a_large_request_waits_for_the_peers_window(void **state)
+{
+	(void)state;
+	memset(large, 'x', sizeof(large));
+	lab_begin(&k, 16384, peer_fine);
+	assert_int_equal(start(&k, &a, sp_bytes(large, sizeof(large)), false, 0), 0);
+	expect_ok(&k, &a, "fine");
+	assert_int_equal(lab.peer[0].body, sizeof(large));
+	lab_end(&k);
+}
+
+static struct {
+	size_t n;
+	bool head, done;
+} flood;
+static void flood_head(void *user, const struct sp_http_head *h, const uint8_t *buf)
+{
+	(void)user;
+	(void)h;
+	(void)buf;
+	flood.head = true;
+}
+static void flood_body(void *user, const uint8_t *p, size_t n)
+{
+	(void)user;
+	(void)p;
+	flood.n += n;
+}
+static void flood_done(void *user)
+{
+	(void)user;
+	flood.done = true;
+}
+static void flood_failed(void *user, enum sp_reason why, bool sent)
+{
+	(void)user;
+	(void)sent;
+	fail_msg("failed: %s", sp_reason_info(why)->name);
+}
+static void serve_flood(struct peer *p, int32_t id)
+{
+	const nghttp2_nv v[] = {NV(":status", "200")};
+	nghttp2_data_provider body = peer_data_of(NULL, 8u << 20);
+
+	if (p->requests > 1) {
+		peer_fine(p, id);
+		return;
+	}
+	assert_int_equal(nghttp2_submit_response(p->session, id, v, 1, &body), 0);
+}
+static void a_paused_answer_stays_within_its_window_and_holds_up_no_other(void **state)
+{
+	static const struct sp_exchange_ops counting = {flood_head, flood_body, flood_done, flood_failed};
+	struct sp_exchange_req req = {.verb = SP_HTTP_POST, .body = REQ, .ops = &counting};
+	struct sp_exchange *x;
+
+	(void)state;
+	memset(&flood, 0, sizeof(flood));
+	lab_begin(&k, 16384, serve_flood);
+	req.snap = &k.snap;
+	assert_int_equal(sp_upstream_start(k.u, &req, &x), 0);
+	while (!flood.head)
+		turn(&k);
+	sp_exchange_pause(x);
+	turns_ms(&k, 20);
+	assert_true(flood.n <= 3u * UP_H2_STREAM_WINDOW);
+	start_many(4, false);
+	all_fine(4);
+	assert_false(flood.done);
+	sp_exchange_resume(x);
+	while (!flood.done)
+		turn(&k);
+	assert_int_equal(flood.n, 8u << 20);
+	assert_int_equal(lab.n, 1);
+	lab_end(&k);
+}
+
+static unsigned refusals;
+static void serve_refusals(struct peer *p, int32_t id)
+{
+	if (refusals) {
+		refusals--;
+		nghttp2_submit_rst_stream(p->session, 0, id, NGHTTP2_REFUSED_STREAM);
+	} else {
+		peer_fine(p, id);
+	}
+}
+static void a_refused_stream_is_sent_again_once_also_when_not_idempotent(void **state)
+{
+	(void)state;
+	lab_begin(&k, 16384, serve_refusals);
+	refusals = 1;
+	assert_int_equal(start(&k, &a, REQ, false, 0), 0);
+	expect_ok(&k, &a, "fine");
+	assert_int_equal(k.stat[SP_STAT_UP_RETRIES], 1);
+	refusals = 2;
+	assert_int_equal(start(&k, &a, REQ, false, 0), 0);
+	expect_failed(&k, &a, SP_REASON_UPSTREAM_CLOSED, false);
+	assert_int_equal(lab.n, 1);
+	lab_end(&k);
+}
+
+/// The first connection takes two requests of four and says so.
+static void serve_leaving(struct peer *p, int32_t id)
+{
+	if (p == &lab.peer[0] && p->requests == 2)
+		nghttp2_submit_goaway(p->session, 0, id, NGHTTP2_NO_ERROR, NULL, 0);
+	if (p == &lab.peer[0] && p->requests > 2)
+		return;
+	peer_fine(p, id);
+}
+static void goaway_in_mid_flight_loses_no_call(void **state)
+{
+	(void)state;
+	lab_begin(&k, 16384, serve_leaving);
+	start_many(4, false);
+	all_fine(4);
+	assert_int_equal(lab.n, 2);
+	assert_int_equal(k.stat[SP_STAT_UP_RETRIES], 2);
+	turns_ms(&k, 3);
+	assert_int_equal(sp_upstreams_open(k.u), 1); // the one that was left is closed
+	assert_true(lab.peer[0].ended);
+	start_many(4, false);
+	all_fine(4);
+	assert_int_equal(lab.n, 2);
+	lab_end(&k);
+}
+
+static void serve_reset(struct peer *p, int32_t id)
+{
+	nghttp2_submit_rst_stream(p->session, 0, id, NGHTTP2_INTERNAL_ERROR);
+}
+static void a_stream_reset_by_the_peer_may_have_been_acted_on(void **state)
+{
+	(void)state;
+	lab_begin(&k, 16384, serve_reset);
+	assert_int_equal(start(&k, &a, REQ, true, 0), 0);
+	expect_failed(&k, &a, SP_REASON_UPSTREAM_CLOSED, true);
+	lab.serve = peer_fine;
+	assert_int_equal(start(&k, &b, REQ, false, 0), 0);
+	expect_ok(&k, &b, "fine");
+	assert_int_equal(lab.n, 1);
+	lab_end(&k);
+}
+
+static void serve_then_die(struct peer *p, int32_t id)
+{
+	if (p == &lab.peer[0] && p->requests > 1)
+		sp_stream_abort(p->stream);
+	else
+		peer_fine(p, id);
+}
+static void a_lost_connection_fails_what_may_not_be_repeated(void **state)
+{
+	(void)state;
+	lab_begin(&k, 16384, serve_then_die);
+	assert_int_equal(start(&k, &a, REQ, false, 0), 0);
+	expect_ok(&k, &a, "fine");
+	assert_int_equal(start(&k, &a, REQ, true, 0), 0);
+	assert_int_equal(start(&k, &b, REQ, false, 0), 0);
+	expect_failed(&k, &b, SP_REASON_UPSTREAM_CLOSED, true);
+	expect_ok(&k, &a, "fine");
+	assert_int_equal(lab.n, 2);
+	lab_end(&k);
+}
+
+static void a_connection_that_cannot_be_made_fails_all_who_wait_for_it(void **state)
+{
+	(void)state;
+	lab_begin(&k, 16384, peer_fine);
+	sp_io_stop_accepting(k.io);
+	start_many(10, false);
+	for (size_t i = 0; i < 10; i++)
+		expect_failed(&k, &many[i], SP_REASON_UPSTREAM_CONNECT, false);
+	lab_end(&k);
+}
+
+static void cancelling_resets_the_stream_and_nothing_else(void **state)
+{
+	(void)state;
+	lab_begin(&k, 16384, peer_nothing);
+	start_many(8, false);
+	turns_ms(&k, 3);
+	assert_int_equal(lab.peer[0].requests, 8);
+	for (size_t i = 0; i < 8; i += 2)
+		sp_exchange_cancel(many[i].x);
+	turns_ms(&k, 3);
+	assert_int_equal(lab.peer[0].resets, 4);
+	assert_int_equal(lab.peer[0].reset_code, NGHTTP2_CANCEL);
+	for (size_t i = 1; i < 8; i += 2)
+		peer_answer(&lab.peer[0], (int32_t)(2 * i + 1), "fine");
+	peer_flush(&lab.peer[0]);
+	for (size_t i = 1; i < 8; i += 2)
+		expect_ok(&k, &many[i], "fine");
+	assert_int_equal(sp_upstreams_open(k.u), 1);
+	lab_end(&k);
+}
+
+static void a_request_cancelled_before_the_turn_ends_is_never_sent(void **state)
+{
+	(void)state;
+	lab_begin(&k, 16384, peer_fine);
+	start_many(1, false);
+	all_fine(1);
+	start_many(4, false);
+	for (size_t i = 0; i < 4; i++)
+		sp_exchange_cancel(many[i].x);
+	turns_ms(&k, 3);
+	assert_int_equal(lab.peer[0].requests, 1);
+	start_many(4, false);
+	all_fine(4);
+	lab_end(&k);
+}
+
+static void cancelling_from_the_callbacks_is_fine(void **state)
+{
+	(void)state;
+	lab_begin(&k, 3, peer_fine);
+	for (int i = 0; i < 8; i++) {
+		assert_int_equal(start(&k, &a, REQ, false, 0), 0);
+		a.cancel_in_head = i & 1;
+		a.cancel_in_body = !(i & 1);
+		assert_int_equal(start(&k, &b, REQ, false, 0), 0);
+		expect_ok(&k, &b, "fine");
+		turns_ms(&k, 1);
+		assert_true(!a.done && !a.failed && a.heads == 1);
+	}
+	assert_int_equal(lab.n, 1);
+	lab_end(&k);
+}
+
+static void no_more_streams_than_the_peer_takes(void **state)
+{
+	(void)state;
+	lab_begin(&k, 16384, peer_nothing);
+	lab.max_streams = 3;
+	start_many(1, false);
+	turns_ms(&k, 3); // its settings came
+	for (size_t i = 1; i < 12; i++)
+		assert_int_equal(start(&k, &many[i], REQ, false, 0), 0);
+	turns_ms(&k, 5);
+	assert_int_equal(lab.n, 4);
+	for (unsigned i = 0; i < 4; i++)
+		assert_int_equal(lab.peer[i].requests, 3);
+	for (size_t i = 0; i < 12; i++)
+		sp_exchange_cancel(many[i].x);
+	lab_end(&k);
+}
+
+static void who_finds_no_stream_waits_for_one(void **state)
+{
+	(void)state;
+	lab_begin(&k, 16384, peer_fine);
+	lab.max_streams = 1;
+	start_many(SP_ARRAY_LEN(many), false);
+	all_fine(SP_ARRAY_LEN(many));
+	assert_true(lab.n <= 4);
+	lab_end(&k);
+}
+
+static void a_silent_connection_gets_no_new_streams(void **state)
+{
+	(void)state;
+	lab_begin(&k, 16384, peer_fine);
+	start_many(1, false);
+	all_fine(1);
+	turns_ms(&k, 2);
+	lab.serve = peer_nothing;
+	assert_int_equal(start(&k, &a, REQ, false, 30), 0);
+	expect_failed(&k, &a, SP_REASON_UPSTREAM_TIMEOUT, true);
+	lab.serve = peer_fine;
+	assert_int_equal(start(&k, &b, REQ, false, 0), 0);
+	expect_ok(&k, &b, "fine");
+	assert_int_equal(lab.n, 2);
+	lab_end(&k);
+}
+
+static void an_upstream_that_is_gone_finishes_what_it_carries(void **state)
+{
+	struct sp_snap_in_upstream other = upstream_at(8);
+
+	(void)state;
+	lab_begin(&k, 16384, peer_nothing);
+	start_many(2, false);
+	turns_ms(&k, 3);
+	take_up(&k, &other, 1);
+	turns_ms(&k, 3);
+	assert_false(lab.peer[0].ended);
+	peer_answer(&lab.peer[0], 1, "fine");
+	peer_answer(&lab.peer[0], 3, "fine");
+	peer_flush(&lab.peer[0]);
+	all_fine(2);
+	turns_ms(&k, 3);
+	assert_true(lab.peer[0].ended);
+	assert_int_equal(lab.peer[0].goaways, 1);
+	assert_int_equal(sp_upstreams_open(k.u), 0);
+	lab_end(&k);
+}
+
+static void a_steady_load_allocates_nothing(void **state)
+{
+	size_t before = 0;
+
+	(void)state;
+	lab_begin(&k, 16384, peer_fine);
+	for (int round = 0; round < 40; round++) {
+		start_many(SP_ARRAY_LEN(many), false);
+		all_fine(SP_ARRAY_LEN(many));
+		if (round == 9)
+			before = up_h2_memory(k.u);
+	}
+	assert_true(before > 0);
+	assert_int_equal(up_h2_memory(k.u), before);
+	lab_end(&k);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(calls_share_one_connection_whatever_the_pieces),
+		cmocka_unit_test(a_request_says_all_that_http1_says),
+		cmocka_unit_test(requests_of_one_turn_leave_in_one_piece),
+		cmocka_unit_test(a_large_request_waits_for_the_peers_window),
+		cmocka_unit_test(a_paused_answer_stays_within_its_window_and_holds_up_no_other),
+		cmocka_unit_test(a_refused_stream_is_sent_again_once_also_when_not_idempotent),
+		cmocka_unit_test(goaway_in_mid_flight_loses_no_call),
+		cmocka_unit_test(a_stream_reset_by_the_peer_may_have_been_acted_on),
+		cmocka_unit_test(a_lost_connection_fails_what_may_not_be_repeated),
+		cmocka_unit_test(a_connection_that_cannot_be_made_fails_all_who_wait_for_it),
+		cmocka_unit_test(cancelling_resets_the_stream_and_nothing_else),
+		cmocka_unit_test(a_request_cancelled_before_the_turn_ends_is_never_sent),
+		cmocka_unit_test(cancelling_from_the_callbacks_is_fine),
+		cmocka_unit_test(no_more_streams_than_the_peer_takes),
+		cmocka_unit_test(who_finds_no_stream_waits_for_one),
+		cmocka_unit_test(a_silent_connection_gets_no_new_streams),
+		cmocka_unit_test(an_upstream_that_is_gone_finishes_what_it_carries),
+		cmocka_unit_test(a_steady_load_allocates_nothing),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
