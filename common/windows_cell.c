@@ -101,10 +101,23 @@ static int seek_free(const struct sp_windows *t, const struct sp_window_bucket *
 	return over;
 }
 
+static struct sp_window_bucket *bucket_of(const struct sp_windows *t, uint64_t key)
+{
+	return &t->bucket[(key >> 44) & t->mask];
+}
+
+void sp_cell_prefetch(const struct sp_windows *t, uint64_t key)
+{
+	const uint8_t *b = (const uint8_t *)bucket_of(t, key);
+
+	for (size_t at = 0; at < sizeof(struct sp_window_bucket); at += SP_CACHE_LINE)
+		__builtin_prefetch(b + at, 1);
+}
+
 int sp_cell_find(const struct sp_windows *t, uint64_t key, unsigned shape, uint64_t boot_ns,
 	bool make, struct sp_cell_ref *ret)
 {
-	struct sp_window_bucket *b = &t->bucket[(key >> 44) & t->mask];
+	struct sp_window_bucket *b = bucket_of(t, key);
 	// 48 bits: the low ones of the key and the shape; never 0
 	uint64_t stored = bare(key << 4) | shape, found;
 	int i;

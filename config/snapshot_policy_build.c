@@ -66,12 +66,15 @@ static struct sp_snap_str put_program(struct sp_snap_put *p, struct programs *g,
 	return g->at[no];
 }
 
+/// The programs lie right behind the table, for both are asked for at once (config/judge/judge_in.c); texts are cold.
 static struct sp_snap_table put_conditions(
 	struct sp_snap_put *p, struct programs *g, const struct sp_c_rule *r)
 {
 	struct sp_snap_table t =
 		sp_snap_put_table(p, r->conditions_n, sizeof(struct sp_snap_condition));
 
+	for (uint32_t i = 0; i < r->conditions_n; i++)
+		put_program(p, g, r->condition[i].program);
 	for (uint32_t i = 0; i < r->conditions_n; i++) {
 		const struct sp_c_condition *c = &r->condition[i];
 		struct sp_snap_condition v = {

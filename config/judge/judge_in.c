@@ -111,6 +111,8 @@ static uint32_t class_of(const struct judge *j, const struct sp_judge_verdict *v
 	return cls ? cls : sp_action_class_guess(j->name[j->names_n - 1]);
 }
 
+#define CONDITIONS_AHEAD 384u ///< bytes: two conditions and their programs, which lie behind them
+
 static void ask_for(const void *p, size_t n)
 {
 	for (size_t at = 0; at < n; at += SP_CACHE_LINE)
@@ -203,7 +205,7 @@ void judge_look_up(struct judge *j)
 	of_tools(j, v);
 	for (uint32_t i = 0; i < j->names_n; i++)
 		if (rule[i])
-			ask_for_table(j, rule[i]->conditions, 2 * sizeof(struct sp_snap_condition));
+			ask_for_table(j, rule[i]->conditions, CONDITIONS_AHEAD);
 }
 
 void judge_tell(const struct judge *j, const struct sp_trace_line *line)
