@@ -87,7 +87,7 @@ struct sp_call {
 	struct sp_session session; ///< of a legacy request
 	uint8_t id[SP_RAW_ID_MAX], progress[SP_RAW_ID_MAX]; ///< the agent's own bytes, quotes included
 	uint32_t id_len, progress_len;
-	enum sp_severity log_level; ///< the least severe log notification a modern request wants
+	enum sp_severity log_level; ///< the least severe log notification a modern request wants, or logging/setLevel sets
 	uint8_t name[SP_NAME_MAX]; ///< tool, prompt or resource as the agent named it
 	uint32_t name_len;
 	uint32_t name_prefix; ///< bytes of `name` that name the upstream

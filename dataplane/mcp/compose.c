@@ -161,3 +161,15 @@ void sp_compose_end(struct sp_call *c, struct sp_out *o)
 	c->outcome = SP_OUTCOME_OK;
 	c->http_status = 200;
 }
+
+int sp_compose_empty(struct sp_call *c)
+{
+	struct sp_out o;
+
+	if (sp_call_grow(c->w, &c->out, &c->out_cap, 0, SP_RAW_ID_MAX + 64) < 0)
+		return SP_REASON_OVERLOAD;
+	o = sp_compose_begin(c);
+	sp_out_lit(&o, "{}");
+	sp_compose_end(c, &o);
+	return 0;
+}

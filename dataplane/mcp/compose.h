@@ -21,3 +21,5 @@ void sp_compose_answer_with(struct sp_call *c, const struct sp_json *j, const st
 /// A result composed by the gateway: `{"jsonrpc":"2.0","id":<id>,"result":` to call->out.
 struct sp_out sp_compose_begin(struct sp_call *c);
 void sp_compose_end(struct sp_call *c, struct sp_out *o);
+/// An empty one. 0 or SP_REASON_OVERLOAD.
+SP_MUST_CHECK int sp_compose_empty(struct sp_call *c);

@@ -7,15 +7,11 @@
 
 static int serve_ping(struct sp_call *c)
 {
-	struct sp_out o;
+	int r = sp_compose_empty(c);
 
-	if (sp_call_grow(c->w, &c->out, &c->out_cap, 0, SP_RAW_ID_MAX + 64) < 0)
-		return SP_REASON_OVERLOAD;
-	o = sp_compose_begin(c);
-	sp_out_lit(&o, "{}");
-	sp_compose_end(c, &o);
-	sp_call_finish(c);
-	return SP_REASON_NONE;
+	if (r == 0)
+		sp_call_finish(c);
+	return r;
 }
 
 static int not_carried(struct sp_call *c)
@@ -62,6 +58,8 @@ static int (*server_of(enum sp_method m))(struct sp_call *)
 	case SP_METHOD_TOOLS_LIST:
 	case SP_METHOD_PROMPTS_LIST:
 		return sp_list_start;
+	case SP_METHOD_SET_LEVEL:
+		return sp_level_start;
 	case SP_METHOD_LISTEN:
 		return not_carried;
 	default:

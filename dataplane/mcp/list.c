@@ -173,12 +173,15 @@ static void next(struct sp_call *c)
 static void on_gathered(struct sp_call *c, const struct sp_json *j, const struct sp_envelope *e)
 {
 	struct sp_bytes cursor = SP_NOBYTES;
+	int err = -EINVAL;
 
-	if (j && e->kind == SP_RPC_RESULT) {
-		if (gather(c, j, e->result, &cursor) < 0) {
-			sp_call_fail(c, SP_REASON_UPSTREAM_TOO_LARGE);
-			return;
-		}
+	if (j && e->kind == SP_RPC_RESULT)
+		err = gather(c, j, e->result, &cursor);
+	if (err && err != -EINVAL) {
+		sp_call_fail(c, SP_REASON_UPSTREAM_TOO_LARGE);
+		return;
+	}
+	if (!err) {
 		c->found++;
 		c->reason = SP_REASON_NONE;
 	} else if (j) {

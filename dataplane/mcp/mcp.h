@@ -93,6 +93,10 @@ void sp_handshake_delete(struct sp_call *c);
 /// Make sure of the upstream's era and, for a legacy one, of a session there; then `go`, with c->reason set when
 /// neither is to be had: what it returns then is the call's end. 0 (go was or will be called) or a reason.
 SP_MUST_CHECK int sp_handshake_ready(struct sp_call *c, uint32_t upstream, int (*go)(struct sp_call *));
+// level.c: logging/setLevel, at every upstream of the route
+SP_MUST_CHECK int sp_level_start(struct sp_call *c);
+/// Set the call's log_level at its south.upstream. 0 or a reason.
+SP_MUST_CHECK int sp_level_ask(struct sp_call *c, sp_south_fn fn);
 // list.c: tools/list filtered by policy, over one or several upstreams
 SP_MUST_CHECK int sp_list_start(struct sp_call *c);
 

@@ -138,28 +138,6 @@ static void on_level_set(struct sp_call *c, const struct sp_json *j, const struc
 		sp_call_fail(c, (enum sp_reason)r);
 }
 
-static int set_level(struct sp_call *c)
-{
-	uint8_t text[160];
-	struct sp_out o = sp_out_init(text, sizeof(text));
-	struct sp_south_ask ask = {
-		.upstream = c->south.upstream,
-		.verb = SP_HTTP_POST,
-		.method = SP_METHOD_SET_LEVEL,
-		.idempotent = true,
-		.on_answer = on_level_set,
-	};
-
-	sp_south_mint(c);
-	sp_out_lit(&o, "{\"jsonrpc\":\"2.0\",\"id\":");
-	sp_out_put(&o, c->south.id, c->south.id_len);
-	sp_out_lit(&o, ",\"method\":\"logging/setLevel\",\"params\":{\"level\":\"");
-	sp_out_bytes(&o, sp_bytes_cstr(sp_severity_name(c->log_level)));
-	sp_out_lit(&o, "\"}}");
-	ask.body = sp_bytes(o.p, o.len);
-	return sp_south_start(c, &ask);
-}
-
 static int go(struct sp_call *c)
 {
 	size_t need = c->body.n + 128, cap = 0;
@@ -169,7 +147,7 @@ static int go(struct sp_call *c)
 	if (c->reason)
 		return (int)c->reason;
 	if (level_to_set(c))
-		return set_level(c);
+		return sp_level_ask(c, on_level_set);
 	sp_south_mint_own(c);
 	if (need <= SP_SCRATCH_BYTES)
 		return start(c, c->w->scratch, SP_SCRATCH_BYTES);

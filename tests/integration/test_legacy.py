@@ -31,10 +31,22 @@ def shared(build):
     servers["old"].tool("asks")(asks(servers["old"]))
     for name in ("old", "plain"):
         servers[name].tool("talks")(talks)
-    routes = {"/pair": {"upstreams": ["alpha", "beta", "gone"]},
+    for name, levels in (("loud", True), ("louder", True), ("mute", False)):
+        servers[name] = Upstream(eras=("legacy",), conf={"era": "legacy"},
+                                 capabilities={"tools": {}, "logging": {}} if levels else None)
+        if levels:
+            takes_levels(servers[name])
+    routes = {"/levels": {"upstreams": ["mute", "loud", "gone", "louder"]}, "/mutes": {"upstreams": ["mute", "gone"]},
+              "/pair": {"upstreams": ["alpha", "beta", "gone"]},
               "/narrow": {"upstreams": ["old"], "methods": ["tools/*"]}}
     return Lab(build, servers, routes, workers=2,
                policies={AGENT: policy("echo", "slow", "hold", "asks", "fails", "talks"), "other": policy("echo")})
+
+
+def takes_levels(server):
+    served = server.request
+    server.request = lambda request, reply: (reply.result({}) if request.method == "logging/setLevel"
+                                             else served(request, reply))
 
 
 def slow(request, reply):
@@ -549,6 +561,27 @@ def test_several_upstreams_make_one_session_even_with_one_down(gateway):
     alpha, beta = gateway.servers["alpha"], gateway.servers["beta"]
     assert [r.tool for r in beta.calls()] == ["echo"] and alpha.calls() == []
     eventually("both sessions to end", lambda: not alpha.live and not beta.live, 3)
+
+
+def test_a_log_level_is_set_at_every_upstream_of_the_route(gateway):
+    gateway.clear()
+
+    def levels(name):
+        return [(r.params["level"], r.session) for r in gateway.servers[name].requests if r.method == "logging/setLevel"]
+    with opened(gateway, "/levels") as m:
+        assert "logging" in m.initialized.result["capabilities"]
+        assert m.request("logging/setLevel", {"level": "warning"}).result == {}
+        for name in ("loud", "louder"):
+            (level, session), = levels(name)
+            assert level == "warning" and session in gateway.servers[name].live, name
+            assert m.call(f"{name}__echo").result
+            assert gateway.servers[name].calls()[-1].session == session, "the session the agent's calls go through"
+        for params in ({}, {"level": "loud"}, {"level": 3}):
+            assert m.request("logging/setLevel", params).error["code"] == -32602, params
+        assert len(levels("loud")) == 1
+    with opened(gateway, "/mutes") as m:
+        a = m.request("logging/setLevel", {"level": "warning"})
+        assert a.error, a
 
 
 def test_a_session_the_upstream_forgot_is_gone_for_the_agent(gateway):

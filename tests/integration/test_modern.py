@@ -23,14 +23,19 @@ def shared(build):
         "alpha": Upstream(conf={"era": "modern"}, tools=["echo", "one", "secret"]),
         "beta": Upstream(conf={"era": "modern"}, tools=["secret", "two", "echo"]),
         "chatty": Upstream(conf={"era": "both"}),
+        "bent": Upstream(conf={"era": "modern"}),
+        "bent2": Upstream(conf={"era": "modern"}),
         "asking": Upstream(conf={"era": "modern"}, tools=["echo", "one", "two"], schemas={
             "echo": repeats(region="Region", count="Count"), "one": repeats(region="no token")}),
     }
+    servers["bent"].list_tools = lambda request, reply: reply.result({"tools": {"name": "echo"}})
+    servers["bent2"].list_tools = lambda request, reply: reply.result({"tulips": []})
     servers["both"].tool("slow")(slow)
     servers["both"].tool("hold")(hold)
     routes = {"/pair": {"upstreams": ["alpha", "beta"]},
               "/narrow": {"upstreams": ["rich"], "methods": ["tools/*"]},
               "/two": {"upstreams": ["asking", "new"]},
+              "/bent": {"upstreams": ["bent", "alpha", "bent2"]}, "/all-bent": {"upstreams": ["bent", "bent2"]},
               "/mixed": {"upstreams": ["both", "paged"]}}
     return Lab(build, servers, routes, policies={AGENT: policy(*MAY), "other": policy("echo"),
                                                  "strict": policy(*MAY, level="strict")})
@@ -151,6 +156,14 @@ def test_one_list_of_several_upstreams_has_all_pages_of_each(gateway):
     with agent(gateway, "/mixed") as m:
         assert m.tools() == ["both__echo", "both__slow", "both__hold", "paged__one", "paged__two", "paged__five",
                              "paged__six"]
+
+
+def test_an_upstream_whose_list_is_malformed_is_left_out_of_the_common_one(gateway):
+    with agent(gateway, "/bent") as m:
+        assert m.tools() == ["alpha__echo", "alpha__one"]
+    with agent(gateway, "/all-bent") as m:
+        a = m.request("tools/list")
+        assert a.reason == "upstream_invalid", a
 
 
 def test_a_call_arrives_byte_for_byte_without_what_is_the_agents_own(gateway):
