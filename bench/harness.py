@@ -13,6 +13,9 @@ sys.path.insert(0, os.path.join(ROOT, "tests", "support"))
 from gateway import ISSUER, Demo, Failed, Gateway, children, free_port, programs, stop_process, wait_for  # noqa: E402,F401
 
 PROXY_CPU, LOAD_CPU = "0", "1"
+# What side-by-side and those that look into it call, and as whom.
+BENCH_ACTIONS = ["read_customer_data", "update_order_status", "send_email_notification"]
+AGENTS = [f"bench-agent-{i:02}" for i in range(1, 26)]
 
 
 def release_build():
@@ -180,6 +183,12 @@ def agents_file(gateway, agents):
         for name, mix in agents:
             f.write(f"{name} {gateway.token(name)} {mix}\n")
     return path
+
+
+def calls_done(gateway):
+    """Calls forwarded so far, by the workers' own counters."""
+    workers = gateway.ctl("workers")
+    return sum(w["calls_forwarded"] for w in (workers if isinstance(workers, list) else [workers]))
 
 
 def settle(seconds=0.5):
