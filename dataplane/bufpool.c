@@ -4,10 +4,12 @@
 #include "common/banned.h"
 
 #define KEEP_BYTES (64u * 1024u)
+/// Apart by no power of two, small ones spread over the sets of the caches. Of large ones pages are given back.
+#define SPREAD_BYTES (17u * SP_CACHE_LINE)
 
 int sp_bufpool_init(struct sp_bufpool *p, uint32_t count, size_t bytes)
 {
-	size_t all = (size_t)count * bytes;
+	size_t stride = bytes <= KEEP_BYTES ? bytes + SPREAD_BYTES : bytes, all = (size_t)count * stride;
 	uint32_t *free_stack = calloc(count, sizeof(*free_stack));
 	uint8_t *base;
 
@@ -20,26 +22,26 @@ int sp_bufpool_init(struct sp_bufpool *p, uint32_t count, size_t bytes)
 	}
 	for (uint32_t i = 0; i < count; i++)
 		free_stack[i] = count - 1 - i;
-	*p = (struct sp_bufpool){base, free_stack, count, count, bytes};
+	*p = (struct sp_bufpool){base, free_stack, count, count, bytes, stride};
 	return 0;
 }
 
 void sp_bufpool_done(struct sp_bufpool *p)
 {
 	if (p->base)
-		munmap(p->base, (size_t)p->count * p->bytes);
+		munmap(p->base, (size_t)p->count * p->stride);
 	free(p->free);
 	*p = (struct sp_bufpool){0};
 }
 
 uint8_t *sp_bufpool_get(struct sp_bufpool *p)
 {
-	return p->free_n ? p->base + (size_t)p->free[--p->free_n] * p->bytes : NULL;
+	return p->free_n ? p->base + (size_t)p->free[--p->free_n] * p->stride : NULL;
 }
 
 void sp_bufpool_put(struct sp_bufpool *p, uint8_t *b, size_t used)
 {
-	size_t number = (size_t)(b - p->base) / p->bytes;
+	size_t number = (size_t)(b - p->base) / p->stride;
 
 	SP_BUG_IF(!sp_bufpool_owns(p, b) || p->free_n == p->count);
 	if (used > KEEP_BYTES)

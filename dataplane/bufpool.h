@@ -9,6 +9,7 @@ struct sp_bufpool {
 	uint32_t *free; ///< stack of buffer numbers
 	uint32_t free_n, count;
 	size_t bytes; ///< of one buffer
+	size_t stride; ///< from one to the next
 };
 SP_MUST_CHECK int sp_bufpool_init(struct sp_bufpool *p, uint32_t count, size_t bytes);
 void sp_bufpool_done(struct sp_bufpool *p);
@@ -17,5 +18,5 @@ uint8_t *sp_bufpool_get(struct sp_bufpool *p); ///< or NULL
 void sp_bufpool_put(struct sp_bufpool *p, uint8_t *b, size_t used);
 static inline bool sp_bufpool_owns(const struct sp_bufpool *p, const uint8_t *b)
 {
-	return b >= p->base && b < p->base + (size_t)p->count * p->bytes;
+	return b >= p->base && b < p->base + (size_t)p->count * p->stride;
 }

@@ -30,11 +30,11 @@ int sp_io_base_init(struct sp_io *io, const struct sp_io_backend *be, const stru
 	io->blocks = calloc(conf->blocks, sizeof(*io->blocks));
 	if (!io->streams || !io->blocks)
 		return -ENOMEM;
-	io->block_data = map((size_t)conf->blocks * SP_IO_BLOCK_BYTES);
+	io->block_data = map((size_t)conf->blocks * SP_IO_BLOCK_STRIDE);
 	if (!io->block_data)
 		return -ENOMEM;
 	for (uint32_t i = conf->blocks; i-- > 0;) {
-		io->blocks[i].data = io->block_data + (size_t)i * SP_IO_BLOCK_BYTES;
+		io->blocks[i].data = io->block_data + (size_t)i * SP_IO_BLOCK_STRIDE;
 		io->blocks[i].next = io->free_blocks;
 		io->free_blocks = &io->blocks[i];
 	}
@@ -44,7 +44,7 @@ int sp_io_base_init(struct sp_io *io, const struct sp_io_backend *be, const stru
 void sp_io_base_done(struct sp_io *io)
 {
 	if (io->block_data)
-		munmap(io->block_data, (size_t)io->conf.blocks * SP_IO_BLOCK_BYTES);
+		munmap(io->block_data, (size_t)io->conf.blocks * SP_IO_BLOCK_STRIDE);
 	free(io->blocks);
 	if (io->streams)
 		munmap(io->streams, io->streams_n * io->stream_bytes);

@@ -5,6 +5,9 @@
 #include "dataplane/io/io.h"
 
 #define SP_IO_BLOCK_BYTES 16384u
+/// Distance of two blocks in memory: were it a power of two, the heads of all of them, which is what most messages
+/// use, would share a few sets of the caches.
+#define SP_IO_BLOCK_STRIDE (SP_IO_BLOCK_BYTES + 17u * SP_CACHE_LINE)
 /// Lower limits of sp_io_conf, so that a stream can always make progress.
 #define SP_IO_MIN_BLOCKS 4u
 #define SP_IO_MIN_RECV_BUFFERS 4u

@@ -13,6 +13,7 @@
 #define URING_SOURCES 8u ///< listeners, and watches
 #define URING_ACCEPTS 4u ///< of one listener in a turn: a crowd at the door does not hold up those inside
 #define URING_GATHER 8u ///< transmit blocks of one send
+#define URING_RX_FIRST 64u ///< receive buffers that circulate at first
 #define URING_LINGER_NS 1000000000ull
 #define URING_RETRY_NS 10000000ull
 #define URING_BUF_NONE UINT32_MAX
@@ -74,11 +75,14 @@ struct uring_rxbuf {
 	uint32_t start, len;
 };
 
-/// Receive buffers: `n` circulate through the kernel's ring, as many more stand in for held ones.
+/// Receive buffers: up to `n` circulate through the kernel's ring, as many more stand in for held ones. The kernel
+/// takes them in turn, so no more circulate than were ever needed at once: what is received
+/// stays in the caches.
 struct uring_rx {
 	struct io_uring_buf_ring *ring;
 	size_t ring_bytes;
 	uint32_t ring_entries, n;
+	uint32_t live; ///< in circulation: the ids below
 	uint8_t *data;
 	struct uring_rxbuf *buf;
 	uint32_t *of_bid; ///< which buffer the kernel has under an id
@@ -118,6 +122,8 @@ struct io_uring_sqe *uring_sqe(struct uring_io *u);
 // uring_rx.c
 SP_MUST_CHECK int uring_rx_init(struct uring_io *u);
 void uring_rx_done(struct uring_io *u);
+/// The kernel found none: let more circulate, up to all.
+void uring_rx_grow(struct uring_rx *rx);
 /// Put the buffer under `bid` back into the kernel's ring.
 void uring_rx_return(struct uring_rx *rx, uint32_t bid);
 /// Keep `n` bytes under `bid` for a paused stream. -ENOBUFS when no spare buffer is left.
@@ -130,6 +136,8 @@ void uring_rx_drop_held(struct uring_rx *rx, struct uring_stream *us);
 // uring_stream.c
 /// Give `s` the descriptor `fd` (taken, also on failure) and its place in the fixed table.
 SP_MUST_CHECK int uring_stream_open(struct uring_io *u, struct sp_stream *s, int fd);
+/// Options of a connection that depend on who is at its other end.
+void uring_stream_tune(int fd, const struct sockaddr *addr);
 /// Bring the operations of a marked stream in line with what its user wants.
 void uring_stream_flush(struct uring_io *u, struct uring_stream *us);
 void uring_stream_event(

@@ -29,6 +29,14 @@ static void add(struct uring_rx *rx, uint32_t bid)
 	io_uring_buf_ring_advance(rx->ring, 1);
 }
 
+static void circulate(struct uring_rx *rx, uint32_t upto)
+{
+	for (; rx->live < upto; rx->live++) {
+		rx->of_bid[rx->live] = rx->live;
+		add(rx, rx->live);
+	}
+}
+
 int uring_rx_init(struct uring_io *u)
 {
 	struct uring_rx *rx = &u->rx;
@@ -42,7 +50,7 @@ int uring_rx_init(struct uring_io *u)
 	rx->ring_entries = power_of_two(n);
 	rx->ring_bytes = rx->ring_entries * sizeof(struct io_uring_buf);
 	rx->ring = map_anonymous(rx->ring_bytes);
-	rx->data = map_anonymous((size_t)2 * n * SP_IO_BLOCK_BYTES);
+	rx->data = map_anonymous((size_t)2 * n * SP_IO_BLOCK_STRIDE);
 	rx->buf = calloc((size_t)2 * n, sizeof(*rx->buf));
 	rx->of_bid = calloc(n, sizeof(*rx->of_bid));
 	if (!rx->ring || !rx->data || !rx->buf || !rx->of_bid)
@@ -55,17 +63,19 @@ int uring_rx_init(struct uring_io *u)
 	io_uring_buf_ring_init(rx->ring);
 	rx->spare = URING_BUF_NONE;
 	for (uint32_t i = 2 * n; i-- > 0;) {
-		rx->buf[i].data = rx->data + (size_t)i * SP_IO_BLOCK_BYTES;
+		rx->buf[i].data = rx->data + (size_t)i * SP_IO_BLOCK_STRIDE;
 		if (i >= n) {
 			rx->buf[i].next = rx->spare;
 			rx->spare = i;
 		}
 	}
-	for (uint32_t bid = 0; bid < n; bid++) {
-		rx->of_bid[bid] = bid;
-		add(rx, bid);
-	}
+	circulate(rx, sp_min(n, URING_RX_FIRST));
 	return 0;
+}
+
+void uring_rx_grow(struct uring_rx *rx)
+{
+	circulate(rx, sp_min(2 * rx->live, rx->n));
 }
 
 void uring_rx_done(struct uring_io *u)
@@ -75,7 +85,7 @@ void uring_rx_done(struct uring_io *u)
 	if (rx->ring)
 		munmap(rx->ring, rx->ring_bytes);
 	if (rx->data)
-		munmap(rx->data, (size_t)2 * rx->n * SP_IO_BLOCK_BYTES);
+		munmap(rx->data, (size_t)2 * rx->n * SP_IO_BLOCK_STRIDE);
 	free(rx->buf);
 	free(rx->of_bid);
 }

@@ -23,6 +23,24 @@ int uring_stream_open(struct uring_io *u, struct sp_stream *s, int fd)
 	return 0;
 }
 
+static bool on_this_host(const struct sockaddr *addr)
+{
+	if (addr->sa_family == AF_INET)
+		return ntohl(((const struct sockaddr_in *)addr)->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+	return addr->sa_family == AF_INET6 &&
+	       IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)addr)->sin6_addr);
+}
+
+void uring_stream_tune(int fd, const struct sockaddr *addr)
+{
+	static const char plain[] = "reno";
+
+	// There is no network whose capacity could be estimated, nor one to be spared: what paces for that costs
+	// time twice, in timers and in waiting. Where the choice is not allowed the system's stays.
+	if (on_this_host(addr))
+		(void)setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, plain, sizeof(plain) - 1);
+}
+
 int uring_stream_connect(struct sp_stream *s, const struct sockaddr *addr, socklen_t addr_len)
 {
 	struct uring_stream *us = uring_stream(s);
@@ -38,6 +56,7 @@ int uring_stream_connect(struct sp_stream *s, const struct sockaddr *addr, sockl
 		close(fd);
 		return r;
 	}
+	uring_stream_tune(fd, addr);
 	SP_TRY(uring_stream_open(uring_of(us), s, fd));
 	memcpy(&us->addr, addr, addr_len);
 	us->addr_len = addr_len;
@@ -321,7 +340,9 @@ static void recv_event(struct uring_io *u, struct uring_stream *us, int res, uin
 	if (flags & IORING_CQE_F_BUFFER)
 		uring_rx_return(&u->rx, flags >> IORING_CQE_BUFFER_SHIFT);
 	if (res == -ENOBUFS) {
-		u->io.stats.rx_no_buffer++;
+		if (u->rx.live == u->rx.n)
+			u->io.stats.rx_no_buffer++;
+		uring_rx_grow(&u->rx);
 		return;
 	}
 	if (res == -ECANCELED || res == -EINTR || res == -EAGAIN)
