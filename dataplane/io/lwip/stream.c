@@ -215,6 +215,7 @@ int lwip_stream_connect(struct sp_stream *s, const struct sockaddr *addr, sockle
 	if (!pcb)
 		return -ENOBUFS;
 	fresh(ls, pcb);
+	pcb->rto = 1000 / TCP_SLOW_INTERVAL; // RFC 6298; lwIP begins with three seconds
 	r = choose_port(lwip_of(ls), pcb, &ip, port);
 	if (r == 0 && tcp_connect(pcb, &ip, port, on_connected) == ERR_OK)
 		return 0;

@@ -1,0 +1,203 @@
+/// Drivers change their rings from EAL's interrupt thread, some without asking whether a burst is under way:
+/// when a memif peer leaves, its memory is unmapped beneath the poller. So every callback that a driver
+/// registers is called through here, and runs only between two bursts; a burst that meets one is left out.
+#include "dataplane/io/dpdk_wire.h"
+
+#include <pthread.h>
+#include <rte_alarm.h>
+#include <rte_interrupts.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include "common/banned.h"
+
+#define SLOTS 256u
+
+int __real_rte_intr_callback_register(
+	const struct rte_intr_handle *h, rte_intr_callback_fn fn, void *arg);
+int __real_rte_intr_callback_unregister(
+	const struct rte_intr_handle *h, rte_intr_callback_fn fn, void *arg);
+int __real_rte_intr_callback_unregister_pending(const struct rte_intr_handle *h,
+	rte_intr_callback_fn fn, void *arg, rte_intr_unregister_callback_fn done);
+int __real_rte_eal_alarm_set(uint64_t us, rte_eal_alarm_callback fn, void *arg);
+int __real_rte_eal_alarm_cancel(rte_eal_alarm_callback fn, void *arg);
+int __wrap_rte_intr_callback_register(
+	const struct rte_intr_handle *h, rte_intr_callback_fn fn, void *arg);
+int __wrap_rte_intr_callback_unregister(
+	const struct rte_intr_handle *h, rte_intr_callback_fn fn, void *arg);
+int __wrap_rte_intr_callback_unregister_pending(const struct rte_intr_handle *h,
+	rte_intr_callback_fn fn, void *arg, rte_intr_unregister_callback_fn done);
+int __wrap_rte_eal_alarm_set(uint64_t us, rte_eal_alarm_callback fn, void *arg);
+int __wrap_rte_eal_alarm_cancel(rte_eal_alarm_callback fn, void *arg);
+
+struct guarded {
+	void (*fn)(void *arg);
+	void *arg;
+	unsigned uses; ///< registrations; 0 = free
+	rte_intr_unregister_callback_fn done; ///< called when it is unregistered at last
+};
+
+static struct guarded slot[SLOTS];
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static _Atomic uint32_t in_burst, wanted;
+
+bool sp_dpdk_burst_begin(void)
+{
+	atomic_store_explicit(&in_burst, 1, memory_order_seq_cst);
+	return !atomic_load_explicit(&wanted, memory_order_seq_cst);
+}
+
+void sp_dpdk_burst_end(void)
+{
+	atomic_store_explicit(&in_burst, 0, memory_order_release);
+}
+
+static struct guarded *find(void (*fn)(void *arg), void *arg)
+{
+	for (unsigned i = 0; i < SLOTS; i++)
+		if (slot[i].uses && slot[i].fn == fn && slot[i].arg == arg)
+			return &slot[i];
+	return NULL;
+}
+
+/// The slot that was free for longest: EAL may still hold one that was given up just now.
+static struct guarded *free_slot(void)
+{
+	static unsigned next;
+
+	for (unsigned i = 0; i < SLOTS; i++) {
+		struct guarded *g = &slot[next++ % SLOTS];
+
+		if (!g->uses)
+			return g;
+	}
+	return NULL;
+}
+
+static struct guarded *guard(void (*fn)(void *arg), void *arg)
+{
+	struct guarded *g;
+
+	pthread_mutex_lock(&lock);
+	g = find(fn, arg);
+	if (!g && (g = free_slot()))
+		*g = (struct guarded){.fn = fn, .arg = arg};
+	if (g)
+		g->uses++;
+	pthread_mutex_unlock(&lock);
+	return g;
+}
+
+/// -1 stands for any argument in EAL; it is never one of ours.
+static struct guarded *known(void (*fn)(void *arg), void *arg)
+{
+	struct guarded *g;
+
+	pthread_mutex_lock(&lock);
+	g = find(fn, arg);
+	pthread_mutex_unlock(&lock);
+	return g;
+}
+
+static void give_up(struct guarded *g)
+{
+	pthread_mutex_lock(&lock);
+	if (g->uses)
+		g->uses--;
+	pthread_mutex_unlock(&lock);
+}
+
+/// In the interrupt thread, the only one that runs callbacks.
+static void call(void *arg)
+{
+	struct guarded g;
+
+	pthread_mutex_lock(&lock);
+	g = *(struct guarded *)arg;
+	pthread_mutex_unlock(&lock);
+	if (!g.uses)
+		return;
+	atomic_store_explicit(&wanted, 1, memory_order_seq_cst);
+	while (atomic_load_explicit(&in_burst, memory_order_seq_cst))
+		sched_yield();
+	g.fn(g.arg);
+	atomic_store_explicit(&wanted, 0, memory_order_release);
+}
+
+static void call_alarm(void *arg)
+{
+	struct guarded g;
+
+	pthread_mutex_lock(&lock);
+	g = *(struct guarded *)arg;
+	pthread_mutex_unlock(&lock);
+	give_up(arg); // it rings once
+	call(&g);
+}
+
+int __wrap_rte_intr_callback_register(
+	const struct rte_intr_handle *h, rte_intr_callback_fn fn, void *arg)
+{
+	struct guarded *g = guard(fn, arg);
+	int r = g ? __real_rte_intr_callback_register(h, call, g) : -ENOSPC;
+
+	if (g && r < 0)
+		give_up(g);
+	return r;
+}
+
+int __wrap_rte_intr_callback_unregister(
+	const struct rte_intr_handle *h, rte_intr_callback_fn fn, void *arg)
+{
+	struct guarded *g = known(fn, arg);
+	int r = g ? __real_rte_intr_callback_unregister(h, call, g) :
+		    __real_rte_intr_callback_unregister(h, fn, arg);
+
+	if (g && r > 0)
+		give_up(g);
+	return r;
+}
+
+static void unregistered(struct rte_intr_handle *h, void *arg)
+{
+	struct guarded g;
+
+	pthread_mutex_lock(&lock);
+	g = *(struct guarded *)arg;
+	pthread_mutex_unlock(&lock);
+	give_up(arg);
+	if (g.done)
+		g.done(h, g.arg);
+}
+
+int __wrap_rte_intr_callback_unregister_pending(const struct rte_intr_handle *h,
+	rte_intr_callback_fn fn, void *arg, rte_intr_unregister_callback_fn done)
+{
+	struct guarded *g = known(fn, arg);
+
+	if (!g)
+		return __real_rte_intr_callback_unregister_pending(h, fn, arg, done);
+	pthread_mutex_lock(&lock);
+	g->done = done;
+	pthread_mutex_unlock(&lock);
+	return __real_rte_intr_callback_unregister_pending(h, call, g, unregistered);
+}
+
+int __wrap_rte_eal_alarm_set(uint64_t us, rte_eal_alarm_callback fn, void *arg)
+{
+	struct guarded *g = guard(fn, arg);
+	int r = g ? __real_rte_eal_alarm_set(us, call_alarm, g) : -ENOSPC;
+
+	if (g && r < 0)
+		give_up(g);
+	return r;
+}
+
+int __wrap_rte_eal_alarm_cancel(rte_eal_alarm_callback fn, void *arg)
+{
+	struct guarded *g = known(fn, arg);
+	int r = g ? __real_rte_eal_alarm_cancel(call_alarm, g) : __real_rte_eal_alarm_cancel(fn, arg);
+
+	for (int i = 0; g && i < r; i++)
+		give_up(g);
+	return r;
+}

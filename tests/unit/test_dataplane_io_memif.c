@@ -1,0 +1,267 @@
+/// Two processes, a stack each, over a memif pair: what they send arrives, and either may die.
+#include "common/clock.h"
+#include "dataplane/io/dpdk.h"
+
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <cmocka.h>
+#include "common/banned.h"
+
+#define SERVER 0x0a090001u
+#define CLIENT 0x0a090002u
+#define STREAMS 64u
+#define BYTES 200000u
+
+static char folder[64], socket_path[96];
+
+struct end {
+	struct sp_stream *s;
+	size_t sent, got;
+	bool connected, bad, closed;
+	int err;
+};
+
+static uint8_t pattern(size_t i)
+{
+	return (uint8_t)(i * 7 + (i >> 8) * 13);
+}
+
+static struct sp_io *make(const char *role, uint32_t address)
+{
+	static const struct sp_io_conf conf = {.max_streams = 256, .blocks = 4096, .recv_buffers = 64};
+	char device[SP_PORT_DEVICE_MAX];
+	struct sp_port port;
+	struct sp_io *io = NULL;
+
+	snprintf(device, sizeof(device), "net_memif0,role=%s,socket=%s,socket-abstract=no,id=0,rsize=10", role,
+		socket_path);
+	sp_port_usual(&port, device);
+	port.addr4.s_addr = htonl(address);
+	port.prefix4 = 24;
+	port.mac[0] = 2;
+	port.mac[5] = (uint8_t)address;
+	return sp_io_dpdk_new(&conf, &port, &io) == 0 ? io : NULL;
+}
+
+// the server: what comes goes back
+
+static void echo(struct sp_stream *s, void *user, const uint8_t *data, size_t n)
+{
+	(void)user;
+	if (sp_stream_send(s, data, n) < 0)
+		sp_stream_abort(s);
+}
+
+static void server_eof(struct sp_stream *s, void *user)
+{
+	(void)user;
+	sp_stream_close(s);
+}
+
+static void server_closed(struct sp_stream *s, void *user, int err)
+{
+	(void)s, (void)user, (void)err;
+}
+
+static int server_accept(struct sp_stream *s, void *user, const struct sockaddr_storage *peer)
+{
+	static const struct sp_stream_ops ops = {
+		.on_data = echo, .on_eof = server_eof, .on_closed = server_closed};
+
+	(void)peer;
+	sp_stream_set_ops(s, &ops, user);
+	return 0;
+}
+
+static struct sockaddr_in server_address(void)
+{
+	return (struct sockaddr_in){
+		.sin_family = AF_INET, .sin_port = htons(7), .sin_addr.s_addr = htonl(SERVER)};
+}
+
+static int serve(void)
+{
+	struct sockaddr_in at = server_address();
+	struct sp_io *io = make("server", SERVER);
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (!io || sp_io_listen_addr(io, (struct sockaddr *)&at, sizeof(at), server_accept, NULL) < 0)
+		return 1;
+	while (getppid() != 1)
+		if (sp_io_turn(io, sp_clock_boot_ns(), SP_NS_PER_MS) < 0)
+			return 1;
+	return 0;
+}
+
+/// A program of its own: EAL begins once in a process and does not survive a fork.
+static pid_t start_server(void)
+{
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		execl("/proc/self/exe", "server", socket_path, (char *)NULL);
+		_exit(127);
+	}
+	return pid;
+}
+
+// the client
+
+static void push(struct end *e)
+{
+	uint8_t chunk[1000];
+
+	while (e->s && e->sent < BYTES && sp_stream_queued(e->s) < 65536) {
+		for (size_t i = 0; i < sizeof(chunk); i++)
+			chunk[i] = pattern(e->sent + i);
+		if (sp_stream_send(e->s, chunk, sizeof(chunk)) < 0)
+			return;
+		e->sent += sizeof(chunk);
+	}
+}
+
+static void client_connected(struct sp_stream *s, void *user, int err)
+{
+	struct end *e = user;
+
+	(void)s;
+	e->connected = err == 0;
+	e->err = err;
+	if (!err)
+		push(e);
+}
+
+static void client_data(struct sp_stream *s, void *user, const uint8_t *data, size_t n)
+{
+	struct end *e = user;
+
+	(void)s;
+	for (size_t i = 0; i < n; i++)
+		e->bad |= data[i] != pattern(e->got + i);
+	e->got += n;
+	push(e);
+}
+
+static void client_eof(struct sp_stream *s, void *user)
+{
+	(void)s, (void)user;
+}
+
+static void client_closed(struct sp_stream *s, void *user, int err)
+{
+	struct end *e = user;
+
+	(void)s;
+	e->closed = true;
+	e->err = err;
+	e->s = NULL;
+}
+
+static const struct sp_stream_ops client_ops = {
+	.on_connected = client_connected,
+	.on_data = client_data,
+	.on_eof = client_eof,
+	.on_closed = client_closed,
+};
+
+static bool turn_until(struct sp_io *io, bool (*done)(const struct end *e), const struct end *e)
+{
+	uint64_t until = sp_clock_boot_ns() + 30 * SP_NS_PER_SEC;
+
+	while (!done(e) && sp_clock_boot_ns() < until)
+		assert_true(sp_io_turn(io, sp_clock_boot_ns(), SP_NS_PER_MS) >= 0);
+	return done(e);
+}
+
+static bool all_back(const struct end *e)
+{
+	for (unsigned i = 0; i < STREAMS; i++)
+		if (e[i].got < BYTES)
+			return false;
+	return true;
+}
+
+static bool all_closed(const struct end *e)
+{
+	for (unsigned i = 0; i < STREAMS; i++)
+		if (!e[i].closed)
+			return false;
+	return true;
+}
+
+static void dial(struct sp_io *io, struct end *e)
+{
+	struct sockaddr_in at = server_address();
+
+	memset(e, 0, STREAMS * sizeof(*e));
+	for (unsigned i = 0; i < STREAMS; i++)
+		assert_int_equal(
+			sp_io_connect(io, (struct sockaddr *)&at, sizeof(at), &client_ops, &e[i], &e[i].s), 0);
+}
+
+static void the_echo_is_whole(struct sp_io *io, struct end *e)
+{
+	assert_true(turn_until(io, all_back, e));
+	for (unsigned i = 0; i < STREAMS; i++) {
+		assert_false(e[i].bad || e[i].closed);
+		sp_stream_close(e[i].s);
+	}
+	assert_true(turn_until(io, all_closed, e));
+}
+
+static void what_is_sent_over_memif_arrives_and_a_peer_may_die_and_come_back(void **state)
+{
+	static struct end e[STREAMS];
+	pid_t server = start_server();
+	struct sp_io *io = make("client", CLIENT);
+
+	(void)state;
+	assert_non_null(io);
+	dial(io, e);
+	the_echo_is_whole(io, e);
+	for (unsigned round = 0; round < 3; round++) {
+		dial(io, e);
+		for (unsigned i = 0; i < 200 * (round + 1); i++)
+			assert_true(sp_io_turn(io, sp_clock_boot_ns(), 0) >= 0);
+		kill(server, SIGKILL);
+		waitpid(server, NULL, 0);
+		for (unsigned i = 0; i < 200; i++)
+			assert_true(sp_io_turn(io, sp_clock_boot_ns(), 0) >= 0);
+		for (unsigned i = 0; i < STREAMS; i++)
+			if (e[i].s)
+				sp_stream_abort(e[i].s);
+		assert_true(turn_until(io, all_closed, e));
+		server = start_server();
+		dial(io, e);
+		the_echo_is_whole(io, e);
+	}
+	sp_io_free(io);
+	kill(server, SIGKILL);
+	waitpid(server, NULL, 0);
+	unlink(socket_path);
+	rmdir(folder);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_is_sent_over_memif_arrives_and_a_peer_may_die_and_come_back),
+	};
+	const char *tmp = getenv("TMPDIR");
+
+	if (argc == 2) {
+		snprintf(socket_path, sizeof(socket_path), "%s", argv[1]);
+		return serve();
+	}
+	snprintf(folder, sizeof(folder), "%.40s/sp-memif-XXXXXX", tmp ? tmp : "/tmp");
+	if (!mkdtemp(folder))
+		return 1;
+	snprintf(socket_path, sizeof(socket_path), "%s/memif", folder);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
