@@ -1,6 +1,7 @@
 /// Upstreams over TLS: certificates made here, OpenSSL's own server at the other end.
 #include "tests/support/upstream_run.h"
 
+#include <nghttp2/nghttp2.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
@@ -122,6 +123,19 @@ static void answer_each_tls(struct server *s, int fd, unsigned nth)
 		return;
 	while (read_tls(s, ssl))
 		say_tls(ssl, OK("safe", "4"));
+	SSL_free(ssl);
+}
+
+/// The server takes one connection after the other.
+static void answer_one_tls(struct server *s, int fd, unsigned nth)
+{
+	SSL *ssl = accept_tls(fd);
+
+	(void)nth;
+	if (ssl && read_tls(s, ssl)) {
+		say_tls(ssl, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 4\r\n\r\nsafe");
+		SSL_shutdown(ssl);
+	}
 	SSL_free(ssl);
 }
 
@@ -262,6 +276,128 @@ static void an_unusable_certificate_authority_refuses_the_whole_snapshot(void **
 	server_stop(&s);
 }
 
+/// What the server speaks, by preference.
+static const char *spoken;
+
+static int choose(SSL *ssl, const unsigned char **out, unsigned char *out_n, const unsigned char *in, unsigned n,
+	void *arg)
+{
+	(void)ssl;
+	(void)arg;
+	if (!spoken || SSL_select_next_proto((unsigned char **)(uintptr_t)out, out_n,
+			       (const unsigned char *)spoken, (unsigned)strlen(spoken), in, n) != OPENSSL_NPN_NEGOTIATED)
+		return SSL_TLSEXT_ERR_NOACK;
+	return SSL_TLSEXT_ERR_OK;
+}
+
+static ssize_t read_safe(nghttp2_session *h2, int32_t id, uint8_t *to, size_t cap, uint32_t *flags,
+	nghttp2_data_source *source, void *user)
+{
+	(void)h2;
+	(void)id;
+	(void)cap;
+	(void)source;
+	(void)user;
+	memcpy(to, "safe", 4);
+	*flags |= NGHTTP2_DATA_FLAG_EOF;
+	return 4;
+}
+
+static int answer_h2(nghttp2_session *h2, const nghttp2_frame *frame, void *user)
+{
+	const nghttp2_data_provider body = {.read_callback = read_safe};
+	nghttp2_nv status = {(uint8_t *)":status", (uint8_t *)"200", 7, 3, NGHTTP2_NV_FLAG_NONE};
+	struct server *s = user;
+
+	if ((frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA) ||
+		!(frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
+		return 0;
+	atomic_fetch_add(&s->requests, 1);
+	return nghttp2_submit_response(h2, frame->hd.stream_id, &status, 1, &body);
+}
+
+/// Its settings go out before the client has said that it is done with the handshake, where TLS lets them.
+static void serve_h2(struct server *s, int fd, unsigned nth)
+{
+	nghttp2_session_callbacks *cb;
+	nghttp2_session *h2;
+	const uint8_t *out;
+	uint8_t in[4096];
+	SSL *ssl = SSL_new(server_ctx);
+	ssize_t n = 0;
+	size_t done;
+
+	(void)nth;
+	SSL_set_fd(ssl, fd);
+	SSL_set_accept_state(ssl);
+	assert_int_equal(nghttp2_session_callbacks_new(&cb), 0);
+	nghttp2_session_callbacks_set_on_frame_recv_callback(cb, answer_h2);
+	assert_int_equal(nghttp2_session_server_new(&h2, cb, s), 0);
+	nghttp2_session_callbacks_del(cb);
+	nghttp2_submit_settings(h2, 0, NULL, 0);
+	if (SSL_read_early_data(ssl, in, sizeof(in), &done) == SSL_READ_EARLY_DATA_FINISH) {
+		n = nghttp2_session_mem_send(h2, &out);
+		if (n > 0 && SSL_write_early_data(ssl, out, (size_t)n, &done) != 1)
+			n = -1;
+	}
+	while (n >= 0) {
+		while ((n = nghttp2_session_mem_send(h2, &out)) > 0)
+			if (SSL_write(ssl, out, (int)n) <= 0)
+				break;
+		n = SSL_read(ssl, in, sizeof(in));
+		if (n <= 0 || nghttp2_session_mem_recv(h2, in, (size_t)n) < 0)
+			break;
+	}
+	ERR_clear_error();
+	nghttp2_session_del(h2);
+	SSL_free(ssl);
+}
+
+static void tls_by(enum sp_upstream_http http, const char *server_speaks,
+	void (*serve)(struct server *, int, unsigned), bool ok, uint64_t streams)
+{
+	static struct call many[20];
+	struct sp_snap_in_upstream up;
+	struct server s;
+
+	spoken = server_speaks;
+	SSL_CTX_set_alpn_select_cb(server_ctx, choose, NULL);
+	server_start(&s, serve);
+	up = tls_upstream(s.port, &one);
+	up.http = http;
+	client_new(&k, &up);
+	for (size_t i = 0; i < SP_ARRAY_LEN(many); i++)
+		assert_int_equal(start(&k, &many[i], REQ, false, 0), 0);
+	for (size_t i = 0; i < SP_ARRAY_LEN(many); i++)
+		if (ok)
+			expect_ok(&k, &many[i], "safe");
+		else
+			expect_failed(&k, &many[i], SP_REASON_UPSTREAM_CONNECT, false);
+	assert_int_equal(k.stat[SP_STAT_UP_STREAMS], streams);
+	if (streams)
+		assert_int_equal(s.accepted, 1);
+	client_free(&k);
+	server_stop(&s);
+	spoken = NULL;
+}
+
+static void alpn_chooses_the_protocol(void **state)
+{
+	(void)state;
+	tls_by(SP_UP_HTTP_AUTO, "\x02h2\x08http/1.1", serve_h2, true, 20);
+	tls_by(SP_UP_HTTP_2, "\x02h2", serve_h2, true, 20);
+	tls_by(SP_UP_HTTP_AUTO, "\x08http/1.1", answer_one_tls, true, 0);
+	tls_by(SP_UP_HTTP_AUTO, NULL, answer_one_tls, true, 0);
+	tls_by(SP_UP_HTTP_1, "\x02h2\x08http/1.1", answer_one_tls, true, 0);
+}
+
+static void http2_that_must_be_and_is_not_fails_unsent(void **state)
+{
+	(void)state;
+	tls_by(SP_UP_HTTP_2, "\x08http/1.1", answer_one_tls, false, 0);
+	tls_by(SP_UP_HTTP_2, NULL, answer_one_tls, false, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -270,6 +406,8 @@ int main(void)
 		cmocka_unit_test(plain_text_where_tls_was_meant_fails_unsent),
 		cmocka_unit_test(an_answer_is_over_only_with_close_notify_and_ends_with_nothing_behind_it),
 		cmocka_unit_test(an_unusable_certificate_authority_refuses_the_whole_snapshot),
+		cmocka_unit_test(alpn_chooses_the_protocol),
+		cmocka_unit_test(http2_that_must_be_and_is_not_fails_unsent),
 	};
 	return cmocka_run_group_tests(tests, make_all, drop_all);
 }
