@@ -256,8 +256,8 @@ static void the_seed_loads_byte_for_byte(void **state)
 #define GATEWAY                                                                                    \
 	"profile: development\nlisteners: [{address: '127.0.0.1:80', tls: false}]\n"               \
 	"issuers: [{issuer: 'https://id', algorithms: [ES256], jwks_file: /k, audiences: [a]}]\n"  \
-	"upstreams:\n  - {name: crm, url: 'https://crm:8443/mcp', era: modern}\n"                  \
-	"  - {name: ws, url: 'unix:/run/ws:/mcp'}\n"                                               \
+	"upstreams:\n  - {name: crm, url: 'https://crm:8443/mcp', era: modern, http: 1.1}\n"       \
+	"  - {name: ws, url: 'unix:/run/ws:/mcp', http: 2}\n"                                      \
 	"routes:\n  - {path: /mcp, resource: 'https://gw/mcp', upstreams: [crm, ws], scopes: [a, " \
 	"b]}\n"
 
@@ -322,7 +322,9 @@ static void a_compiled_policy_answers_what_workers_ask(void **state)
 	assert_true(
 		sp_bytes_eq(sp_snap_str(&s, sp_snap_upstream(&s, 0)->host), SP_LIT("crm:8443")));
 	assert_int_equal(sp_snap_upstream(&s, 0)->era, SP_ERA_MODERN);
+	assert_int_equal(sp_snap_upstream(&s, 0)->http, SP_UP_HTTP_1);
 	assert_int_equal(sp_snap_upstream(&s, 1)->kind, SP_UP_UNIX);
+	assert_int_equal(sp_snap_upstream(&s, 1)->http, SP_UP_HTTP_2);
 	assert_int_equal(s.h->keys.n, 1);
 	assert_int_equal(SP_SNAP_GET(&s, s.h->issuers, sp_snap_issuer, 0)->keys_valid_until_ns, 99);
 	free(blob);
