@@ -1,4 +1,6 @@
 #include "dataplane/upstream/upstream_int.h"
+
+#include "common/clock.h"
 #include "common/banned.h"
 
 static const struct sp_stream_ops stream_ops;
@@ -125,10 +127,20 @@ void up_conn_drop(struct up_conn *c)
 	sp_stream_abort(c->stream);
 }
 
+/// Its peer does not read: what is queued would never be sent.
+static bool is_stuck(const struct up_conn *c)
+{
+	return sp_stream_progress_ns(c->stream) + SP_NS_PER_SEC < up_now(c->u);
+}
+
 void up_conn_close(struct up_conn *c)
 {
 	if (c->state == UP_CLOSING)
 		return;
+	if (c->state == UP_SHARED && is_stuck(c)) {
+		up_conn_drop(c);
+		return;
+	}
 	if (c->state == UP_SHARED)
 		up_h2_goodbye(c);
 	leave(c);

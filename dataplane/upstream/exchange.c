@@ -102,6 +102,7 @@ void up_exchange_retry(struct sp_exchange *x)
 	int r;
 
 	x->retried = true;
+	x->in_doubt = x->sent;
 	x->conn = NULL;
 	x->state = UP_X_CONN;
 	up_count(x->u, SP_STAT_UP_RETRIES);

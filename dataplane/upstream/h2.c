@@ -203,7 +203,7 @@ int up_h2_begin(struct up_conn *c, struct sp_exchange *x)
 	struct up_h2 *h = c->h2;
 	int r;
 
-	x->sent = x->began = x->head_shown = x->reset = false;
+	x->began = x->head_shown = x->reset = false;
 	x->interim = 0;
 	x->held = 0;
 	x->begun_ns = up_now(c->u);
@@ -239,8 +239,6 @@ void up_h2_detach(struct sp_exchange *x, bool reset)
 	if (reset)
 		(void)nghttp2_submit_rst_stream(
 			h->session, NGHTTP2_FLAG_NONE, x->stream_id, NGHTTP2_CANCEL);
-	else
-		(void)nghttp2_session_consume_stream(h->session, x->stream_id, x->held);
 	up_h2_mark(c);
 	if (!h->streams_n)
 		up_conn_unused(c);
@@ -272,7 +270,7 @@ void up_h2_answered(struct sp_exchange *x)
 
 void up_h2_refused(struct sp_exchange *x)
 {
-	x->sent = false;
+	x->sent = x->in_doubt;
 	if (x->retried)
 		up_exchange_fail(x, SP_REASON_UPSTREAM_CLOSED);
 	else
@@ -326,7 +324,8 @@ static int put(struct up_conn *c, const uint8_t *p, size_t n)
 	return c->tls ? up_secure_write(c, p, n) : sp_stream_send(c->stream, p, n);
 }
 
-/// Frames of one turn go out in as few TLS records as they fit.
+/// Frames of one turn go out in as few TLS records as they fit. Callbacks run meanwhile, which may
+/// use u->out.
 static ssize_t next_piece(struct up_h2 *h, const uint8_t **ret)
 {
 	struct sp_upstreams *u = h->conn->u;
@@ -335,25 +334,25 @@ static ssize_t next_piece(struct up_h2 *h, const uint8_t **ret)
 	ssize_t n;
 
 	while ((n = nghttp2_session_mem_send(h->session, &p)) > 0) {
-		bool fits = (size_t)n <= sizeof(u->out) - have;
+		bool fits = (size_t)n <= sizeof(u->gather) - have;
 
 		if (!h->conn->tls || (!fits && !have)) {
 			*ret = p;
 			return n;
 		}
 		if (!fits) { // two records at once
-			if (put(h->conn, u->out, have) < 0)
+			if (put(h->conn, u->gather, have) < 0)
 				return NGHTTP2_ERR_NOMEM;
 			have = 0;
-			if ((size_t)n > sizeof(u->out)) {
+			if ((size_t)n > sizeof(u->gather)) {
 				*ret = p;
 				return n;
 			}
 		}
-		memcpy(u->out + have, p, (size_t)n);
+		memcpy(u->gather + have, p, (size_t)n);
 		have += (size_t)n;
 	}
-	*ret = u->out;
+	*ret = u->gather;
 	return n < 0 ? n : (ssize_t)have;
 }
 
@@ -370,6 +369,7 @@ static int pump(struct up_h2 *h)
 
 		if (!sp_stream_reserve(c->stream, 1, &room))
 			return -EAGAIN;
+		sp_stream_commit(c->stream, 0);
 		h->inside = true;
 		n = next_piece(h, &p);
 		h->inside = false;
@@ -410,8 +410,11 @@ static bool flush(struct up_h2 *h)
 	} else if (!nghttp2_session_want_read(h->session) &&
 		   !nghttp2_session_want_write(h->session)) {
 		up_h2_lost(c, SP_REASON_UPSTREAM_CLOSED);
-	} else if (h->retired && !h->streams_n) {
-		up_conn_close(c);
+	} else if (h->retired) {
+		if (c->pool->wait_head)
+			up_serve_waiting(c->pool);
+		if (!h->streams_n)
+			up_conn_close(c);
 	}
 	return false;
 }

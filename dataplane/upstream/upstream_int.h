@@ -72,6 +72,7 @@ struct sp_exchange {
 	uint8_t state; ///< enum up_exchange_state
 	uint8_t verb;
 	bool idempotent, retried, sent, paused, probe;
+	bool in_doubt; ///< retried, and the attempt before may have been acted on
 	bool began, head_shown, reset; ///< HTTP/2: a field of the answer came; its head; RST_STREAM came
 	uint8_t interim;
 	int32_t stream_id;
@@ -117,6 +118,7 @@ struct sp_upstreams {
 	size_t head_cap;
 	uint64_t keep_heap; ///< bytes of requests on the heap
 	uint8_t in[UP_PIECE_BYTES + 256], out[UP_PIECE_BYTES]; ///< plaintext of TLS, within one call
+	uint8_t gather[UP_PIECE_BYTES]; ///< frames for one record
 };
 
 static inline void up_count(struct sp_upstreams *u, enum sp_stat s)

@@ -237,6 +237,49 @@ static void a_lost_connection_fails_what_may_not_be_repeated(void **state)
 	lab_end(&k);
 }
 
+static void serve_die_then_refuse(struct peer *p, int32_t id)
+{
+	if (p == &lab.peer[0])
+		serve_then_die(p, id);
+	else
+		nghttp2_submit_rst_stream(p->session, 0, id, NGHTTP2_REFUSED_STREAM);
+}
+static void what_was_sent_before_a_refusal_stays_in_doubt(void **state)
+{
+	(void)state;
+	lab_begin(&k, 16384, serve_die_then_refuse);
+	assert_int_equal(start(&k, &a, REQ, false, 0), 0);
+	expect_ok(&k, &a, "fine");
+	assert_int_equal(start(&k, &a, REQ, true, 0), 0);
+	expect_failed(&k, &a, SP_REASON_UPSTREAM_CLOSED, true);
+	assert_int_equal(lab.n, 2);
+	lab_end(&k);
+}
+
+/// The first connection leaves with a call on it that goes on.
+static void serve_one_and_leave(struct peer *p, int32_t id)
+{
+	if (p == &lab.peer[0])
+		nghttp2_submit_goaway(p->session, 0, id, NGHTTP2_NO_ERROR, NULL, 0);
+	else
+		peer_fine(p, id);
+}
+static void who_waits_does_not_wait_for_a_connection_that_leaves(void **state)
+{
+	(void)state;
+	lab_begin(&k, 16384, serve_one_and_leave);
+	lab.max_streams = 1;
+	start_many(4, false);
+	for (size_t i = 1; i < 4; i++)
+		expect_ok(&k, &many[i], "fine");
+	assert_false(many[0].done || many[0].failed);
+	assert_false(lab.peer[0].ended);
+	peer_answer(&lab.peer[0], 1, "fine");
+	peer_flush(&lab.peer[0]);
+	all_fine(1);
+	lab_end(&k);
+}
+
 static void a_connection_that_cannot_be_made_fails_all_who_wait_for_it(void **state)
 {
 	(void)state;
@@ -399,6 +442,8 @@ int main(void)
 		cmocka_unit_test(goaway_in_mid_flight_loses_no_call),
 		cmocka_unit_test(a_stream_reset_by_the_peer_may_have_been_acted_on),
 		cmocka_unit_test(a_lost_connection_fails_what_may_not_be_repeated),
+		cmocka_unit_test(what_was_sent_before_a_refusal_stays_in_doubt),
+		cmocka_unit_test(who_waits_does_not_wait_for_a_connection_that_leaves),
 		cmocka_unit_test(a_connection_that_cannot_be_made_fails_all_who_wait_for_it),
 		cmocka_unit_test(cancelling_resets_the_stream_and_nothing_else),
 		cmocka_unit_test(a_request_cancelled_before_the_turn_ends_is_never_sent),
