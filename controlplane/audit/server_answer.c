@@ -79,6 +79,17 @@ static void put_hex(struct sp_cv_out *o, struct sp_bytes b)
 	sp_cv_put_bytes(o, sp_bytes(text, hex.len));
 }
 
+/// Whoever reads answers refuses texts with control bytes; what got into the trail must be readable all the same.
+static void put_text(struct sp_cv_out *o, struct sp_bytes v)
+{
+	uint8_t text[SP_RECORD_MAX];
+	size_t n = sp_min(v.n, sizeof(text));
+
+	for (size_t i = 0; i < n; i++)
+		text[i] = v.p[i] < 0x20 || v.p[i] == 0x7f ? '?' : v.p[i];
+	sp_cv_put_bytes(o, sp_bytes(text, n));
+}
+
 static void put_field(struct sp_cv_out *o, const struct sp_record *r, unsigned i)
 {
 	unsigned f = fields[i].number, u = (unsigned)sp_min(r->u[f], (uint64_t)UINT16_MAX);
@@ -93,7 +104,7 @@ static void put_field(struct sp_cv_out *o, const struct sp_record *r, unsigned i
 	else if (fields[i].kind == 'U')
 		sp_cv_put_u64(o, r->u[f]);
 	else if (fields[i].kind == 'S')
-		sp_cv_put_bytes(o, r->b[f]);
+		put_text(o, r->b[f]);
 	else if (fields[i].kind == 'B')
 		put_hex(o, r->b[f]);
 	else {

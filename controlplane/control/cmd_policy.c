@@ -197,24 +197,17 @@ static void publish(struct sp_job *j, const struct sp_why *why, struct sp_bytes 
 	sp_check_done(&check);
 }
 
-static void note_text(const struct sp_job *j, char *buf, size_t cap)
-{
-	struct sp_bytes note = sp_job_note(j);
-
-	snprintf(buf, cap, "%.*s", SP_FMT(note));
-}
-
 void sp_cmd_policy_publish(struct sp_job *j)
 {
 	struct sp_why why = {SP_ORIGIN_UPLOAD, 0, j->who->name, ""};
 	const char *folder = j->c->now.gateway->policy.directory.s;
-	struct sp_bytes sources;
-	char note[200];
+	struct sp_bytes sources, said = sp_job_note(j);
+	char note[SP_NOTE_MAX + 1];
 	int err;
 
 	if (!sp_job_may_act(j))
 		return;
-	note_text(j, note, sizeof(note));
+	snprintf(note, sizeof(note), "%.*s", SP_FMT(said));
 	why.note = note;
 	if (sp_ctl_arg_raw(j->r, "sources", &sources) == 0) {
 		if (sp_job_stage_sources(j))

@@ -37,7 +37,7 @@ static void answer_start(struct sp_job *j, const struct sp_check *check, int err
 void sp_cmd_policy_shadow(struct sp_job *j)
 {
 	struct sp_bytes note = sp_job_note(j);
-	char why[200], object[48];
+	char why[SP_NOTE_MAX + 1], object[48];
 	struct sp_check check;
 	int err;
 

@@ -3,6 +3,7 @@
 #include "common/childfd.h"
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/mp.h"
 
 #include <stdio.h>
 #include <time.h>
@@ -116,7 +117,7 @@ struct sp_bytes sp_job_note(const struct sp_job *j)
 
 	if (sp_ctl_arg_str(j->r, "note", &note) < 0)
 		return SP_NOBYTES;
-	return note;
+	return sp_utf8_cut(note, SP_NOTE_MAX);
 }
 
 void sp_put_time(struct sp_cv_out *o, uint64_t wall_ns)

@@ -24,6 +24,7 @@ void sp_job_record(struct sp_job *j, struct sp_bytes object, struct sp_bytes det
 bool sp_job_may_act(struct sp_job *j);
 /// The problems as the answer: a list with code 1.
 void sp_job_problems(struct sp_job *j, const struct sp_check *check, int err);
+#define SP_NOTE_MAX 199u ///< bytes of a note; longer ones are cut between characters
 /// The optional argument `note`, or nothing.
 struct sp_bytes sp_job_note(const struct sp_job *j);
 

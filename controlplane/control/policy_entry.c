@@ -1,5 +1,7 @@
 #include "controlplane/control/policies.h"
 
+#include "common/mp.h"
+
 #include <stdio.h>
 #include "common/banned.h"
 
@@ -78,6 +80,8 @@ static int next_text(struct sp_bytes *text, const char *key, char *ret, size_t c
 	SP_TRY(next(text, key, &v));
 	if (v.n >= cap || (v.n && memchr(v.p, 0, v.n)))
 		return -EBADMSG;
+	while (!sp_utf8_ok(v)) // one that was cut within a character
+		v.n--;
 	memcpy(ret, v.p, v.n);
 	ret[v.n] = 0;
 	return 0;

@@ -30,10 +30,10 @@ static enum sp_reason keep_name(struct sp_call *c)
 	if (name.n > sizeof(c->name))
 		return SP_REASON_PARAMS_INVALID;
 	memmove(c->name, name.p, name.n);
-	c->name_len = (uint32_t)name.n;
 	for (size_t i = 0; i < name.n; i++)
 		if (c->name[i] < 0x20 || c->name[i] == 0x7f || c->name[i] == '"' || c->name[i] == '\\')
 			return SP_REASON_PARAMS_INVALID; // names go into headers, records and messages
+	c->name_len = (uint32_t)name.n;
 	return SP_REASON_NONE;
 }
 

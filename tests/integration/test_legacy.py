@@ -539,6 +539,15 @@ def test_a_modern_only_upstream_is_no_use_to_a_legacy_agent(gateway):
         m.close()
 
 
+def test_a_name_that_no_tool_can_have_leaves_a_trail_that_can_be_read(gateway):
+    with opened(gateway) as m:
+        a = m.call("zz\0b")
+        assert a.error and a.reason == "params_invalid", a
+        assert m.call("echo").result
+    records = eventually("the refusal's record", lambda: gateway.ctl("audit", "query", "--reason", "params_invalid"))
+    assert "zz" not in json.dumps(records), records
+
+
 def test_an_upstream_without_sessions_is_served_too(gateway):
     gateway.clear()
     with opened(gateway, "/plain") as m:

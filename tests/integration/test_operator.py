@@ -139,6 +139,12 @@ def test_wrong_command_lines_are_told_apart_from_refusals(gateway):
         assert status == 1 and json.loads(out)["error"], args
 
 
+def test_a_note_too_long_is_cut_between_characters(gateway):
+    status, out, err = gateway.ctl_text("policy", "publish", "--note", "\u00e9" * 150)
+    assert status == 0, (out, err)
+    assert gateway.ctl("policy", "history")[0]["note"] == "\u00e9" * 99
+
+
 def test_without_a_gateway_the_command_says_so(build, tmp):
     program = os.path.join(build, "tools", "sallyctl", "sallyctl")
 

@@ -112,7 +112,7 @@ static int find_command(struct sp_line *l)
 		used = n;
 	}
 	if (!l->command && l->argc > 0)
-		return no_command(words);
+		return no_command(words[0] ? words : l->argv[0]);
 	l->argc -= used;
 	memmove(l->argv, l->argv + used, (size_t)l->argc * sizeof(l->argv[0]));
 	return 0;
