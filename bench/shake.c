@@ -13,7 +13,7 @@
 static const char usage[] =
 	"usage: sallyport-shake alone --chain FILE --key FILE [--resume] [--seconds N]\n"
 	"       sallyport-shake drive --connect ADDRESS:PORT [--resume] [--seconds N] [--parallel N]\n"
-	"       sallyport-shake hold --connect ADDRESS:PORT [--count N] [--parallel N] [--from ADDRESS]...\n"
+	"       sallyport-shake hold --connect ADDRESS:PORT [--resume] [--count N] [--parallel N] [--from ADDRESS]...\n"
 	"       sallyport-shake storm --connect ADDRESS:PORT --kind KIND [--rate N] [--seconds N] [--from ADDRESS]...\n"
 	"KIND: dropped (closed at once), hello (closed before the answer), half (closed at the answer), kept (never\n"
 	"finished, never closed), slow (a hello byte by byte)\n";

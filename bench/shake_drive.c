@@ -189,7 +189,9 @@ static int hold_all(struct drive *d)
 	while (d->done + d->failed < o->count) {
 		int n;
 
-		while (d->dialled < o->count && d->dialled - d->done - d->failed < o->parallel)
+		// The first one's ticket is for all.
+		while (d->dialled < o->count &&
+			d->dialled - d->done - d->failed < (o->resume && !d->session ? 1 : o->parallel))
 			SP_TRY(dial(d, &d->client[d->dialled]));
 		n = epoll_wait(d->epoll_fd, e, SP_ARRAY_LEN(e), 1000);
 		for (int i = 0; i < n; i++) {
