@@ -29,10 +29,6 @@ int sp_call_pool_init(struct sp_call_pool *p, uint32_t count)
 	}
 	p->count = count;
 	p->waiting_tail = &p->waiting;
-	for (uint32_t i = count; i-- > 0;) {
-		p->mem[i].next = p->free;
-		p->free = &p->mem[i];
-	}
 	return 0;
 }
 
@@ -53,15 +49,25 @@ static void mint_call_id(struct sp_worker *w, uint8_t id[16])
 		id[8 + i] = (uint8_t)(n >> (56 - 8 * i));
 }
 
+static struct sp_call *get(struct sp_call_pool *p)
+{
+	struct sp_call *c = p->free;
+
+	if (c)
+		p->free = c->next;
+	else if (p->fresh < p->count)
+		c = &p->mem[p->fresh++];
+	return c;
+}
+
 struct sp_call *sp_call_begin(struct sp_worker *w, struct sp_conn *conn)
 {
 	struct sp_call_pool *p = &w->calls;
-	struct sp_call *c = p->free;
+	struct sp_call *c = get(p);
 
 	if (!c)
 		return NULL;
 	sp_worker_online(w);
-	p->free = c->next;
 	p->open++;
 	memset(c, 0, sizeof(*c));
 	c->w = w;

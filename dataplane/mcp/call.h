@@ -148,6 +148,7 @@ struct sp_call_pool {
 	struct sp_call *mem, *free;
 	struct sp_window_ask *taken; ///< SP_JUDGE_LIMITS_MAX a call
 	uint32_t count, open;
+	uint32_t fresh; ///< of `mem`, from here on never used: memory that no call needed is not touched
 	struct sp_call *waiting, **waiting_tail; ///< on the durable cursor or on room in the ring, oldest first
 	struct sp_call *in_flight[SP_CALL_HASH];
 };
