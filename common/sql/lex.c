@@ -121,9 +121,10 @@ static int scan(struct sp_lex *l, struct sp_sql_verdict *v, struct sp_lex_token 
 		return 0;
 	}
 	if (*l->p == '\'' || *l->p == '"') {
-		if (*l->p == '"' && !l->names)
+		if (*l->p == '"' && !l->names && l->ansi)
 			return refuse(v, SP_LIT("double-quote"));
-		t->kind = *l->p == '"' ? SP_LEX_NAME : SP_LEX_STRING;
+		t->either = *l->p == '"' && !l->names;
+		t->kind = *l->p == '"' && l->names ? SP_LEX_NAME : SP_LEX_STRING;
 		return quoted(l, v, *l->p, &t->text);
 	}
 	if (sp_sql_is_digit(*l->p) ||

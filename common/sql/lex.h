@@ -15,11 +15,13 @@ enum sp_lex_kind {
 struct sp_lex_token {
 	enum sp_lex_kind kind;
 	struct sp_bytes text;
+	bool either; ///< "x", a string to some and a name to others: a STRING that must pass as a name as well
 	bool space; ///< blank, or the start of the text, comes before it
 };
 struct sp_lex {
 	const uint8_t *p, *end;
-	bool names; ///< "x" is a name
+	bool names; ///< "x" is a name, else it is either
+	bool ansi; ///< nobody knows who reads it: "x" is refused unless it is a name
 	struct sp_lex_token last;
 };
 

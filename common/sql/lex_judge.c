@@ -287,17 +287,26 @@ static int judge_mark(struct judge *j)
 	}
 }
 
+/// A quoted name; what is shown of it may be a literal's text.
+static int judge_name(struct judge *j, struct sp_bytes shown)
+{
+	uint8_t buf[WORD_MAX];
+
+	if (sp_lex_is(&j->next, '(') && !sp_tables_columns(&j->tables))
+		return refuse(j, SP_SQL_FUNCTION, shown);
+	if (sp_word_forbidden(lowered(j->t.text, buf), 0)) // its prefixes
+		return refuse(j, SP_SQL_WORD, shown);
+	return 0;
+}
+
 static int judge_token(struct judge *j)
 {
 	if (!j->started && j->t.kind != SP_LEX_WORD && !sp_lex_is(&j->t, '('))
 		return refuse(j, SP_SQL_STYLE, SP_LIT("start"));
-	if (j->t.kind == SP_LEX_NAME && sp_lex_is(&j->next, '(') && !sp_tables_columns(&j->tables))
-		return refuse(j, SP_SQL_FUNCTION, j->t.text);
-	if (j->t.kind == SP_LEX_NAME) {
-		uint8_t buf[WORD_MAX];
-		if (sp_word_forbidden(lowered(j->t.text, buf), 0)) // its prefixes
-			return refuse(j, SP_SQL_WORD, j->t.text);
-	}
+	if (j->t.either && j->style == SP_SQL_DDL)
+		return refuse(j, SP_SQL_LEXICAL, SP_LIT("double-quote"));
+	if (j->t.kind == SP_LEX_NAME || j->t.either)
+		SP_TRY(judge_name(j, j->t.either ? SP_LIT("double-quote") : j->t.text));
 	if (j->t.kind == SP_LEX_WORD)
 		SP_TRY(judge_word(j));
 	if (j->t.kind == SP_LEX_MARK)
@@ -329,7 +338,7 @@ void sp_sql_lex_judge(
 	struct judge j = {.rules = rules,
 		.v = v,
 		.dialect = sp_word_dialect(rules->dialect),
-		.lex = {.p = text.p, .end = text.p + text.n, .names = rules->double_quote_names}};
+		.lex = {.p = text.p, .end = text.p + text.n, .names = rules->double_quote_names, .ansi = rules->dialect == SP_SQL_ANSI}};
 
 	sp_tables_init(&j.tables, rules);
 	(void)run(&j);

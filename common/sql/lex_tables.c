@@ -286,6 +286,34 @@ static int mark_token(struct sp_tables *t, uint8_t c, struct sp_sql_verdict *v)
 	return 0;
 }
 
+/// Where columns may stand, a query may too.
+static int column_token(struct sp_tables_frame *f, const struct sp_lex_token *token,
+	struct sp_bytes word, struct sp_sql_verdict *v)
+{
+	static const char *const queries[] = {"select", "table", "values", "with"};
+	bool name = token->kind == SP_LEX_WORD || token->kind == SP_LEX_NAME;
+
+	if (!f->named && sp_sql_find(queries, SP_ARRAY_LEN(queries), word) >= 0) {
+		f->columns = false;
+		return 0;
+	}
+	if (name ? f->named : !sp_lex_is(token, ',') && !sp_lex_is(token, ')'))
+		return sp_sql_refuse(v, SP_SQL_FUNCTION, SP_LIT("columns"));
+	f->named = name;
+	return 0;
+}
+
+/// As a string it names nothing; as a name it must be no forbidden table.
+static int either_token(
+	const struct sp_tables *t, const struct sp_lex_token *token, struct sp_sql_verdict *v)
+{
+	struct sp_sql_name name = {.part = {token->text}, .n = 1};
+
+	if (t->rules->deny_tables_n && sp_sql_denied(t->rules, &name))
+		return sp_sql_refuse(v, SP_SQL_TABLE, SP_LIT("double-quote"));
+	return 0;
+}
+
 int sp_tables_token(struct sp_tables *t, const struct sp_lex_token *token, struct sp_bytes word,
 	const struct sp_lex_token *next, struct sp_sql_verdict *v)
 {
@@ -293,10 +321,12 @@ int sp_tables_token(struct sp_tables *t, const struct sp_lex_token *token, struc
 	bool name = token->kind == SP_LEX_WORD || token->kind == SP_LEX_NAME;
 	int err;
 
-	if (f->columns && !name && !sp_lex_is(token, ',') && !sp_lex_is(token, ')'))
-		return sp_sql_refuse(v, SP_SQL_FUNCTION, SP_LIT("columns"));
-	if (token->kind == SP_LEX_STRING && f->expect)
+	if (f->columns)
+		SP_TRY(column_token(f, token, word, v));
+	if (token->kind == SP_LEX_STRING && (f->expect || f->with == 1)) // SQLite takes it for a name
 		return sp_sql_refuse(v, SP_SQL_LEXICAL, SP_LIT("string-name"));
+	if (token->either)
+		SP_TRY(either_token(t, token, v));
 	if (name) {
 		t->columns_next = t->function_next = false;
 		err = name_token(t, token, word, next, v);

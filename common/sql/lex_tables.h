@@ -11,7 +11,8 @@ struct sp_tables_frame {
 	bool from; ///< a comma is followed by a table
 	bool expect; ///< the next name is a table
 	bool function; ///< EXTRACT(... FROM ...) and its like
-	bool columns; ///< names and commas only
+	bool columns; ///< names, with commas between
+	bool named; ///< the token before was one of them
 	bool query; ///< of a definition: ON and its like name no table from here on
 	uint8_t with; ///< 1 the next name is a WITH's, 2 after it
 	uint32_t ctes; ///< visible when the frame was opened

@@ -49,7 +49,6 @@ static void characters_dialects_read_differently_are_refused(void **state)
 		{"SELECT 1 # x", SP_SQL_LEXICAL, "#"},
 		{"SELECT `a` FROM t", SP_SQL_LEXICAL, "`"},
 		{"SELECT [a] FROM t", SP_SQL_LEXICAL, "["},
-		{"SELECT \"a\" FROM t", SP_SQL_LEXICAL, "double-quote"},
 		{"SELECT $$x$$", SP_SQL_LEXICAL, "$"},
 		{"SELECT E'x'", SP_SQL_LEXICAL, "adjacent"},
 		{"SELECT N'x'", SP_SQL_LEXICAL, "adjacent"},
@@ -308,6 +307,12 @@ static void tables_that_are_not_allowed_are_found_in_every_place_a_table_has(voi
 		{"SELECT * FROM (WITH c AS (SELECT 1) SELECT * FROM c) x, c", SP_SQL_TABLE, "c"},
 		{"INSERT INTO secret (a) VALUES (1)", SP_SQL_TABLE, "secret"},
 		{"INSERT INTO t (secret) SELECT a FROM t", SP_SQL_OK, NULL},
+		{"INSERT INTO t (SELECT a FROM t)", SP_SQL_OK, NULL},
+		{"INSERT INTO t (SELECT a, b FROM secret)", SP_SQL_TABLE, "secret"},
+		{"INSERT INTO t (a) (SELECT a FROM secret)", SP_SQL_TABLE, "secret"},
+		{"INSERT INTO t (VALUES (a))", SP_SQL_OK, NULL},
+		{"INSERT INTO t (a b) VALUES (1)", SP_SQL_FUNCTION, "columns"},
+		{"WITH c (SELECT a, b FROM secret) SELECT a FROM t", SP_SQL_TABLE, NULL},
 		{"UPDATE secret SET a = 1", SP_SQL_TABLE, "secret"},
 		{"UPDATE t SET a = 1, b = 2 FROM secret", SP_SQL_TABLE, "secret"},
 		{"DELETE FROM t USING secret WHERE 1 = 1", SP_SQL_TABLE, "secret"},
@@ -317,6 +322,7 @@ static void tables_that_are_not_allowed_are_found_in_every_place_a_table_has(voi
 		{"CREATE TABLE t (a INT REFERENCES secret (a))", SP_SQL_TABLE, "secret"},
 		{"ALTER TABLE t RENAME TO secret", SP_SQL_TABLE, "secret"},
 		{"TRUNCATE secret", SP_SQL_TABLE, "secret"},
+		{"CREATE TABLE t (SELECT a, b FROM secret)", SP_SQL_TABLE, "secret"},
 	};
 
 	(void)state;
@@ -329,6 +335,78 @@ static void tables_that_are_not_allowed_are_found_in_every_place_a_table_has(voi
 
 		sql_cases(&rules, cases);
 	}
+}
+
+/// SQLite takes 'x' for a name wherever it wants one.
+static void a_string_names_no_query(void **state)
+{
+	static const struct sp_bytes allow[] = {{(const uint8_t *)"t", 1}};
+	struct sp_sql_rules rules = {.dialect = SP_SQL_SQLITE,
+		.styles = SP_SQL_SELECT,
+		.allow_tables = allow,
+		.allow_tables_n = 1};
+
+	(void)state;
+	sql_judged(&rules, SP_LIT("WITH 't' AS (SELECT a, b FROM secret) SELECT a FROM t"),
+		SP_SQL_LEXICAL, "string-name");
+	sql_judged(&rules,
+		SP_LIT("WITH c AS (SELECT 1), 't' AS (SELECT a, b FROM secret) SELECT a FROM t"),
+		SP_SQL_LEXICAL, "string-name");
+}
+
+/// A string in MySQL, a name in SQL Server, the one or the other in SQLite: allowed where both readings are.
+static void double_quotes_are_allowed_where_string_and_name_both_are(void **state)
+{
+	static const struct sp_bytes deny[] = {{(const uint8_t *)"secret", 6}};
+	static const struct sql_case cases[] = {
+		{"SELECT a FROM t WHERE b = \"x\" AND c IN (\"y\", \"it\"\"s\") OR d LIKE \"%z%\"",
+			SP_SQL_OK, ""},
+		{"SELECT count(*) AS \"n\", \"a\" FROM t GROUP BY \"a\" ORDER BY \"n\"", SP_SQL_OK, ""},
+		{"INSERT INTO t (a, b) VALUES (\"x\", \"y\")", SP_SQL_OK, ""},
+		{"UPDATE t SET a = \"x\" WHERE b = \"y\"", SP_SQL_OK, ""},
+		{"DELETE FROM t WHERE a = \"x\"", SP_SQL_OK, ""},
+		{"SELECT a FROM \"t\"", SP_SQL_LEXICAL, "string-name"},
+		{"SELECT a FROM t, \"u\"", SP_SQL_LEXICAL, "string-name"},
+		{"SELECT a FROM t JOIN \"u\"", SP_SQL_LEXICAL, "string-name"},
+		{"INSERT INTO \"t\" VALUES (1)", SP_SQL_LEXICAL, "string-name"},
+		{"INSERT INTO t (\"a\") VALUES (1)", SP_SQL_FUNCTION, "columns"},
+		{"UPDATE \"t\" SET a = 1", SP_SQL_LEXICAL, "string-name"},
+		{"WITH \"t\" AS (SELECT a, b FROM u) SELECT a FROM t", SP_SQL_LEXICAL, "string-name"},
+		{"SELECT \"t\".a FROM t", SP_SQL_LEXICAL, "string-name"},
+		{"SELECT t.\"a\" FROM t", SP_SQL_LEXICAL, "string-name"},
+		{"SELECT \"sleep\"(1)", SP_SQL_FUNCTION, "double-quote"},
+		{"SELECT \"sleep\" (1)", SP_SQL_FUNCTION, "double-quote"},
+		{"SELECT \"xp_cmdshell\"", SP_SQL_WORD, "double-quote"},
+		{"SELECT a FROM t WHERE b = \"secret\"", SP_SQL_TABLE, "double-quote"},
+		{"SELECT \"a\" \"b\"", SP_SQL_LEXICAL, "adjacent-strings"},
+		{"SELECT 'a' \"b\"", SP_SQL_LEXICAL, "adjacent-strings"},
+		{"SELECT _utf8 \"x\"", SP_SQL_LEXICAL, "prefixed-string"},
+		{"SELECT X\"41\"", SP_SQL_LEXICAL, "adjacent"},
+		{"SELECT \"a\\\"; DELETE FROM t --\"", SP_SQL_LEXICAL, "backslash"},
+		{"SELECT \"a\"; DELETE FROM t", SP_SQL_STATEMENTS, "many"},
+		{"SELECT \"\xc3\xa4\"", SP_SQL_LEXICAL, "non-ascii"},
+		{"SELECT \"a", SP_SQL_LEXICAL, "open-quote"},
+		{"\"sp_who\"", SP_SQL_STYLE, "start"},
+		{"CREATE TABLE t (a INT DEFAULT \"x\")", SP_SQL_LEXICAL, "double-quote"},
+	};
+	static const struct sql_case ansi[] = {
+		{"SELECT \"a\" FROM t", SP_SQL_LEXICAL, "double-quote"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < SP_ARRAY_LEN(dialects); i++) {
+		struct sp_sql_rules rules = {.dialect = dialects[i],
+			.styles = UINT32_MAX,
+			.deny_tables = deny,
+			.deny_tables_n = 1};
+
+		if (dialects[i] == SP_SQL_ANSI)
+			sql_cases(&rules, ansi);
+		else
+			sql_cases(&rules, cases);
+	}
+	sql_truncated(&(struct sp_sql_rules){.dialect = SP_SQL_MYSQL, .styles = UINT32_MAX},
+		cases[0].text);
 }
 
 static void double_quotes_are_names_only_where_policy_says_so(void **state)
@@ -416,6 +494,8 @@ int main(void)
 		cmocka_unit_test(every_list_of_names_is_in_order),
 		cmocka_unit_test(a_forbidden_table_is_refused_wherever_its_name_stands),
 		cmocka_unit_test(tables_that_are_not_allowed_are_found_in_every_place_a_table_has),
+		cmocka_unit_test(a_string_names_no_query),
+		cmocka_unit_test(double_quotes_are_allowed_where_string_and_name_both_are),
 		cmocka_unit_test(double_quotes_are_names_only_where_policy_says_so),
 		cmocka_unit_test(deep_texts_are_refused_and_truncations_judged),
 		cmocka_unit_test(names_of_styles_dialects_and_reasons_are_stable),
