@@ -107,6 +107,8 @@ static int ddl_word(struct judge *j)
 		return refuse(j, SP_SQL_WORD, j->word);
 	if (sp_sql_find(storage, SP_ARRAY_LEN(storage), j->word) >= 0)
 		return refuse(j, SP_SQL_WORD, j->word);
+	if (is(j->word, "union") && j->next.kind != SP_LEX_WORD) // MySQL: tables that t is the union of
+		return refuse(j, SP_SQL_WORD, j->word);
 	return 0;
 }
 

@@ -33,6 +33,7 @@ static const struct {
 	{"only", PASSES, PASSES},
 	{"order", ENDS, ENDS},
 	{"references", NONE, TARGET},
+	{"rename", NONE, TARGET},
 	{"returning", ENDS, ENDS},
 	{"select", SELECTS, SELECTS},
 	{"set", ENDS, ENDS},
@@ -156,8 +157,10 @@ static int keyword(struct sp_tables *t, struct sp_bytes word, const struct sp_le
 	case TABLES:
 	case TABLE:
 	case TARGET:
-		if ((f->function && is(word, "from")) ||
-			(is(word, "using") && sp_lex_is(next, '(')))
+		if (f->function && is(word, "from"))
+			return 1;
+		// DELETE FROM t USING (u JOIN v)
+		if (is(word, "using") && sp_lex_is(next, '(') && (!t->writes || f->joined))
 			return 1;
 		if (is(word, "on") && next->kind == SP_LEX_WORD &&
 			(sp_bytes_ieq(next->text, SP_LIT("delete")) ||
@@ -169,6 +172,7 @@ static int keyword(struct sp_tables *t, struct sp_bytes word, const struct sp_le
 		f->expect = true;
 		t->target = e == TARGET || is(word, "update") || t->deletes;
 		t->deletes = false;
+		f->joined |= is(word, "join") || is(word, "straight_join");
 		return 1;
 	default:
 		f->from = f->expect = f->function = false;
@@ -253,7 +257,7 @@ static int name_token(struct sp_tables *t, const struct sp_lex_token *token, str
 static int mark_token(struct sp_tables *t, uint8_t c, struct sp_sql_verdict *v)
 {
 	struct sp_tables_frame *f = &t->f[t->n];
-	bool nested = f->expect && !t->target;
+	bool nested = f->expect;
 
 	switch (c) {
 	case '(':

@@ -13,6 +13,7 @@ struct sp_tables_frame {
 	bool function; ///< EXTRACT(... FROM ...) and its like
 	bool columns; ///< names, with commas between
 	bool named; ///< the token before was one of them
+	bool joined; ///< behind a JOIN: USING (a) names columns
 	bool query; ///< of a definition: ON and its like name no table from here on
 	uint8_t with; ///< 1 the next name is a WITH's, 2 after it
 	uint32_t ctes; ///< visible when the frame was opened

@@ -72,7 +72,6 @@ struct sp_io {
 			     ///< sp_stream
 	uint32_t streams_n, fresh_streams; ///< from the latter on they were never used, and take no memory
 	struct sp_stream *free_streams;
-	uint32_t fresh_streams; ///< from here on never used, and not touched
 	struct sp_stream *dirty_head, *dirty_tail;
 	struct sp_block *blocks, *free_blocks;
 	uint8_t *block_data;

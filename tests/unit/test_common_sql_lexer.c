@@ -323,6 +323,19 @@ static void tables_that_are_not_allowed_are_found_in_every_place_a_table_has(voi
 		{"ALTER TABLE t RENAME TO secret", SP_SQL_TABLE, "secret"},
 		{"TRUNCATE secret", SP_SQL_TABLE, "secret"},
 		{"CREATE TABLE t (SELECT a, b FROM secret)", SP_SQL_TABLE, "secret"},
+		{"UPDATE (t JOIN t2 ON 1 = 1) SET a = 1", SP_SQL_OK, NULL},
+		{"UPDATE (secret) SET a = 1", SP_SQL_TABLE, "secret"},
+		{"UPDATE ((secret JOIN t ON 1 = 1)) SET a = 1", SP_SQL_TABLE, "secret"},
+		{"UPDATE (t, secret) SET a = 1", SP_SQL_TABLE, "secret"},
+		{"DELETE FROM t USING t JOIN t2 USING (secret)", SP_SQL_OK, NULL},
+		{"DELETE FROM t WHERE a IN (SELECT a FROM t JOIN t2 USING (b))", SP_SQL_OK, NULL},
+		{"DELETE FROM t USING (secret JOIN t)", SP_SQL_TABLE, "secret"},
+		{"DELETE FROM t USING (t JOIN secret)", SP_SQL_TABLE, "secret"},
+		{"CREATE TABLE t (a INT) UNION = (secret)", SP_SQL_WORD, "union"},
+		{"ALTER TABLE t UNION (secret)", SP_SQL_WORD, "union"},
+		{"ALTER TABLE t RENAME secret", SP_SQL_TABLE, "secret"},
+		{"ALTER TABLE t RENAME TO t2", SP_SQL_OK, NULL},
+		{"CREATE VIEW t AS SELECT 1 UNION SELECT 2 UNION ALL SELECT 3", SP_SQL_OK, NULL},
 	};
 
 	(void)state;
