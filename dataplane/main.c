@@ -32,6 +32,11 @@ int main(int argc, char **argv)
 	sp_log_init("worker", SP_LOG_NOTICE);
 	signal(SIGPIPE, SIG_IGN);
 	allow_descriptors();
+	err = sp_tls_memory();
+	if (err) {
+		sp_log_err("start", err, "OpenSSL's memory");
+		return 1;
+	}
 	err = sp_tls_init();
 	if (err && err != -ENOENT) { // no system store: upstreams that name their own CA still work
 		sp_log_err("start", err, "loading the system's certificate store");

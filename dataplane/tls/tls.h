@@ -6,6 +6,12 @@
 #include "common/shm_layout.h"
 #include "dataplane/io/io.h"
 
+/// Once at start, before anything of OpenSSL's is used, in a process of one thread: what a record takes is kept for the
+/// next one instead of asked of the allocator, up to SP_TLS_MEMORY_MAX bytes. -EBUSY: OpenSSL was used before.
+SP_MUST_CHECK int sp_tls_memory(void);
+#define SP_TLS_MEMORY_MAX (512u * 48u + 64u * 20480u)
+size_t sp_tls_memory_kept(void); ///< bytes that wait for a next record
+
 /// Once at start, before the process gives up opening files: sets OpenSSL up and reads the system's CA
 /// bundle (SSL_CERT_FILE names another). -ENOENT when there is none: only clients without a CA need it.
 SP_MUST_CHECK int sp_tls_init(void);

@@ -145,6 +145,12 @@ static void sessions_outlive_the_server_they_were_accepted_by(void **state)
 	free_pair(p);
 }
 
+static void memory_in_use_is_not_taken_over(void **state)
+{
+	(void)state;
+	assert_int_equal(sp_tls_memory(), -EBUSY);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -155,6 +161,7 @@ int main(void)
 		cmocka_unit_test(another_certificate_ends_old_sessions),
 		cmocka_unit_test(unset_ticket_keys_issue_nothing),
 		cmocka_unit_test(sessions_outlive_the_server_they_were_accepted_by),
+		cmocka_unit_test(memory_in_use_is_not_taken_over),
 	};
 
 	return cmocka_run_group_tests(tests, make_all, drop_all);
