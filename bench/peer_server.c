@@ -1,0 +1,97 @@
+#include "bench/peer_server.h"
+
+#include "common/banned.h"
+
+/// One connection of the gateway's. What it sent of a request that is not whole yet is kept.
+struct caller {
+	struct peer_server *server;
+	struct demo_buf kept;
+};
+
+/// Answer one request into the server's `out`: the bytes it took, 0 when it is not whole yet, or -EBADMSG.
+static ssize_t answer(struct peer_server *p, struct sp_bytes in)
+{
+	struct demo_request r;
+	struct demo_slow slow;
+	size_t head;
+	int got = demo_http_head(in, &r, &head);
+
+	if (got <= 0)
+		return got;
+	if (in.n - head < r.content_length)
+		return 0;
+	r.body = sp_bytes(in.p + head, r.content_length);
+	// The mixes ask for nothing that takes time.
+	if (demo_mcp_handle(p->mcp, &r, &p->out, &slow) != DEMO_ANSWERED || r.close)
+		return -EBADMSG;
+	return (ssize_t)(head + r.content_length);
+}
+
+static void give_up(struct sp_stream *s, struct caller *c)
+{
+	c->server->refused++;
+	sp_stream_abort(s);
+}
+
+static void on_data(struct sp_stream *s, void *user, const uint8_t *data, size_t n)
+{
+	struct caller *c = user;
+	struct peer_server *p = c->server;
+	struct sp_bytes in = sp_bytes(data, n);
+	ssize_t used;
+
+	if (c->kept.len) {
+		demo_put(&c->kept, data, n);
+		in = demo_bytes(&c->kept);
+	}
+	p->out.len = 0;
+	while (in.n && (used = answer(p, in)) != 0) {
+		if (used < 0) {
+			give_up(s, c);
+			return;
+		}
+		in = sp_bytes(in.p + used, in.n - (size_t)used);
+	}
+	if (!c->kept.len) {
+		demo_put_bytes(&c->kept, in);
+	} else {
+		memmove(c->kept.p, in.p, in.n);
+		c->kept.len = in.n;
+	}
+	if (p->out.len && sp_stream_send(s, p->out.p, p->out.len) < 0)
+		give_up(s, c);
+}
+
+static void on_eof(struct sp_stream *s, void *user)
+{
+	(void)user;
+	sp_stream_close(s);
+}
+
+static void on_closed(struct sp_stream *s, void *user, int err)
+{
+	struct caller *c = user;
+
+	(void)s;
+	(void)err;
+	demo_buf_done(&c->kept);
+	free(c);
+}
+
+int peer_server_accept(struct sp_stream *s, void *user, const struct sockaddr_storage *peer)
+{
+	static const struct sp_stream_ops ops = {.on_data = on_data, .on_eof = on_eof, .on_closed = on_closed};
+	struct caller *c = calloc(1, sizeof(*c));
+
+	(void)peer;
+	if (!c)
+		return -ENOMEM;
+	c->server = user;
+	sp_stream_set_ops(s, &ops, c);
+	return 0;
+}
+
+void peer_server_done(struct peer_server *p)
+{
+	demo_buf_done(&p->out);
+}

@@ -1,0 +1,14 @@
+/// The demo's MCP server over the worker's own I/O interface: what stands behind the gateway in the bench.
+#pragma once
+
+#include "dataplane/io/io.h"
+#include "tools/demo/mcp.h"
+
+struct peer_server {
+	struct demo_mcp *mcp; ///< borrowed
+	struct demo_buf out;
+	uint64_t refused; ///< requests it could not answer; the connection was dropped
+};
+/// `user` of sp_io_listen() is a struct peer_server.
+int peer_server_accept(struct sp_stream *s, void *user, const struct sockaddr_storage *peer);
+void peer_server_done(struct peer_server *p);
