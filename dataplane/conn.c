@@ -384,8 +384,10 @@ static void on_closed(struct sp_stream *s, void *user, int err)
 	sp_conn_greet_forget(c);
 	buffer_release(c);
 	c->tls = sp_tls_free(c->tls);
-	sp_wipe(c->bearer, sizeof(c->bearer));
-	sp_wipe(&c->principal, sizeof(c->principal));
+	if (c->bearer_len) {
+		sp_wipe(c->seen->bearer, sizeof(c->seen->bearer));
+		sp_wipe(&c->seen->principal, sizeof(c->seen->principal));
+	}
 	sp_count(c->w, SP_STAT_CLOSED);
 	sp_conn_put(c);
 }

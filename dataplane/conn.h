@@ -27,6 +27,15 @@ enum sp_conn_state {
 
 #define SP_CONN_PARTS 12u
 
+/// What the last request on a connection proved, so that the next one need not again. Apart from it, since many
+/// connections never make a request.
+struct sp_conn_seen {
+	struct sp_principal principal;
+	uint8_t bearer[1024]; ///< the exact header value, to compare; wiped at close
+	struct sp_session session;
+	uint8_t session_text[SP_SESSION_TEXT_MAX];
+};
+
 struct sp_conn {
 	struct sp_worker *w;
 	struct sp_stream *stream;
@@ -52,13 +61,9 @@ struct sp_conn {
 	// a batch being served: where in `in` its array lies, and how far it is
 	bool batch;
 	size_t batch_from, batch_len, batch_at;
-	// what the last request on this connection proved, so that the next one need not again
-	struct sp_principal principal;
-	uint8_t bearer[1024]; ///< the exact header value, to compare; wiped at close
+	struct sp_conn_seen *seen; ///< of use as far as these lengths say
 	uint32_t bearer_len, bearer_route;
 	uint64_t bearer_generation; ///< route numbers, and what a route asks of a token, are a generation's own
-	struct sp_session session;
-	uint8_t session_text[SP_SESSION_TEXT_MAX];
 	uint32_t session_len;
 	struct sp_tls_info tls_info;
 	struct sp_conn *next_free, *wait_next, *wait_prev;
@@ -81,6 +86,7 @@ struct sp_addr_count {
 struct sp_conn_pool {
 	uint8_t *mem;
 	size_t stride;
+	struct sp_conn_seen *seen; ///< one each
 	struct sp_conn *free; ///< used before; those from `fresh` on never were, and take no memory
 	uint32_t count, fresh, open;
 	struct sp_addr_count *addrs; ///< open addressing, twice the connections

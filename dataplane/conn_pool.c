@@ -4,23 +4,27 @@
 #include <sys/mman.h>
 #include "common/banned.h"
 
+/// Takes no memory until it is touched.
+static void *map(size_t bytes)
+{
+	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
 int sp_conn_pool_init(struct sp_worker *w, uint32_t count)
 {
 	struct sp_conn_pool *p = &w->conns;
 	uint32_t slots = 1;
 
 	p->stride = (sizeof(struct sp_conn) + 63) / 64 * 64 + (sp_http1_size() + 63) / 64 * 64;
-	p->mem = mmap(NULL, p->stride * count, PROT_READ | PROT_WRITE,
-		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (p->mem == MAP_FAILED) {
-		p->mem = NULL;
-		return -errno;
-	}
 	p->count = count;
+	p->mem = map(p->stride * count);
+	p->seen = map(sizeof(*p->seen) * count);
 	while (slots < 2 * count)
 		slots *= 2;
 	p->addrs = calloc(slots, sizeof(*p->addrs));
-	if (!p->addrs)
+	if (!p->mem || !p->seen || !p->addrs)
 		return -ENOMEM;
 	p->addr_mask = slots - 1;
 	return 0;
@@ -36,6 +40,8 @@ void sp_conn_pool_done(struct sp_worker *w)
 	}
 	if (w->conns.mem)
 		munmap(w->conns.mem, w->conns.stride * w->conns.count);
+	if (w->conns.seen)
+		munmap(w->conns.seen, sizeof(*w->conns.seen) * w->conns.count);
 	free(w->conns.addrs);
 	w->conns = (struct sp_conn_pool){0};
 }
@@ -110,6 +116,7 @@ struct sp_conn *sp_conn_get(struct sp_worker *w, const struct sockaddr_storage *
 	memset(c, 0, sizeof(*c));
 	c->w = w;
 	c->http = http;
+	c->seen = &p->seen[((uint8_t *)c - p->mem) / p->stride];
 	c->addr_slot = (uint32_t)(a - p->addrs);
 	return c;
 }

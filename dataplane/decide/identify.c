@@ -88,21 +88,21 @@ static bool same_bearer(const struct sp_call *c, struct sp_bytes header)
 
 	return conn->bearer_len && conn->bearer_route == c->route &&
 	       conn->bearer_generation == c->snap->h->generation &&
-	       conn->principal.auth_epoch == c->snap->h->auth_epoch &&
-	       sp_bytes_eq(sp_bytes(conn->bearer, conn->bearer_len), header);
+	       conn->seen->principal.auth_epoch == c->snap->h->auth_epoch &&
+	       sp_bytes_eq(sp_bytes(conn->seen->bearer, conn->bearer_len), header);
 }
 
 static void remember_bearer(struct sp_call *c, struct sp_bytes header)
 {
 	struct sp_conn *conn = c->conn;
 
-	if (header.n > sizeof(conn->bearer))
+	if (header.n > sizeof(conn->seen->bearer))
 		return;
-	memcpy(conn->bearer, header.p, header.n);
+	memcpy(conn->seen->bearer, header.p, header.n);
 	conn->bearer_len = (uint32_t)header.n;
 	conn->bearer_route = c->route;
 	conn->bearer_generation = c->snap->h->generation;
-	conn->principal = c->principal;
+	conn->seen->principal = c->principal;
 }
 
 static enum sp_reason bearer(struct sp_call *c, const struct sp_snap_route *route)
@@ -114,9 +114,9 @@ static enum sp_reason bearer(struct sp_call *c, const struct sp_snap_route *rout
 
 	if (header.n == 0)
 		return SP_REASON_TOKEN_MISSING;
-	if (same_bearer(c, header) && c->w->wall_ns < c->conn->principal.expires_ns) {
+	if (same_bearer(c, header) && c->w->wall_ns < c->conn->seen->principal.expires_ns) {
 		sp_count(c->w, SP_STAT_TOKEN_HITS);
-		c->principal = c->conn->principal;
+		c->principal = c->conn->seen->principal;
 		return SP_REASON_NONE;
 	}
 	if (header.n < 8 || !sp_bytes_ieq(sp_bytes(header.p, 7), SP_LIT("Bearer ")))
@@ -149,18 +149,18 @@ static enum sp_reason open_session(struct sp_call *c)
 
 	if (c->modern || text.n == 0 || c->method == SP_METHOD_INITIALIZE)
 		return SP_REASON_NONE; // a handshake begins a session of its own
-	if (!sp_bytes_eq(text, sp_bytes(conn->session_text, conn->session_len)) ||
-		wall_s >= conn->session.expires_s) {
+	if (!sp_bytes_eq(text, sp_bytes(conn->seen->session_text, conn->session_len)) ||
+		wall_s >= conn->seen->session.expires_s) {
 		conn->session_len = 0;
-		if (sp_session_open(&c->w->session_keys, text, wall_s, &conn->session) < 0)
+		if (sp_session_open(&c->w->session_keys, text, wall_s, &conn->seen->session) < 0)
 			return SP_REASON_SESSION_UNKNOWN;
-		memcpy(conn->session_text, text.p, text.n);
+		memcpy(conn->seen->session_text, text.p, text.n);
 		conn->session_len = (uint32_t)text.n;
 	}
-	if (memcmp(conn->session.principal, c->principal.id, 32) != 0 ||
-		conn->session.route != sp_snap_hash(sp_snap_str(c->snap, sp_call_route(c)->path)))
+	if (memcmp(conn->seen->session.principal, c->principal.id, 32) != 0 ||
+		conn->seen->session.route != sp_snap_hash(sp_snap_str(c->snap, sp_call_route(c)->path)))
 		return SP_REASON_SESSION_UNKNOWN; // somebody else's: as if it did not exist
-	c->session = conn->session;
+	c->session = conn->seen->session;
 	c->has_session = true;
 	return SP_REASON_NONE;
 }
