@@ -1,5 +1,5 @@
 /// Judges SQL texts for tests/policy/sql. One request a line: dialect, styles joined by '+',
-/// options joined by '+' ("returning", "names", or "-"), the text in hex. One answer a line:
+/// options joined by '+' ("returning", "names", "tables" for t and u alone, or "-"), the text in hex. One answer a line:
 /// reason, style, detail. `sql-judge --time N` judges the same line N times and adds the
 /// nanoseconds of processor time of one.
 #include "common/clock.h"
@@ -46,6 +46,7 @@ static uint64_t cpu_ns(void)
 
 static int judge_line(char *line, uint8_t *text, unsigned long times)
 {
+	static const struct sp_bytes tables[] = {{(const uint8_t *)"t", 1}, {(const uint8_t *)"u", 1}};
 	struct sp_sql_rules rules = {.dialect = SP_SQL_ANSI};
 	struct sp_sql_verdict v = {.why = SP_SQL_OK};
 	char *save = NULL, *dialect = strtok_r(line, "\t", &save),
@@ -61,6 +62,10 @@ static int judge_line(char *line, uint8_t *text, unsigned long times)
 	SP_TRY(unhex(hex ? hex : "", text, &n));
 	rules.returning = strstr(options, "returning") != NULL;
 	rules.double_quote_names = strstr(options, "names") != NULL;
+	if (strstr(options, "tables")) {
+		rules.allow_tables = tables;
+		rules.allow_tables_n = SP_ARRAY_LEN(tables);
+	}
 	from = cpu_ns();
 	for (unsigned long i = 0; i < times; i++)
 		sp_sql_judge(sp_bytes(text, n), &rules, &v);
