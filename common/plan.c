@@ -137,10 +137,42 @@ static const char *listener_offender(const struct sp_plan_listener *l)
 {
 	if (!address_sane(l))
 		return "listener.addr";
+	if (l->port > 1 || (l->port && sp_addr_loopback(&l->addr)))
+		return "listener.port";
 	if (l->tls > 1 || (!l->tls && !sp_addr_loopback(&l->addr)))
 		return "listener.tls";
 	if (l->backlog < 1 || l->backlog > 65535)
 		return "listener.backlog";
+	return NULL;
+}
+
+static const char *port_offender(const struct sp_port *p)
+{
+	if (!p->device[0] || !memchr(p->device, 0, sizeof(p->device)))
+		return "port.device";
+	if (p->mtu < SP_PORT_MTU_MIN || p->mtu > SP_PORT_MTU_MAX)
+		return "port.mtu";
+	if (p->vlan > SP_PORT_VLAN_MAX)
+		return "port.vlan";
+	if (p->frames < SP_PORT_FRAMES_MIN || p->frames > SP_PORT_FRAMES_MAX)
+		return "port.frames";
+	if (p->half_open < SP_PORT_HALF_OPEN_MIN || p->half_open > SP_PORT_HALF_OPEN_MAX)
+		return "port.half_open";
+	if (p->prefix4 > 32 || p->addrs6 > SP_PORT_ADDRS6_MAX || (!p->addr4.s_addr && !p->addrs6))
+		return "port.addresses";
+	return NULL;
+}
+
+static const char *ports_offender(const struct sp_plan *p)
+{
+	if (p->ports_n && p->ports_n != p->workers)
+		return "ports_n";
+	for (uint32_t i = 0; i < p->ports_n; i++) {
+		const char *field = port_offender(&p->port[i]);
+
+		if (field)
+			return field;
+	}
 	return NULL;
 }
 
@@ -172,8 +204,10 @@ static const char *offender(const struct sp_plan *p)
 
 		if (field)
 			return field;
+		if (p->listener[i].port && !p->ports_n)
+			return "listener.port";
 	}
-	return NULL;
+	return ports_offender(p);
 }
 
 int sp_plan_check(const struct sp_plan *p, const char **ret_field)

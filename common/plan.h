@@ -4,6 +4,7 @@
 #pragma once
 
 #include "common/bytes.h"
+#include "common/port.h"
 #include "common/shm_layout.h"
 
 #include <netinet/in.h>
@@ -17,7 +18,7 @@ struct sp_plan_listener {
 	uint32_t addr_len;
 	uint32_t tls; ///< 1 = TLS, 0 = plain (loopback and unix only)
 	uint32_t backlog;
-	uint32_t reserved;
+	uint32_t port; ///< 1 = on the workers' own ports, not the kernel's
 };
 
 enum sp_worker_mode { SP_MODE_ADAPTIVE = 0, SP_MODE_BUSY = 1 };
@@ -29,6 +30,9 @@ struct sp_plan {
 	uint32_t listeners_n;
 	int32_t first_cpu; ///< worker i is pinned to first_cpu + i; -1 = not pinned
 	struct sp_plan_listener listener[SP_LISTENERS_MAX];
+	uint32_t ports_n; ///< 0, or one a worker
+	uint32_t reserved3;
+	struct sp_port port[SP_WORKERS_MAX];
 
 	// pools and limits of one worker
 	uint32_t max_connections, max_connections_per_address, max_calls, max_upstream_connections;

@@ -7,6 +7,13 @@
 
 #define SP_PORT_DEVICE_MAX 256u
 #define SP_PORT_ADDRS6_MAX 4u
+#define SP_PORT_MTU_MIN 1280u // IPv6 asks for that
+#define SP_PORT_MTU_MAX 9000u
+#define SP_PORT_VLAN_MAX 4094u
+#define SP_PORT_FRAMES_MIN 4096u // both rings full, and some to work with
+#define SP_PORT_FRAMES_MAX (1u << 20)
+#define SP_PORT_HALF_OPEN_MIN 64u
+#define SP_PORT_HALF_OPEN_MAX 65536u
 
 struct sp_port {
 	char device[SP_PORT_DEVICE_MAX]; ///< DPDK devargs: "net_memif0,role=server,...", a PCI address

@@ -75,6 +75,15 @@ static const int calls_every[] = {
 	SCMP_SYS(getpeername),
 };
 static const int calls_ring[] = {SCMP_SYS(io_uring_enter), SCMP_SYS(io_uring_register)};
+/// EAL's interrupt thread, and a memif peer that comes back: its socket, its rings in a memfd.
+static const int calls_port[] = {
+	SCMP_SYS(epoll_create),
+	SCMP_SYS(epoll_create1),
+	SCMP_SYS(eventfd2),
+	SCMP_SYS(ftruncate),
+	SCMP_SYS(memfd_create),
+	SCMP_SYS(timerfd_settime),
+};
 static const int calls_files[] = {
 	SCMP_SYS(open),
 	SCMP_SYS(openat),
@@ -168,7 +177,7 @@ static int allow(scmp_filter_ctx f, const int *calls, size_t n)
 /// no, since the C library may try to load a module it can do without (names, users).
 static int allow_memory(scmp_filter_ctx f, enum sp_sandbox_role role)
 {
-	if (role != SP_SANDBOX_WORKER)
+	if (role != SP_SANDBOX_WORKER && role != SP_SANDBOX_WORKER_PORT)
 		SP_TRY(seccomp_rule_add(f, SCMP_ACT_ERRNO(EACCES), SCMP_SYS(mmap), 1,
 			SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, PROT_EXEC)));
 	SP_TRY(seccomp_rule_add(
@@ -208,6 +217,16 @@ static int worker_rules(scmp_filter_ctx f)
 	return 0;
 }
 
+static int port_rules(scmp_filter_ctx f)
+{
+	static const int types = SOCK_NONBLOCK | SOCK_CLOEXEC;
+
+	SP_TRY(worker_rules(f));
+	SP_TRY(seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(socket), 2, SCMP_A0(SCMP_CMP_EQ, AF_UNIX, 0),
+		SCMP_A1(SCMP_CMP_MASKED_EQ, ~(scmp_datum_t)types, SOCK_SEQPACKET)));
+	return ALLOW(f, calls_port);
+}
+
 static int control_rules(scmp_filter_ctx f)
 {
 	static const int families[] = {AF_UNIX, AF_INET, AF_INET6, AF_NETLINK};
@@ -233,7 +252,7 @@ static int build_rules(scmp_filter_ctx f, enum sp_sandbox_role role)
 	static const int never[] = {SCMP_SYS(execve), SCMP_SYS(execveat), SCMP_SYS(mount),
 		SCMP_SYS(bpf), SCMP_SYS(setuid), SCMP_SYS(unshare)};
 	(void)role;
-	(void)worker_rules, (void)control_rules, (void)audit_rules, (void)allow_memory;
+	(void)worker_rules, (void)port_rules, (void)control_rules, (void)audit_rules, (void)allow_memory;
 	(void)calls_every;
 	for (size_t i = 0; i < SP_ARRAY_LEN(never); i++)
 		SP_TRY(seccomp_rule_add(f, SCMP_ACT_KILL_PROCESS, never[i], 0));
@@ -248,6 +267,8 @@ static int build_rules(scmp_filter_ctx f, enum sp_sandbox_role role)
 	switch (role) {
 	case SP_SANDBOX_WORKER:
 		return worker_rules(f);
+	case SP_SANDBOX_WORKER_PORT:
+		return port_rules(f);
 	case SP_SANDBOX_CONTROL:
 		return control_rules(f);
 	case SP_SANDBOX_AUDIT:
@@ -308,7 +329,7 @@ int sp_sandbox_enter(enum sp_sandbox_role role)
 #ifndef SP_SANDBOX_TOLERANT
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
 		return -errno;
-	if (role == SP_SANDBOX_WORKER)
+	if (role == SP_SANDBOX_WORKER || role == SP_SANDBOX_WORKER_PORT)
 		SP_TRY(shut_filesystem());
 #else
 	(void)shut_filesystem;

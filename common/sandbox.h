@@ -6,6 +6,7 @@
 
 enum sp_sandbox_role {
 	SP_SANDBOX_WORKER,  ///< io_uring, memory, clocks, stream sockets; no file, no process, no thread
+	SP_SANDBOX_WORKER_PORT, ///< and what a DPDK driver does for its port: wake-ups, memif's shared memory
 	SP_SANDBOX_CONTROL, ///< files, sockets, threads (name resolution); no other program
 	SP_SANDBOX_AUDIT,   ///< files, io_uring, unix sockets; no network, no other program
 };

@@ -7,6 +7,7 @@
 #define SP_STATS(X)                                                                                \
 	X(TURNS, "loop_turns", "turns of the worker's loop")                                       \
 	X(BUSY_TURNS, "busy_turns", "turns that found work")                                       \
+	X(BUSY_NS, "busy_nanoseconds", "time of those turns, waiting left out")                    \
 	X(ACCEPTED, "connections_accepted", "connections accepted")                                \
 	X(CLOSED, "connections_closed", "connections closed")                                      \
 	X(OPEN, "connections_open", "connections open now")                                        \
@@ -30,6 +31,7 @@
 	X(RECORDS, "audit_records", "audit records handed to the ring")                            \
 	X(AUDIT_LOST, "audit_lost", "records of basic calls that found no room")                   \
 	X(AUDIT_REFUSED, "audit_refused", "calls refused because they could not be recorded")      \
+	X(HALF_OPEN_DROPPED, "handshakes_dropped", "TCP handshakes at a port given up for newer ones") \
 	X(SHED_CONN, "shed_connections", "connections refused at the limit")                       \
 	X(SHED_ADDR, "shed_per_address", "connections refused at the per-address limit")           \
 	X(SHED_CALL, "shed_calls", "calls refused at the limit")                                   \

@@ -22,9 +22,18 @@ struct sp_gw_listener {
 	struct sp_group_at at;
 	struct sp_text address;
 	bool tls;
+	bool port; ///< on the workers' own ports
 	uint64_t backlog;
 	struct sockaddr_storage addr; ///< what `address` says
 	uint32_t addr_len;
+};
+/// A network port of one worker, which then has a TCP/IP stack of its own.
+struct sp_gw_port {
+	struct sp_group_at at;
+	struct sp_text device, mac;
+	struct sp_texts addresses, gateways;
+	uint64_t mtu, vlan, frames, half_open;
+	struct sp_port port; ///< what all that says
 };
 struct sp_gw_certificate {
 	struct sp_group_at at;
@@ -129,6 +138,7 @@ struct sp_gateway {
 	struct sp_text state_dir, run_dir;
 	struct sp_gw_workers workers;
 	struct sp_groups listeners; ///< struct sp_gw_listener
+	struct sp_groups ports; ///< struct sp_gw_port; none, or one a worker
 	struct sp_gw_tls tls;
 	struct sp_groups issuers; ///< struct sp_gw_issuer
 	struct sp_groups upstreams; ///< struct sp_gw_upstream
@@ -146,6 +156,10 @@ struct sp_gateway {
 static inline const struct sp_gw_listener *sp_gw_listener(const struct sp_gateway *g, uint32_t i)
 {
 	return (const struct sp_gw_listener *)g->listeners.v + i;
+}
+static inline const struct sp_gw_port *sp_gw_port(const struct sp_gateway *g, uint32_t i)
+{
+	return (const struct sp_gw_port *)g->ports.v + i;
 }
 static inline const struct sp_gw_certificate *sp_gw_certificate(
 	const struct sp_gateway *g, uint32_t i)

@@ -35,6 +35,12 @@ static int fit_listener(const struct fit *f, struct sp_gw_listener *l)
 			"address: '%s' is no numeric address with port", l->address.s);
 		return 0;
 	}
+	if (l->port && f->g->ports.n == 0)
+		sp_check_add(f->check, at_text(f, &l->address), "add ports:", "the listener at %s needs a port",
+			l->address.s);
+	if (l->port && sp_addr_loopback(&l->addr))
+		sp_check_add(f->check, at_text(f, &l->address), "an address of the port, or 0.0.0.0",
+			"address: '%s' is the kernel's alone", l->address.s);
 	if (!l->tls && !sp_addr_loopback(&l->addr))
 		sp_check_add(f->check, at_text(f, &l->address),
 			"set tls: true, or listen on a loopback address or unix socket",
@@ -262,6 +268,7 @@ int sp_gateway_fit(struct sp_gateway *g, struct sp_check *check)
 		SP_TRY(fit_upstream(&f, (struct sp_gw_upstream *)g->upstreams.v + i));
 	for (uint32_t i = 0; i < g->routes.n; i++)
 		SP_TRY(fit_route(&f, (struct sp_gw_route *)g->routes.v + i));
+	sp_gateway_fit_ports(g, check);
 	fit_users(&f);
 	fit_rest(&f);
 	return 0;

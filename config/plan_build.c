@@ -38,8 +38,12 @@ static void copy_listeners(const struct sp_gateway *g, struct sp_plan *plan)
 			.addr_len = l->addr_len,
 			.tls = l->tls,
 			.backlog = (uint32_t)l->backlog,
+			.port = l->port,
 		};
 	}
+	plan->ports_n = g->ports.n;
+	for (uint32_t i = 0; i < g->ports.n; i++)
+		plan->port[i] = sp_gw_port(g, i)->port;
 }
 
 int sp_plan_build(const struct sp_gateway *g, const struct sp_plan_facts *facts,
@@ -51,7 +55,9 @@ int sp_plan_build(const struct sp_gateway *g, const struct sp_plan_facts *facts,
 
 	copy_numbers(&sp_gateway_schema, g, &plan);
 	copy_listeners(g, &plan);
-	if (g->workers.count == 0)
+	if (g->workers.count == 0 && g->ports.n)
+		plan.workers = g->ports.n;
+	else if (g->workers.count == 0)
 		plan.workers = facts->cpus ? sp_min(facts->cpus, SP_WORKERS_MAX) : 1;
 	plan.mode = g->workers.mode;
 	plan.first_cpu = g->workers.first_cpu == UINT64_MAX ? -1 : (int32_t)g->workers.first_cpu;

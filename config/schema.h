@@ -67,6 +67,7 @@ struct sp_field {
 	const char *example; ///< what the example file shows; NULL = the default, as a comment
 	enum sp_apply apply;
 	bool required;
+	bool seldom; ///< a list that the example shows in comments only
 };
 struct sp_schema {
 	const char *name;

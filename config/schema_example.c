@@ -8,6 +8,7 @@ struct writer {
 	const struct sp_profile_default *defaults;
 	const char *const *profiles;
 	char path[128];
+	bool seldom; ///< within a list that is shown in comments
 };
 
 static void put(struct writer *w, const char *s)
@@ -82,7 +83,9 @@ static void put_group(struct writer *w, const struct sp_field *f, unsigned depth
 	size_t len = strlen(w->path);
 
 	snprintf(w->path + len, sizeof(w->path) - len, "%s.", f->name);
+	w->seldom |= f->seldom;
 	put_schema(w, f->group, depth + 1, f->kind == SP_KIND_GROUPS);
+	w->seldom &= !f->seldom;
 	w->path[len] = 0;
 }
 
@@ -101,9 +104,10 @@ static void put_field(struct writer *w, const struct sp_field *f, unsigned depth
 	if (!below)
 		put(w, f->apply == SP_APPLY_RESTART ? " (at restart)" : " (live)");
 	put(w, "\n");
+	put(w, w->seldom || f->seldom ? "#" : "");
 	indent(w, dash ? depth - 1 : depth);
 	put(w, dash ? "- " : "");
-	put(w, below || f->example ? "" : "#");
+	put(w, below || f->example || w->seldom ? "" : "#");
 	put(w, f->name);
 	put(w, below ? ":\n" : ": ");
 	if (below) {
@@ -124,7 +128,7 @@ static void put_schema(struct writer *w, const struct sp_schema *s, unsigned dep
 void sp_schema_example(struct sp_out *out, const struct sp_schema *schema,
 	const struct sp_profile_default *profile_defaults, const char *const *profiles)
 {
-	struct writer w = {out, profile_defaults, profiles, ""};
+	struct writer w = {.out = out, .defaults = profile_defaults, .profiles = profiles};
 
 	put_schema(&w, schema, 0, false);
 }

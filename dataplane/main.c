@@ -1,60 +1,17 @@
-/// sallyport-worker: attach, sandbox, run.
-#include "common/log.h"
+/// sallyport-worker: the kernel's network.
 #include "dataplane/worker.h"
-#include "common/sandbox.h"
-
-#include <signal.h>
-#include <stdio.h>
-#include <sys/resource.h>
 #include "common/banned.h"
 
-/// A connection takes a descriptor: as many as the supervisor let us have.
-static void allow_descriptors(void)
+static int kernel_io(const struct sp_plan *plan, uint32_t index, const struct sp_io_conf *conf,
+	struct sp_io **ret)
 {
-	struct rlimit most;
-
-	if (getrlimit(RLIMIT_NOFILE, &most) == 0) {
-		most.rlim_cur = most.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &most);
-	}
+	(void)plan, (void)index;
+	return sp_io_uring_new(conf, ret);
 }
 
 int main(int argc, char **argv)
 {
-	struct sp_worker *w;
-	uint64_t index = 0;
-	int err;
+	static const struct sp_worker_kind kind = {kernel_io, SP_SANDBOX_WORKER, "sallyport-worker"};
 
-	if (argc != 2 || sp_bytes_u64(sp_bytes_cstr(argv[1]), &index) < 0 || index >= SP_WORKERS_MAX) {
-		dprintf(STDERR_FILENO, "sallyport-worker is started by sallyportd, not by hand\n");
-		return 2;
-	}
-	sp_log_init("worker", SP_LOG_NOTICE);
-	signal(SIGPIPE, SIG_IGN);
-	allow_descriptors();
-	err = sp_tls_memory();
-	if (err) {
-		sp_log_err("start", err, "OpenSSL's memory");
-		return 1;
-	}
-	err = sp_tls_init();
-	if (err && err != -ENOENT) { // no system store: upstreams that name their own CA still work
-		sp_log_err("start", err, "loading the system's certificate store");
-		return 1;
-	}
-	err = sp_worker_new((uint32_t)index, &w);
-	if (err) {
-		sp_log_err("start", err, "attaching what the supervisor handed over");
-		return 1;
-	}
-	err = sp_sandbox_enter(SP_SANDBOX_WORKER);
-	if (err) {
-		sp_log_err("start", err, "entering the sandbox");
-		return 1;
-	}
-	err = sp_worker_run(w);
-	if (err)
-		sp_log_err("loop", err, "the loop can not go on");
-	sp_worker_free(w);
-	return err ? 1 : 0;
+	return sp_worker_main(argc, argv, &kind);
 }

@@ -75,8 +75,12 @@ static void hurry_audit(struct sp_worker *w)
 
 static void publish_counters(struct sp_worker *w)
 {
+	const struct sp_io_stats *io = sp_io_stats(w->io);
+
 	w->stat[SP_STAT_OPEN] = w->conns.open;
 	w->stat[SP_STAT_CALLS_OPEN] = w->calls.open;
+	w->stat[SP_STAT_HALF_OPEN_DROPPED] += io->half_open_dropped - w->half_open_dropped;
+	w->half_open_dropped = io->half_open_dropped;
 	for (unsigned i = 0; i < SP_STAT__COUNT; i++) {
 		uint64_t v = w->stat[i] + atomic_load_explicit(&w->up_stat[i], memory_order_relaxed);
 
@@ -145,8 +149,19 @@ static int harvest(struct sp_worker *w, uint64_t wait_ns)
 	return sp_io_turn(w->io, w->now_ns, wait_ns);
 }
 
+/// A poller's processor time says nothing of its load; the time of turns that found work does.
+static void count_busy(struct sp_worker *w, int n, uint64_t waited_ns)
+{
+	uint64_t end_ns = sp_clock_boot_ns();
+
+	if (n > 0 && w->turn_end_ns)
+		w->stat[SP_STAT_BUSY_NS] += end_ns - w->turn_end_ns - waited_ns;
+	w->turn_end_ns = end_ns;
+}
+
 int sp_worker_turn(struct sp_worker *w, uint64_t idle_ns)
 {
+	uint64_t waited_ns = sp_io_stats(w->io)->waited_ns;
 	int n = harvest(w, wait_for(w, idle_ns));
 
 	if (n < 0)
@@ -165,6 +180,7 @@ int sp_worker_turn(struct sp_worker *w, uint64_t idle_ns)
 	sp_upstreams_flush(w->upstreams);
 	check_drain(w);
 	hurry_audit(w);
+	count_busy(w, n, sp_io_stats(w->io)->waited_ns - waited_ns);
 	publish_counters(w);
 	quiesce(w);
 	return n;

@@ -7,6 +7,7 @@
 #include "common/history.h"
 #include "common/plan.h"
 #include "common/revoked.h"
+#include "common/sandbox.h"
 #include "config/snapshot.h"
 #include "dataplane/bufpool.h"
 #include "dataplane/conn.h"
@@ -80,7 +81,7 @@ struct sp_worker {
 	uint64_t drain_until_ns; ///< when the supervisor is gone
 	struct sp_held_snap held[SP_POLICY_SLOTS];
 	struct sp_shadow shadow;
-	uint64_t last_work_ns;
+	uint64_t last_work_ns, turn_end_ns, half_open_dropped;
 	uint64_t cancels_looked_ns, cancels_seen[SP_WORKERS_MAX]; ///< of the other workers
 
 	// scratch for one message at a time: never held over a turn
@@ -107,8 +108,17 @@ static inline const struct sp_snap *sp_worker_snap(const struct sp_worker *w)
 	return w->has_policy ? &w->held[w->current].snap : NULL;
 }
 
+/// How a worker gets its streams: on the kernel's network, or on the port that the plan has for it.
+struct sp_worker_kind {
+	int (*io_new)(const struct sp_plan *plan, uint32_t index, const struct sp_io_conf *conf,
+		struct sp_io **ret);
+	enum sp_sandbox_role sandbox;
+	const char *program; ///< its name, for messages
+};
 /// Attach everything the descriptors of common/childfd.h give; nothing is opened later.
-SP_MUST_CHECK int sp_worker_new(uint32_t index, struct sp_worker **ret);
+SP_MUST_CHECK int sp_worker_new(uint32_t index, const struct sp_worker_kind *kind, struct sp_worker **ret);
+/// main() of every worker program.
+int sp_worker_main(int argc, char **argv, const struct sp_worker_kind *kind);
 struct sp_worker *sp_worker_free(struct sp_worker *w);
 /// Until the supervisor is gone or a drain has ended. 0, or -errno when the worker can not go on.
 SP_MUST_CHECK int sp_worker_run(struct sp_worker *w);

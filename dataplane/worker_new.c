@@ -65,7 +65,7 @@ static uint32_t power_of_two(uint32_t most)
 }
 
 /// A quarter of the blocks receive, a quarter hold requests and answers, half wait to be sent.
-static int make_pools(struct sp_worker *w)
+static int make_pools(struct sp_worker *w, const struct sp_worker_kind *kind)
 {
 	const struct sp_plan *p = w->plan;
 	size_t large = sp_max((size_t)p->max_answer_bytes, (size_t)p->max_head_bytes + p->max_body_bytes) +
@@ -84,7 +84,7 @@ static int make_pools(struct sp_worker *w)
 		.limits = {p->max_head_bytes, p->max_headers, p->max_answer_bytes},
 	};
 
-	SP_TRY(sp_io_uring_new(&io, &w->io));
+	SP_TRY(kind->io_new(p, w->index, &io, &w->io));
 	up.io = w->io;
 	SP_TRY(sp_upstreams_new(&up, &w->upstreams));
 	SP_TRY(sp_token_cache_new(p->token_cache_entries, &w->tokens));
@@ -113,14 +113,21 @@ static void on_event(void *user)
 
 static int watch(struct sp_worker *w)
 {
-	for (uint32_t i = 0; i < w->plan->listeners_n; i++)
-		SP_TRY(sp_io_listen(w->io, SP_FD_LISTENER + (int)i,
-			w->plan->listener[i].tls ? sp_conn_accept_tls : sp_conn_accept_plain, w));
+	for (uint32_t i = 0; i < w->plan->listeners_n; i++) {
+		const struct sp_plan_listener *l = &w->plan->listener[i];
+		sp_io_accept_fn accept = l->tls ? sp_conn_accept_tls : sp_conn_accept_plain;
+
+		if (l->port)
+			SP_TRY(sp_io_listen_addr(
+				w->io, (const struct sockaddr *)&l->addr, l->addr_len, accept, w));
+		else
+			SP_TRY(sp_io_listen(w->io, SP_FD_LISTENER + (int)i, accept, w));
+	}
 	SP_TRY(sp_io_watch_event(w->io, SP_FD_EVENT, on_event, w));
 	return sp_io_watch_hup(w->io, SP_FD_LIFE, sp_worker_orphaned, w);
 }
 
-int sp_worker_new(uint32_t index, struct sp_worker **ret)
+int sp_worker_new(uint32_t index, const struct sp_worker_kind *kind, struct sp_worker **ret)
 {
 	struct sp_worker *w = aligned_alloc(64, (sizeof(*w) + 63) / 64 * 64);
 	int err;
@@ -134,7 +141,7 @@ int sp_worker_new(uint32_t index, struct sp_worker **ret)
 	sp_wheel_init(&w->wheel, w->now_ns);
 	err = attach_regions(w);
 	if (err == 0)
-		err = make_pools(w);
+		err = make_pools(w, kind);
 	if (err == 0)
 		err = watch(w);
 	if (err == 0 && RAND_bytes(w->call_salt, sizeof(w->call_salt)) != 1)

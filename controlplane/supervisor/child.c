@@ -29,6 +29,11 @@ const char *sp_role_name(enum sp_role r)
 	return "unknown";
 }
 
+const char *sp_child_program(const struct sp_child *c, const struct sp_plan *plan)
+{
+	return c->role == SP_ROLE_WORKER && plan->ports_n ? "worker-dpdk" : sp_role_name(c->role);
+}
+
 static void give_control(const struct sp_plan *plan, const struct sp_regions *r,
 	const struct sp_doors *d, struct sp_spawn *s)
 {
@@ -72,7 +77,8 @@ static void give_worker(const struct sp_child *c, const struct sp_plan *plan,
 	sp_spawn_give(s, d->audit_event, SP_FD_AUDIT_EVENT);
 	sp_spawn_give(s, d->control_event, SP_FD_CONTROL_EVENT);
 	for (uint32_t i = 0; i < plan->listeners_n; i++)
-		sp_spawn_give(s, d->listener[c->index][i], SP_FD_LISTENER + (int)i);
+		if (!plan->listener[i].port)
+			sp_spawn_give(s, d->listener[c->index][i], SP_FD_LISTENER + (int)i);
 	sp_spawn_give(s, r->channel[c->index].fd, SP_FD_CHANNEL);
 	sp_spawn_give(s, d->worker_event[c->index], SP_FD_WORKER_EVENT);
 	sp_spawn_give(s, d->child_life[c->index].write_fd, SP_FD_WORKER_LIFE);

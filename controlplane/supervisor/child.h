@@ -27,6 +27,9 @@ struct sp_child {
 const char *sp_role_name(
 	enum sp_role r); ///< "control", "audit", "worker": program is sallyport-<name>
 
+/// What follows "sallyport-" in the name of its program: a worker that owns a port needs one with EAL.
+const char *sp_child_program(const struct sp_child *c, const struct sp_plan *plan);
+
 /// Everything a child of this role is given, by the rules of common/childfd.h.
 void sp_child_give(const struct sp_child *c, const struct sp_plan *plan, const struct sp_regions *r,
 	const struct sp_doors *d, struct sp_spawn *s);

@@ -55,6 +55,8 @@ static int open_listener(const struct sp_plan *plan, struct sp_doors *d, uint32_
 {
 	const struct sp_plan_listener *l = &plan->listener[number];
 
+	if (l->port) // the worker's own stack listens
+		return 0;
 	if (l->addr.ss_family == AF_UNIX)
 		return listen_unix(plan, l, d, number);
 	for (uint32_t w = 0; w < plan->workers; w++)

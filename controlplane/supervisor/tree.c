@@ -68,7 +68,7 @@ static void start(struct sp_tree *t, struct sp_child *c)
 	struct sp_spawn s = {0};
 	char path[512], index[16], name[24];
 	const char *argv[] = {path, index, NULL};
-	int err = sp_program_find(t->exec_dir, sp_role_name(c->role), path, sizeof(path));
+	int err = sp_program_find(t->exec_dir, sp_child_program(c, t->plan), path, sizeof(path));
 
 	snprintf(index, sizeof(index), "%u", c->index);
 	sp_child_give(c, t->plan, t->regions, t->doors, &s);

@@ -238,6 +238,7 @@ static int begin(struct dpdk_wire *w, const struct sp_port *port)
 	static const uint8_t none[6];
 	struct rte_ether_addr mac;
 	bool own = memcmp(port->mac, none, sizeof(none)) != 0;
+	bool tap = strncmp(port->device, "net_tap", 7) == 0;
 	int r;
 
 	SP_TRY(configure(w, port));
@@ -249,11 +250,14 @@ static int begin(struct dpdk_wire *w, const struct sp_port *port)
 	if (w->dials) // a peer that is away is no news ten times a second
 		rte_log_set_level_pattern("pmd.net.memif", RTE_LOG_EMERG);
 	memcpy(&mac, port->mac, sizeof(mac));
-	// A driver without addresses to filter by takes every frame.
-	if (own && rte_eth_dev_default_mac_addr_set(w->port, &mac) < 0)
+	// A driver without addresses to filter by takes every frame. A tap's address is its other end's, the
+	// kernel's: it stays, and ours is another.
+	if (own && !tap && rte_eth_dev_default_mac_addr_set(w->port, &mac) < 0)
 		(void)rte_eth_promiscuous_enable(w->port);
-	if (!own)
+	if (!own) {
 		SP_TRY(rte_eth_macaddr_get(w->port, &mac));
+		mac.addr_bytes[RTE_ETHER_ADDR_LEN - 1] ^= tap;
+	}
 	memcpy(w->wire.mac, &mac, sizeof(mac));
 	(void)rte_eth_allmulticast_enable(w->port); // IPv6 looks for neighbours by multicast
 	return 0;

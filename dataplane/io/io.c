@@ -17,8 +17,6 @@ int sp_io_listen_addr(struct sp_io *io, const struct sockaddr *addr, socklen_t a
 {
 	if (addr_len < sizeof(addr->sa_family) || addr_len > sizeof(struct sockaddr_storage))
 		return -EINVAL;
-	if (io->be->via)
-		io = io->be->via(io, addr, addr_len);
 	return io->be->listen_addr(io, addr, addr_len, fn, user);
 }
 

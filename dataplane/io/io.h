@@ -38,6 +38,8 @@ struct sp_io_stats {
 	uint64_t tx_no_block; ///< writes refused because blocks ran out
 	uint64_t rx_no_buffer;
 	uint64_t accept_errors;
+	uint64_t half_open_dropped; ///< handshakes given up for newer ones, by a stack of our own
+	uint64_t waited_ns; ///< in turns that were told to wait
 };
 
 /// The io_uring back end: single issuer, deferred task run, direct descriptors, multishot receive,

@@ -303,7 +303,9 @@ static int enter(struct uring_io *u, uint64_t wait_ns)
 	if (wait_ns) {
 		before = sp_clock_boot_ns();
 		r = io_uring_submit_and_wait_timeout(&u->ring, &cqe, 1, &ts, NULL);
-		u->io.now_ns += sp_clock_boot_ns() - before;
+		before = sp_clock_boot_ns() - before;
+		u->io.now_ns += before;
+		u->io.stats.waited_ns += before;
 	} else {
 		unsigned kernel_has = IO_URING_READ_ONCE(*u->ring.sq.kflags) &
 				      (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW);

@@ -169,6 +169,44 @@ def merge(into, changes):
     return into
 
 
+class Taps:
+    """SP_OVER=tap: the agents' side of the gateway lies on ports of the workers' own TCP/IP. The other end of each
+    is a tap device of the kernel, in the network namespace that the runner made for itself."""
+
+    made = 0
+
+    @staticmethod
+    def wanted():
+        return os.environ.get("SP_OVER") == "tap"
+
+    @classmethod
+    def make(cls):
+        """A device that outlives its worker: (its name, our address, the stack's address)."""
+        cls.made += 1
+        n, name = cls.made, f"sptap{cls.made}"
+        net = f"10.9.{n % 250}"
+        for args in (["tuntap", "add", "dev", name, "mode", "tap", "multi_queue"],
+                     ["addr", "add", f"{net}.2/24", "dev", name],
+                     ["addr", "add", f"fd09:{n:x}::2/64", "dev", name, "nodad"], ["link", "set", name, "up"]):
+            subprocess.run(["ip", *args], check=True, timeout=20)
+        return name, f"{net}.1"
+
+    @classmethod
+    def ports(cls, gateway, workers):
+        """The `ports` of a configuration, and the address agents connect to: the first worker's."""
+        gateway.taps = [cls.make() for _ in range(workers)]
+        ports = [{"device": f"net_tap0,iface={name}", "frames": 8192,
+                  "addresses": [f"{address}/24", f"fd09:{cls.made - workers + i + 1:x}::1/64"]}
+                 for i, (name, address) in enumerate(gateway.taps)]
+        return ports, gateway.taps[0][1]
+
+    @staticmethod
+    def remove(gateway):
+        for name, _ in getattr(gateway, "taps", []):
+            subprocess.run(["ip", "link", "del", name], check=False, timeout=20, stderr=subprocess.DEVNULL)
+        gateway.taps = []
+
+
 class Gateway:
     """sallyportd over demo servers, with a CA, an issuer's key and policies of its own in a temporary folder.
 
@@ -209,11 +247,17 @@ class Gateway:
         subprocess.run([self.programs["sallyport-demo"], *args], check=True, timeout=30)
 
     def default_config(self, workers):
+        over = {}
+        listeners = [{"address": f"127.0.0.1:{self.port}"}]
+        if Taps.wanted():
+            over["ports"], host = Taps.ports(self, workers)
+            self.address = (host, self.port)
+            listeners = [{"address": f"{any_}:{self.port}", "port": True} for any_ in ("0.0.0.0", "[::]")]
         demo = {"name": "demo", "url": self.demo.url, "era": "both"} if self.demo else None
         return {
             "profile": "development", "state_dir": os.path.join(self.dir, "state"),
-            "run_dir": self.run_dir, "workers": {"count": workers},
-            "listeners": [{"address": f"127.0.0.1:{self.port}"}],
+            "run_dir": self.run_dir, "workers": {"count": workers}, **over,
+            "listeners": listeners,
             "tls": {"certificates": [{"chain": os.path.join(self.pki, "server.pem"),
                                       "key": os.path.join(self.pki, "server.key")}]},
             "issuers": [{"issuer": ISSUER, "algorithms": ["ES256"],
@@ -386,6 +430,7 @@ class Gateway:
                         pass
                 proc.wait()
         self.proc = self.demo = None
+        Taps.remove(self)
         if not os.environ.get("SP_KEEP"):
             shutil.rmtree(self.dir, ignore_errors=True)
 

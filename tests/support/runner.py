@@ -29,10 +29,12 @@ these parameters (the standard library is all there is):
 A test passes when it returns; AssertionError and every other exception fail it. After each file the shared
 gateway is stopped: a process left, a sanitizer's report or a bad exit status fails the file once more.
 Slow machines and sanitizer builds: give deadlines in seconds, never expect less than 100 ms.
-SP_KEEP=1 keeps the temporary folders. A folder with an executable named in FOLDER/run.list (one command a
+SP_KEEP=1 keeps the temporary folders. SP_OVER=tap runs the scenarios over DPDK ports of the workers: see
+gateway.Taps; exit status 77 where that can not be. A folder with an executable named in FOLDER/run.list (one command a
 line, {build} replaced) has those run too: exit status 0 passes, 77 skips.
 """
 import argparse
+import ctypes
 import glob
 import importlib.util
 import inspect
@@ -226,6 +228,19 @@ def run_commands(folder, build, word, tally):
                    r.stdout.strip().split("\n")[-1][:200])
 
 
+def own_network():
+    """For SP_OVER=tap: what is made and sent stays in a network namespace of this process and its children."""
+    if os.geteuid() != 0 or not os.path.exists("/dev/net/tun") or not shutil.which("ip"):
+        print("needs root, /dev/net/tun and iproute2")
+        sys.exit(77)
+    clone_newnet = 0x40000000
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(clone_newnet) != 0:
+        print(f"no network namespace: {os.strerror(ctypes.get_errno())}")
+        sys.exit(77)
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True, timeout=20)
+
+
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--build", default=os.path.join(ROOT, "build", "release"))
@@ -233,6 +248,8 @@ def main():
     p.add_argument("paths", nargs="+")
     opt = p.parse_args()
     opt.build = os.path.abspath(opt.build)
+    if os.environ.get("SP_OVER") == "tap":
+        own_network()
     tally = Tally()
     for path in opt.paths:
         for file in sorted(glob.glob(os.path.join(path, "*.py"))) if os.path.isdir(path) else [path]:

@@ -71,11 +71,16 @@ static int wait_and_wake(struct lwip_io *l, uint64_t wait_ns, unsigned frames)
 	if (frames || l->io.dirty_head || l->io.now_ns - l->busy_ns < SPIN_NS)
 		wait_ns = 0;
 	wait_ns = sp_min(wait_ns, (uint64_t)SLEEP_MOST_NS);
-	if (l->kernel)
-		return sp_io_turn(l->kernel, l->io.now_ns, wait_ns);
+	if (l->kernel) {
+		int n = sp_io_turn(l->kernel, l->io.now_ns, wait_ns);
+
+		l->io.stats.waited_ns = sp_io_stats(l->kernel)->waited_ns;
+		return n;
+	}
 	if (wait_ns) {
 		sleep_ns(wait_ns);
 		l->io.now_ns += wait_ns;
+		l->io.stats.waited_ns += wait_ns;
 	}
 	sp_io_awake(&l->io);
 	return 0;
@@ -109,6 +114,7 @@ static int lwip_turn(struct sp_io *io, uint64_t wait_ns)
 		return kernel;
 	done += flush(l) + (unsigned)kernel;
 	l->wire->ops->flush(l->wire);
+	io->stats.half_open_dropped = sp_lwip_half_open_dropped();
 	if (done)
 		l->busy_ns = io->now_ns;
 	return (int)sp_max(done, l->called);
@@ -134,10 +140,14 @@ static int lwip_listen_addr(struct sp_io *io, const struct sockaddr *addr, sockl
 	uint16_t port;
 	ip_addr_t ip;
 	err_t err;
+	int r;
 
+	r = lwip_address_from(addr, len, &ip, &port);
+	if (l->kernel && (r < 0 || (!ip_addr_isany_val(ip) && !lwip_address_reached(l, &ip))))
+		return sp_io_listen_addr(l->kernel, addr, len, fn, user);
+	SP_TRY(r);
 	if (l->listeners_n == LWIP_LISTENERS)
 		return -ENOSPC;
-	SP_TRY(lwip_address_from(addr, len, &ip, &port));
 	pcb = tcp_new_ip_type(IP_GET_TYPE(&ip));
 	if (!pcb)
 		return -ENOBUFS;

@@ -1,0 +1,135 @@
+/// What the settings of a port say: addresses with their prefixes, gateways, its MAC.
+#include "config/gateway_schema.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include "common/banned.h"
+
+struct fit {
+	struct sp_gateway *g;
+	struct sp_check *check;
+	struct sp_gw_port *p;
+};
+
+static void wrong(const struct fit *f, const struct sp_text *t, const char *mend, const char *what)
+{
+	sp_check_add(f->check, (struct sp_at){f->g->file, t->line, t->col}, mend, "'%s' %s", t->s, what);
+}
+
+/// "address/prefix" in two; false when it is not that.
+static bool split(const char *s, char address[64], unsigned *ret_prefix)
+{
+	const char *slash = strchr(s, '/');
+	uint64_t prefix;
+
+	if (!slash || (size_t)(slash - s) >= 64 || sp_bytes_u64(sp_bytes_cstr(slash + 1), &prefix) < 0 ||
+		prefix > 128)
+		return false;
+	memcpy(address, s, (size_t)(slash - s));
+	address[slash - s] = 0;
+	*ret_prefix = (unsigned)prefix;
+	return true;
+}
+
+static const char *take_address(struct sp_port *port, const char *s)
+{
+	struct in6_addr a6;
+	struct in_addr a4;
+	unsigned prefix;
+	char text[64];
+
+	if (!split(s, text, &prefix))
+		return "is no address with a prefix";
+	if (inet_pton(AF_INET, text, &a4) == 1) {
+		if (port->addr4.s_addr)
+			return "is a second IPv4 address: a port has one";
+		if (prefix < 1 || prefix > 32 || !a4.s_addr || ntohl(a4.s_addr) >> 28 >= 0xe ||
+			ntohl(a4.s_addr) >> 24 == 127)
+			return "is no address a host could have";
+		port->addr4 = a4;
+		port->prefix4 = (uint8_t)prefix;
+		return NULL;
+	}
+	if (inet_pton(AF_INET6, text, &a6) != 1)
+		return "is no address with a prefix";
+	if (prefix != 64)
+		return "needs the prefix 64";
+	if (IN6_IS_ADDR_UNSPECIFIED(&a6) || IN6_IS_ADDR_LOOPBACK(&a6) || IN6_IS_ADDR_MULTICAST(&a6) ||
+		IN6_IS_ADDR_V4MAPPED(&a6))
+		return "is no address a host could have";
+	if (port->addrs6 == SP_PORT_ADDRS6_MAX)
+		return "is one IPv6 address too many";
+	port->addr6[port->addrs6++] = a6;
+	return NULL;
+}
+
+static const char *take_gateway(struct sp_port *port, const char *s)
+{
+	struct in6_addr a6;
+	struct in_addr a4;
+
+	if (inet_pton(AF_INET, s, &a4) == 1) {
+		uint32_t mask = port->prefix4 ? htonl(UINT32_MAX << (32 - port->prefix4)) : 0;
+
+		if (port->gateway4.s_addr)
+			return "is a second IPv4 gateway";
+		if (!port->addr4.s_addr || ((a4.s_addr ^ port->addr4.s_addr) & mask))
+			return "is not in the network of the port's address";
+		port->gateway4 = a4;
+		return NULL;
+	}
+	if (inet_pton(AF_INET6, s, &a6) != 1)
+		return "is no address";
+	if (!IN6_IS_ADDR_UNSPECIFIED(&port->gateway6))
+		return "is a second IPv6 gateway";
+	if (!port->addrs6)
+		return "is a gateway for IPv6, of which the port has no address";
+	port->gateway6 = a6;
+	return NULL;
+}
+
+static bool take_mac(struct sp_port *port, const char *s)
+{
+	unsigned m[6];
+	char end;
+
+	if (strlen(s) != 17 ||
+		sscanf(s, "%2x:%2x:%2x:%2x:%2x:%2x%c", &m[0], &m[1], &m[2], &m[3], &m[4], &m[5], &end) != 6)
+		return false;
+	for (unsigned i = 0; i < 6; i++)
+		port->mac[i] = (uint8_t)m[i];
+	return !(port->mac[0] & 1);
+}
+
+static void fit_port(const struct fit *f)
+{
+	struct sp_gw_port *p = f->p;
+	const char *what;
+
+	p->port = (struct sp_port){.mtu = (uint16_t)p->mtu, .vlan = (uint16_t)p->vlan,
+		.frames = (uint32_t)p->frames, .half_open = (uint32_t)p->half_open};
+	snprintf(p->port.device, sizeof(p->port.device), "%s", p->device.s);
+	for (uint32_t i = 0; i < p->addresses.n; i++)
+		if ((what = take_address(&p->port, p->addresses.v[i].s)))
+			wrong(f, &p->addresses.v[i], "192.0.2.10/24 or 2001:db8::10/64", what);
+	for (uint32_t i = 0; i < p->gateways.n; i++)
+		if ((what = take_gateway(&p->port, p->gateways.v[i].s)))
+			wrong(f, &p->gateways.v[i], "192.0.2.1", what);
+	if (p->mac.s && !take_mac(&p->port, p->mac.s))
+		wrong(f, &p->mac, "02:00:00:00:00:01", "is no MAC address of one station");
+}
+
+void sp_gateway_fit_ports(struct sp_gateway *g, struct sp_check *check)
+{
+	for (uint32_t i = 0; i < g->ports.n; i++) {
+		struct fit f = {g, check, (struct sp_gw_port *)g->ports.v + i};
+
+		fit_port(&f);
+		for (uint32_t k = 0; k < i; k++)
+			if (strcmp(sp_gw_port(g, k)->device.s, f.p->device.s) == 0)
+				wrong(&f, &f.p->device, "a device for each worker", "is another worker's");
+	}
+	if (g->ports.n && g->workers.count && g->workers.count != g->ports.n)
+		sp_check_add(check, (struct sp_at){g->file, g->workers.at.line, g->workers.at.col}, "count: auto",
+			"workers: there are %u ports: one is needed for each worker", g->ports.n);
+}
