@@ -131,6 +131,12 @@ static void add_range(struct sp_accept *a, struct sp_bytes member)
 
 void sp_accept_add(struct sp_accept *a, struct sp_bytes value)
 {
+	// As MCP clients send it: each range of rank 3, in one comparison.
+	if (sp_bytes_eq(value, SP_LIT("application/json, text/event-stream"))) {
+		prefer(a, 0, 3, true);
+		prefer(a, 1, 3, true);
+		return;
+	}
 	while (value.n)
 		add_range(a, cut(&value, ','));
 }

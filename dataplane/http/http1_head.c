@@ -5,12 +5,15 @@
 #endif
 #include "common/banned.h"
 
-#define NAME_MAX_LEN 24u
-static const struct {
-	uint8_t len;
-	char name[NAME_MAX_LEN];
-} names[] = {
-#define X(sym, name) {sizeof(name) - 1, name},
+static const char names[SP_HDR__COUNT][24] = {
+#define X(sym, name) name,
+	SP_HTTP_HEADERS(X)
+#undef X
+};
+/// Apart from the names, so that all are compared at once.
+_Static_assert(SP_HDR__COUNT <= 32, "the names' lengths fill two registers");
+static const uint8_t lengths[32] = {
+#define X(sym, name) sizeof(name) - 1,
 	SP_HTTP_HEADERS(X)
 #undef X
 };
@@ -25,17 +28,53 @@ static int refuse(struct sp_http1 *p, uint16_t status, const char *what)
 /// `s` is a token, so folding bit 5 confuses no two of its characters with a letter or a dash.
 static bool name_is(const uint8_t *s, const char *lower, size_t n)
 {
-	for (size_t i = 0; i < n; i++)
-		if ((s[i] | 0x20) != (uint8_t)lower[i])
-			return false;
-	return true;
+	const uint64_t fold = 0x2020202020202020u;
+	uint64_t a, b, differs = 0;
+
+	if (n < sizeof(a)) {
+		for (size_t i = 0; i < n; i++)
+			differs |= (uint64_t)((s[i] | 0x20) ^ (uint8_t)lower[i]);
+		return !differs;
+	}
+	for (size_t i = 0; i < n; i += sizeof(a)) {
+		size_t at = sp_min(i, n - sizeof(a));
+
+		memcpy(&a, s + at, sizeof(a));
+		memcpy(&b, lower + at, sizeof(b));
+		differs |= (a | fold) ^ b;
+	}
+	return !differs;
+}
+
+/// A bit for every name of that length.
+static uint32_t of_length(size_t n)
+{
+#ifdef __SSE2__
+	const __m128i want = _mm_set1_epi8((char)n);
+	__m128i low = _mm_loadu_si128((const __m128i *)(const void *)lengths);
+	__m128i high = _mm_loadu_si128((const __m128i *)(const void *)(lengths + 16));
+
+	return (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(low, want)) |
+	       (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(high, want)) << 16;
+#else
+	uint32_t bits = 0;
+
+	for (unsigned i = 0; i < SP_HDR__COUNT; i++)
+		bits |= (uint32_t)(lengths[i] == n) << i;
+	return bits;
+#endif
 }
 
 int sp_http_header_find(struct sp_bytes f)
 {
-	for (unsigned i = 0; i < SP_HDR__COUNT; i++)
-		if (names[i].len == f.n && name_is(f.p, names[i].name, f.n))
-			return (int)i;
+	uint32_t left = f.n && f.n < sizeof(names[0]) ? of_length(f.n) : 0;
+
+	for (; left; left &= left - 1) {
+		int i = __builtin_ctz(left);
+
+		if (name_is(f.p, names[i], f.n))
+			return i;
+	}
 	return -1;
 }
 

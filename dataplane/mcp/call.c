@@ -5,6 +5,9 @@
 #include "dataplane/worker_shared.h"
 #include "common/banned.h"
 
+/// Of a call, when it begins.
+#define CLEARED (offsetof(struct sp_call, session) + offsetof(struct sp_session, south))
+
 static const char *const outcome_names[] = {
 	[SP_OUTCOME_NONE] = "none",
 	[SP_OUTCOME_OK] = "ok",
@@ -69,7 +72,7 @@ struct sp_call *sp_call_begin(struct sp_worker *w, struct sp_conn *conn)
 		return NULL;
 	sp_worker_online(w);
 	p->open++;
-	memset(c, 0, sizeof(*c));
+	memset(c, 0, CLEARED);
 	c->w = w;
 	c->conn = conn;
 	conn->call = c;

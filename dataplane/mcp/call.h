@@ -83,12 +83,8 @@ struct sp_call {
 	bool in_batch; ///< an element of one: its answer is an event of the batch's stream
 	uint32_t route, agent, upstream; ///< in the snapshot, or SP_SNAP_NONE
 	uint32_t issuer;
-	struct sp_principal principal;
-	struct sp_session session; ///< of a legacy request
-	uint8_t id[SP_RAW_ID_MAX], progress[SP_RAW_ID_MAX]; ///< the agent's own bytes, quotes included
 	uint32_t id_len, progress_len;
 	enum sp_severity log_level; ///< the least severe log notification a modern request wants, or logging/setLevel sets
-	uint8_t name[SP_NAME_MAX]; ///< tool, prompt or resource as the agent named it
 	uint32_t name_len;
 	uint32_t name_prefix; ///< bytes of `name` that name the upstream
 	uint32_t limit_slot; ///< of the agent, once `counted` among its calls in flight
@@ -141,6 +137,13 @@ struct sp_call {
 	struct sp_call *next, **link; ///< free list, or the list of calls that wait for audit
 	struct sp_call *hash_next;    ///< in flight, by principal, session and id
 	uint32_t hash;
+
+	struct sp_session session; ///< of a legacy request
+	// From its `south` on nothing is cleared when a call begins: lengths say what is of use, and the
+	// principal is wiped when a call ends.
+	uint8_t id[SP_RAW_ID_MAX], progress[SP_RAW_ID_MAX]; ///< the agent's own bytes, quotes included
+	uint8_t name[SP_NAME_MAX]; ///< tool, prompt or resource as the agent named it
+	struct sp_principal principal;
 };
 
 #define SP_CALL_HASH 4096u
