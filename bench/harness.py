@@ -48,9 +48,9 @@ def rss_bytes(pids):
     return total
 
 
-def load(build, url, *args, pids=(), timeout=600):
+def load(build, url, *args, pids=(), timeout=600, prefix=()):
     """One run of sallyport-load; its report as a dictionary."""
-    command = [*pinned(LOAD_CPU), programs(build)["sallyport-load"], "--url", url, *args]
+    command = [*pinned(LOAD_CPU), *prefix, programs(build)["sallyport-load"], "--url", url, *args]
     if pids:
         command += ["--cpu-of", ",".join(map(str, pids))]
     r = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
