@@ -238,20 +238,21 @@ static const struct sp_ctl_command commands[SP_CMD__COUNT] = {
 	[SP_CMD_POLICY_SHADOW] = {NAMED(POLICY_SHADOW).server = SP_CTL_CONTROL,
 		.access = SP_ACCESS_OPERATE, ARGS(shadow_args),
 		.help = "judge every call by a candidate policy, too, without effect",
-		.more = "The candidate is checked and compiled as a publish would. Each tools/call is judged "
-			"by it beside the policy in force; where it would end otherwise the decision's record "
-			"says so. It takes the place of another candidate, and ends when its files are "
-			"published, with 'policy shadow off', or with the gateway."},
+		.more = "The candidate is checked and compiled as a publish would. Each tools/call "
+			"is judged by it beside the policy in force; where it would end otherwise "
+			"the decision's record says so. It takes the place of another candidate, "
+			"and ends when its files are published, when a publish needs its room, "
+			"with 'policy shadow off', or with the gateway."},
 	[SP_CMD_POLICY_SHADOW_STATUS] = {NAMED(POLICY_SHADOW_STATUS).server = SP_CTL_CONTROL,
 		.access = SP_ACCESS_VIEW, .help = "which candidate is in shadow, and what it judged",
-		.more = "Names the limits and order rules that the policy in force does not have: what they "
-			"would have counted is not known, so they let calls pass."},
+		.more = "Names the limits and order rules whose counts the policy in force does "
+			"not keep, or not for all they are about: there they let calls pass."},
 	[SP_CMD_POLICY_SHADOW_REPORT] = {NAMED(POLICY_SHADOW_REPORT).server = SP_CTL_LOCAL,
 		.access = SP_ACCESS_REVIEW, ARGS(shadow_report_args),
 		.help = "the calls that the candidate in shadow would have ended otherwise",
-		.more = "Grouped by what was decided, what the candidate says, agent and tool, each with calls "
-			"as examples for 'audit query --call'. Read from the audit trail. Exit code 1 when "
-			"there are such calls."},
+		.more = "Grouped by what was decided, what the candidate says, agent and tool, each "
+			"with calls as examples for 'audit query --call'. Read from the audit "
+			"trail. Exit code 1 when there are such calls."},
 	[SP_CMD_POLICY_SHADOW_OFF] = {NAMED(POLICY_SHADOW_OFF).server = SP_CTL_CONTROL,
 		.access = SP_ACCESS_OPERATE, .help = "judge by no candidate any more",
 		.more = "Waits until every worker acknowledged it. What was recorded stays in the trail."},

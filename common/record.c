@@ -73,7 +73,7 @@ void sp_record_s(struct sp_record_writer *w, enum sp_record_field f, struct sp_b
 
 void sp_record_whole(struct sp_record_writer *w, enum sp_record_field f, struct sp_bytes v)
 {
-	if (v.n > SP_RECORD_WHOLE_MAX)
+	if (v.n > SP_RECORD_WHOLE_MAX || w->out.cap - w->out.len < v.n + 8) // key and head
 		return;
 	key(w, f);
 	sp_mp_put_str(&w->out, v);

@@ -99,6 +99,7 @@ static int make_pools(struct sp_worker *w, const struct sp_worker_kind *kind)
 	SP_TRY(sp_partings_init(&w->partings, p->max_calls));
 	SP_TRY(sp_facts_new(&w->facts));
 	SP_TRY(sp_shadow_init(&w->shadow));
+	w->shadow_head = UINT64_MAX; // also that there is no candidate is told once
 	w->tok_north = malloc(p->max_json_tokens * sizeof(*w->tok_north));
 	w->tok_south = malloc(p->max_json_tokens * sizeof(*w->tok_south));
 	w->scratch = malloc(SP_SCRATCH_BYTES);

@@ -110,6 +110,11 @@ uint64_t sp_judge_sequence_key(uint64_t salt, const struct sp_snap_sequence *q,
 	struct sp_bytes agent, struct sp_bytes session);
 uint64_t sp_judge_session_key(uint64_t salt, struct sp_bytes session);
 
+/// The order rule of policy `in` whose state in the history is that of rule `number` of `of`, for
+/// agents whom both name: one that writes down the same. SP_SNAP_NONE when there is none.
+uint32_t sp_judge_sequence_twin(
+	const struct sp_snap *of, uint32_t number, const struct sp_snap *in);
+
 /// Limits that bind this call, after authorize: at most `cap`, returns how many. Owner-independent keys:
 /// sp_snap_limit.id mixed with agent, tool and session as the limit says.
 struct sp_judge_limit {

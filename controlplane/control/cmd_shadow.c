@@ -1,12 +1,10 @@
 #include "controlplane/control/commands.h"
 
-#include "config/snapshot_policy.h"
 #include "controlplane/control/shadow.h"
+#include "controlplane/control/shadow_kept.h"
 
 #include <stdio.h>
 #include "common/banned.h"
-
-#define NAMES_SHOWN 100u // limits and order rules that are not judged
 
 static void answer_start(struct sp_job *j, const struct sp_check *check, int err)
 {
@@ -16,10 +14,11 @@ static void answer_start(struct sp_job *j, const struct sp_check *check, int err
 
 	if (err == -EBUSY)
 		sp_reply_error(j->reply,
-			"nothing was changed: calls in flight still hold every older generation; try "
-			"again when they have ended");
+			"nothing was changed: calls in flight hold so many older generations that no "
+			"room would be left for a publish; try again when they have ended");
 	else if (err == -EFBIG)
-		sp_reply_error(j->reply, "nothing was changed: it is larger than limits.policy_slot");
+		sp_reply_error(
+			j->reply, "nothing was changed: it is larger than limits.policy_slot");
 	else if (err < 0)
 		sp_job_problems(j, check, err);
 	else if (sp_publish_shadow_wait(&c->publisher, SP_ACK_NS, &laggard) < 0)
@@ -29,7 +28,8 @@ static void answer_start(struct sp_job *j, const struct sp_check *check, int err
 			generation, laggard);
 	else
 		sp_reply_text(j->reply,
-			"generation %llu is judged beside generation %llu on every worker; 'sallyctl policy "
+			"generation %llu is judged beside generation %llu on every worker; "
+			"'sallyctl policy "
 			"shadow report' tells what it would change",
 			generation, (unsigned long long)sp_publisher_generation(&c->publisher));
 }
@@ -69,7 +69,8 @@ void sp_cmd_policy_shadow_off(struct sp_job *j)
 	snprintf(object, sizeof(object), "generation %llu", generation);
 	sp_job_record(j, sp_bytes_cstr(object), SP_NOBYTES, true);
 	if (sp_publish_shadow_wait(&j->c->publisher, SP_ACK_NS, &laggard) < 0)
-		sp_reply_error(j->reply, "worker %u has not acknowledged it: see 'sallyctl workers'", laggard);
+		sp_reply_error(j->reply,
+			"worker %u has not acknowledged it: see 'sallyctl workers'", laggard);
 	else
 		sp_reply_text(j->reply, "generation %llu is judged no more", generation);
 }
@@ -83,7 +84,7 @@ static void put_workers(const struct sp_control *c, struct sp_cv_out *o)
 
 		if (atomic_load(&w->shadow_generation) != c->shadow.generation)
 			continue;
-		here++;
+		here += atomic_load(&w->pid) && atomic_load(&w->state) == SP_STATE_READY;
 		judged += atomic_load(&w->shadow_judged);
 		differed += atomic_load(&w->shadow_differed);
 	}
@@ -91,52 +92,6 @@ static void put_workers(const struct sp_control *c, struct sp_cv_out *o)
 	sp_cv_put_fmt(o, "%llu of %u", (unsigned long long)here, c->root->workers);
 	sp_put_u64(o, "judged", judged);
 	sp_put_u64(o, "differed", differed);
-}
-
-static bool has_limit(const struct sp_snap *s, uint64_t id)
-{
-	for (uint32_t i = 0; i < s->h->policy.limits.n; i++)
-		if (SP_SNAP_POLICY(s, limits, sp_snap_limit, i)->id == id)
-			return true;
-	return false;
-}
-
-static bool has_sequence(const struct sp_snap *s, uint64_t id)
-{
-	for (uint32_t i = 0; i < s->h->policy.sequences.n; i++)
-		if (SP_SNAP_POLICY(s, sequences, sp_snap_sequence, i)->id == id)
-			return true;
-	return false;
-}
-
-static void put_name(struct sp_cv_out *o, const char *what, struct sp_bytes name, uint32_t *n)
-{
-	if (++*n <= NAMES_SHOWN)
-		sp_cv_put_fmt(o, "%s %.*s", what, SP_FMT(name));
-}
-
-/// What only counts what happened while it was in force.
-static void put_not_judged(const struct sp_snap *now, const struct sp_snap *next, struct sp_cv_out *o)
-{
-	uint32_t n = 0;
-
-	sp_cv_put_str(o, "not_judged");
-	sp_cv_put_array(o);
-	for (uint32_t i = 0; i < next->h->policy.limits.n; i++) {
-		const struct sp_snap_limit *l = SP_SNAP_POLICY(next, limits, sp_snap_limit, i);
-
-		if (l->per != SP_PER_REQUEST && !has_limit(now, l->id))
-			put_name(o, "limit", sp_snap_str(next, l->name), &n);
-	}
-	for (uint32_t i = 0; i < next->h->policy.sequences.n; i++) {
-		const struct sp_snap_sequence *q = SP_SNAP_POLICY(next, sequences, sp_snap_sequence, i);
-
-		if (q->kind != SP_SEQ_FORBID_AFTER_TAINT && !has_sequence(now, q->id))
-			put_name(o, "order rule", sp_snap_str(next, q->name), &n);
-	}
-	if (n > NAMES_SHOWN)
-		sp_cv_put_fmt(o, "and %u more", n - NAMES_SHOWN);
-	sp_cv_put_end(o);
 }
 
 void sp_cmd_policy_shadow_status(struct sp_job *j)
@@ -159,7 +114,7 @@ void sp_cmd_policy_shadow_status(struct sp_job *j)
 		put_workers(c, o);
 		if (sp_publisher_current(&c->publisher, &now) == 0 &&
 			sp_publisher_shadow(&c->publisher, &next) == 0)
-			put_not_judged(&now, &next, o);
+			sp_put_not_judged(&now, &next, o);
 	}
 	sp_cv_put_end(o);
 }

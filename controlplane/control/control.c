@@ -62,6 +62,10 @@ static int publish(struct sp_control *c, const struct sp_candidate *from,
 	SP_TRY(sp_publisher_reserve(&c->publisher, &generation));
 	SP_TRY(compile(c, from, policy, generation, sp_clock_wall_ns(), check, &blob, &n));
 	err = sp_publish(&c->publisher, sp_bytes(blob, n), SP_SLOT_NS);
+	if (err == -EBUSY && c->shadow.generation) {
+		sp_shadow_end(c, "its slot was needed for a publish");
+		err = sp_publish(&c->publisher, sp_bytes(blob, n), SP_SLOT_NS);
+	}
 	free(blob);
 	if (err < 0)
 		return err;

@@ -91,7 +91,8 @@ static bool pinned(const struct sp_publisher *p, uint32_t slot)
 /// The grace period first, the pins after it: none of an old slot can appear any more by then.
 static bool is_free(struct sp_publisher *p, uint32_t slot)
 {
-	uint64_t policy = atomic_load(&p->root->policy_head), shadow = atomic_load(&p->root->shadow_head);
+	uint64_t policy = atomic_load(&p->root->policy_head),
+		 shadow = atomic_load(&p->root->shadow_head);
 
 	if ((policy && slot_of(policy) == slot) || (shadow && slot_of(shadow) == slot))
 		return false;
@@ -169,8 +170,8 @@ int sp_publish_shadow_wait(const struct sp_publisher *p, uint64_t wait_ns, uint3
 }
 
 /// The blob in a slot of its own, where nobody looks yet; *ret is the head that names it.
-static int place(struct sp_publisher *p, struct sp_bytes blob, uint64_t newer_than, uint64_t wait_ns,
-	uint64_t *ret)
+static int place(struct sp_publisher *p, struct sp_bytes blob, uint64_t newer_than,
+	uint64_t wait_ns, uint64_t *ret)
 {
 	struct sp_snap snap;
 	uint32_t slot;
@@ -218,10 +219,26 @@ int sp_publish(struct sp_publisher *p, struct sp_bytes blob, uint64_t wait_ns)
 	return 0;
 }
 
+static unsigned free_slots(struct sp_publisher *p)
+{
+	unsigned n = 0;
+
+	for (uint32_t i = 0; i < SP_POLICY_SLOTS; i++)
+		n += is_free(p, i);
+	return n;
+}
+
 int sp_publish_shadow(struct sp_publisher *p, struct sp_bytes blob, uint64_t wait_ns)
 {
-	uint64_t head, before = atomic_load(&p->root->shadow_head) >> 8;
+	uint64_t head, before = atomic_load(&p->root->shadow_head) >> 8,
+		       end = sp_clock_boot_ns() + wait_ns;
 
+	while (free_slots(p) < 2) { // the other is for the next publish
+		if (sp_clock_boot_ns() >= end)
+			return -EBUSY;
+		sp_publisher_kick(p);
+		nanosleep(&nap, NULL);
+	}
 	SP_TRY(place(p, blob, before, wait_ns, &head));
 	set_head(p, &p->root->shadow_head, head);
 	return 0;

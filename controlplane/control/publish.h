@@ -42,8 +42,9 @@ SP_MUST_CHECK int sp_publish(struct sp_publisher *p, struct sp_bytes blob, uint6
 SP_MUST_CHECK int sp_publish_wait(
 	const struct sp_publisher *p, uint64_t wait_ns, uint32_t *ret_laggard);
 
-/// Have a blob of a reserved generation judged beside what is in force, in the place of another candidate, if
-/// any. Errors as of sp_publish().
+/// Have a blob of a reserved generation judged beside what is in force, in the place of another
+/// candidate, if any. Errors as of sp_publish(); -EBUSY also when it would leave no slot for a
+/// publish.
 SP_MUST_CHECK int sp_publish_shadow(struct sp_publisher *p, struct sp_bytes blob, uint64_t wait_ns);
 void sp_publish_shadow_off(struct sp_publisher *p);
 /// The candidate, in place: valid until the next call above. -ENOENT when there is none.

@@ -19,7 +19,8 @@ static void keep(struct sp_control *c)
 	sp_policy_entry_print(&c->shadow, &o);
 	err = o.overflow ? -E2BIG : sp_state_write(c->dir_fd, SHADOW_FILE, sp_bytes(text, o.len));
 	if (err < 0)
-		sp_log_err("shadow", err, "after a restart of control it will not be known who began it");
+		sp_log_err("shadow", err,
+			"after a restart of control it will not be known who began it");
 }
 
 static int place(struct sp_control *c, const struct sp_policy *policy, struct sp_check *check)
@@ -65,6 +66,26 @@ void sp_shadow_off(struct sp_control *c)
 	c->shadow = (struct sp_policy_entry){0};
 }
 
+void sp_shadow_end(struct sp_control *c, const char *why)
+{
+	unsigned long long generation = c->shadow.generation;
+	struct sp_act act = {
+		.act = sp_ctl_command(SP_CMD_POLICY_SHADOW_OFF)->words,
+		.actor = "control",
+		.detail = sp_bytes_cstr(why),
+		.outcome = "ok",
+		.generation = sp_publisher_generation(&c->publisher),
+	};
+	char object[48];
+
+	snprintf(object, sizeof(object), "generation %llu", generation);
+	act.object = sp_bytes_cstr(object);
+	sp_shadow_off(c);
+	sp_log(SP_LOG_NOTICE, "shadow", "generation %llu ends: %s", generation, why);
+	if (sp_acts_record(&c->acts, &act) < 0)
+		sp_log(SP_LOG_ERROR, "audit", "the end of the candidate could not be recorded");
+}
+
 static int read_kept(struct sp_control *c, struct sp_policy_entry *ret)
 {
 	uint8_t *text;
@@ -91,8 +112,9 @@ void sp_shadow_take_up(struct sp_control *c)
 		c->shadow = kept;
 		return;
 	}
-	c->shadow = (struct sp_policy_entry){
-		.generation = s.h->generation, .wall_ns = s.h->built_ns, .origin = SP_ORIGIN_UPLOAD};
+	c->shadow = (struct sp_policy_entry){.generation = s.h->generation,
+		.wall_ns = s.h->built_ns,
+		.origin = SP_ORIGIN_UPLOAD};
 	memcpy(c->shadow.sha256, s.h->policy_sha256, sizeof(c->shadow.sha256));
 }
 
@@ -101,7 +123,5 @@ void sp_shadow_published(struct sp_control *c, const struct sp_policy *policy)
 	if (c->shadow.generation == 0 ||
 		memcmp(policy->sha256, c->shadow.sha256, sizeof(c->shadow.sha256)) != 0)
 		return;
-	sp_log(SP_LOG_NOTICE, "shadow", "generation %llu ends: its files were published",
-		(unsigned long long)c->shadow.generation);
-	sp_shadow_off(c);
+	sp_shadow_end(c, "its files were published");
 }

@@ -28,8 +28,8 @@ struct bill {
 	uint32_t n;
 };
 
-static void bill_of(const struct sp_judge_call *j, const struct sp_judge_verdict *v, uint64_t tokens,
-	struct bill *ret)
+static void bill_of(const struct sp_judge_call *j, const struct sp_judge_verdict *v,
+	uint64_t tokens, struct bill *ret)
 {
 	ret->n = sp_judge_limits(j, v, ret->limit, SP_JUDGE_LIMITS_MAX);
 	sp_judge_limit_asks(ret->limit, ret->n, v, tokens, ret->ask);
@@ -42,7 +42,8 @@ static enum sp_reason take(struct sp_call *c)
 	int err;
 
 	bill_of(&c->w->facts->call, &c->verdict, c->tokens, &b);
-	err = sp_windows_take(&c->w->history.windows, b.ask, b.n, c->w->now_ns, &refused, &c->retry_ms);
+	err = sp_windows_take(
+		&c->w->history.windows, b.ask, b.n, c->w->now_ns, &refused, &c->retry_ms);
 	if (err == 0) {
 		memcpy(sp_call_taken(c), b.ask, b.n * sizeof(b.ask[0]));
 		c->taken_n = b.n;
@@ -87,9 +88,16 @@ enum sp_step sp_stage_limits(struct sp_call *c)
 
 bool sp_limits_is_reason(enum sp_reason r)
 {
-	return r == SP_REASON_RATE_SECOND || r == SP_REASON_RATE_MINUTE || r == SP_REASON_RATE_HOUR ||
-	       r == SP_REASON_RATE_DAY || r == SP_REASON_CALLS_SESSION || r == SP_REASON_BUDGET_MONEY ||
-	       r == SP_REASON_BUDGET_REQUEST || r == SP_REASON_BUDGET_DAY || r == SP_REASON_BUDGET_WINDOW;
+	return r == SP_REASON_RATE_SECOND || r == SP_REASON_RATE_MINUTE ||
+	       r == SP_REASON_RATE_HOUR || r == SP_REASON_RATE_DAY ||
+	       r == SP_REASON_CALLS_SESSION || r == SP_REASON_BUDGET_MONEY ||
+	       r == SP_REASON_BUDGET_REQUEST || r == SP_REASON_BUDGET_DAY ||
+	       r == SP_REASON_BUDGET_WINDOW;
+}
+
+static bool same_window(const struct sp_window_ask *a, const struct sp_window_ask *b)
+{
+	return a->key == b->key && a->kind == b->kind && a->per == b->per;
 }
 
 /// What this very call was counted for in the window of `ask`.
@@ -98,27 +106,44 @@ static uint64_t counted_for(const struct sp_call *c, const struct sp_window_ask 
 	const struct sp_window_ask *t = sp_call_taken(c);
 
 	for (uint32_t i = 0; i < c->taken_n; i++)
-		if (t[i].key == ask->key && t[i].kind == ask->kind && t[i].per == ask->per)
+		if (same_window(&t[i], ask))
 			return t[i].amount;
 	return 0;
+}
+
+static bool has_window(const struct bill *b, const struct sp_window_ask *ask)
+{
+	for (uint32_t i = 0; i < b->n; i++)
+		if (same_window(&b->ask[i], ask))
+			return true;
+	return false;
 }
 
 enum sp_reason sp_limits_peek(
 	struct sp_call *c, const struct sp_judge_call *j, const struct sp_judge_verdict *v)
 {
 	uint64_t tokens = estimate_tokens(arguments_bytes(c));
-	struct bill b;
+	struct bill b, kept = {.n = 0};
 	uint32_t n = 0;
 	unsigned refused;
 
 	bill_of(j, v, tokens, &b);
+	if (c->judged)
+		bill_of(&c->w->facts->call, &c->verdict, tokens, &kept);
 	for (uint32_t i = 0; i < b.n; i++) {
-		if (b.ask[i].amount == 0)
+		struct sp_window_ask *ask = &b.ask[i];
+
+		if (ask->amount == 0)
 			continue;
-		if (b.ask[i].per != SP_PER_REQUEST)
-			b.ask[i].amount -= sp_min(b.ask[i].amount, counted_for(c, &b.ask[i]));
+		if (ask->per != SP_PER_REQUEST) {
+			if (ask->amount > ask->max)
+				return sp_judge_limit_reason(&b.limit[i]);
+			if (!has_window(&kept, ask))
+				continue; // whatever stands there, nobody counted such calls in it
+			ask->amount -= sp_min(ask->amount, counted_for(c, ask));
+		}
 		b.limit[n] = b.limit[i];
-		b.ask[n++] = b.ask[i];
+		b.ask[n++] = *ask;
 	}
 	if (sp_windows_peek(&c->w->history.windows, b.ask, n, c->w->now_ns, &refused) == 0)
 		return SP_REASON_NONE;

@@ -5,25 +5,25 @@
 #include "dataplane/worker.h"
 #include "common/banned.h"
 
-enum { SHARED_UNKNOWN = 0, SHARED_YES, SHARED_NO };
+enum { TWIN_UNKNOWN = 0, TWIN_NONE = 1, TWIN_FIRST = 2 }; // its number is added
 
 int sp_shadow_init(struct sp_shadow *s)
 {
-	*s = (struct sp_shadow){.shared = calloc(SP_FACTS_SEQUENCES_MAX, 1)};
-	return s->shared ? 0 : -ENOMEM;
+	*s = (struct sp_shadow){.twin = calloc(SP_FACTS_SEQUENCES_MAX, sizeof(*s->twin))};
+	return s->twin ? 0 : -ENOMEM;
 }
 
 void sp_shadow_done(struct sp_shadow *s)
 {
-	free(s->shared);
-	s->shared = NULL;
+	free(s->twin);
+	s->twin = NULL;
 	s->on = false;
 }
 
 void sp_shadow_policy_changed(struct sp_shadow *s)
 {
 	if (s->on)
-		memset(s->shared, SHARED_UNKNOWN, SP_FACTS_SEQUENCES_MAX);
+		memset(s->twin, 0, SP_FACTS_SEQUENCES_MAX * sizeof(*s->twin));
 }
 
 void sp_shadow_take(struct sp_worker *w, const struct sp_snap *candidate)
@@ -56,21 +56,25 @@ static void count(struct sp_worker *w, _Atomic uint64_t *of_this_one, enum sp_st
 	sp_count(w, stat);
 }
 
-/// Does the policy in force have this order rule, by its name? Only then somebody kept its state.
-static bool is_shared(struct sp_call *c, uint32_t number)
+static uint32_t find_twin(const struct sp_shadow *s, uint32_t number, const struct sp_snap *now)
+{
+	uint32_t twin = sp_judge_sequence_twin(&s->snap, number, now);
+
+	return twin == SP_SNAP_NONE ? TWIN_NONE : TWIN_FIRST + twin;
+}
+
+/// Does the policy in force keep the state of this order rule, for this agent?
+static bool is_kept(struct sp_call *c, uint32_t number)
 {
 	struct sp_shadow *s = &c->w->shadow;
-	uint64_t id = SP_SNAP_POLICY(&s->snap, sequences, sp_snap_sequence, number)->id;
-	uint32_t n = c->snap->h->policy.sequences.n;
+	const struct sp_snap_sequence *q;
 
-	if (s->shared[number] == SHARED_UNKNOWN)
-		s->shared[number] = SHARED_NO;
-	else
-		n = 0;
-	for (uint32_t i = 0; i < n; i++)
-		if (SP_SNAP_POLICY(c->snap, sequences, sp_snap_sequence, i)->id == id)
-			s->shared[number] = SHARED_YES;
-	return s->shared[number] == SHARED_YES;
+	if (s->twin[number] == TWIN_UNKNOWN)
+		s->twin[number] = find_twin(s, number, c->snap);
+	if (s->twin[number] == TWIN_NONE || c->agent == SP_SNAP_NONE)
+		return false;
+	q = SP_SNAP_POLICY(c->snap, sequences, sp_snap_sequence, s->twin[number] - TWIN_FIRST);
+	return sp_snap_agent_fits(c->snap, c->agent, q->any_agent, q->agents, q->roles);
 }
 
 /// A rule nobody kept the state of lets the call pass.
@@ -79,9 +83,9 @@ static uint8_t state_of(struct sp_call *c, uint32_t number)
 	const struct sp_snap_sequence *q =
 		SP_SNAP_POLICY(&c->w->shadow.snap, sequences, sp_snap_sequence, number);
 
-	if (is_shared(c, number))
-		return (uint8_t)sp_history_state(&c->w->history, sp_facts_sequence_key(c, q), q->window_ns,
-			c->w->now_ns);
+	if (is_kept(c, number))
+		return (uint8_t)sp_history_state(
+			&c->w->history, sp_facts_sequence_key(c, q), q->window_ns, c->w->now_ns);
 	return q->kind == SP_SEQ_REQUIRE_BEFORE ? SP_SEQ_SAW_FIRST | SP_SEQ_SAW_BETWEEN : 0;
 }
 
@@ -107,7 +111,8 @@ static void read_past(struct sp_call *c, struct sp_judge_history *ret)
 {
 	const struct sp_history *h = &c->w->history;
 	struct sp_bytes agent = sp_bytes_cstr(c->principal.agent);
-	uint32_t slot = c->agent == SP_SNAP_NONE ? UINT32_MAX : sp_snap_agent(c->snap, c->agent)->limit_slot;
+	uint32_t slot = c->agent == SP_SNAP_NONE ? UINT32_MAX
+						 : sp_snap_agent(c->snap, c->agent)->limit_slot;
 	uint32_t state = SP_SESSION_KNOWN;
 	struct sp_history_view v;
 
@@ -132,8 +137,7 @@ static void read_past(struct sp_call *c, struct sp_judge_history *ret)
 }
 
 /// The stages' questions in the stages' order.
-static enum sp_reason ask(
-	struct sp_call *c, struct sp_judge_call *j, struct sp_judge_verdict *v)
+static enum sp_reason ask(struct sp_call *c, struct sp_judge_call *j, struct sp_judge_verdict *v)
 {
 	struct sp_judge_history past;
 	enum sp_reason why;
@@ -165,7 +169,8 @@ static enum sp_reason ask(
 static bool policy_decided(struct sp_call *c)
 {
 	if (c->reason == SP_REASON_AGENT_UNKNOWN) // the candidate may know it
-		return sp_call_route(c)->methods >> SP_METHOD_TOOLS_CALL & 1 && sp_facts_gather(c) == 0;
+		return sp_call_route(c)->methods >> SP_METHOD_TOOLS_CALL & 1 &&
+		       sp_facts_gather(c) == 0;
 	return c->judged && (c->reason == SP_REASON_NONE || c->reason == c->verdict.reason ||
 				    sp_limits_is_reason(c->reason));
 }
@@ -193,8 +198,8 @@ void sp_shadow_judge(struct sp_call *c)
 	struct sp_judge_verdict v;
 	struct sp_judge_call j;
 
-	if (!c->w->shadow.on || c->shadow.judged || c->method != SP_METHOD_TOOLS_CALL || !policy_decided(c) ||
-		sp_facts_claims(c, snap->h->policy.uses_claims) != 0)
+	if (!c->w->shadow.on || c->shadow.judged || c->method != SP_METHOD_TOOLS_CALL ||
+		!policy_decided(c) || sp_facts_claims(c, snap->h->policy.uses_claims) != 0)
 		return;
 	j = c->w->facts->call;
 	j.snap = snap;

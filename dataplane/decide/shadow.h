@@ -1,6 +1,6 @@
-/// A candidate policy judged beside the one in force, on the calls that come, without any effect on them: no limit
-/// is taken, no state changed, no history added to. One worker; within the turn a call is judged in, so no call
-/// holds the candidate and no pin is needed.
+/// A candidate policy judged beside the one in force, on the calls that come, without any effect on
+/// them: no limit is taken, no state changed, no history added to. One worker; within the turn a
+/// call is judged in, so no call holds the candidate and no pin is needed.
 #pragma once
 
 #include "common/reason.h"
@@ -23,7 +23,8 @@ struct sp_shadow_verdict {
 struct sp_shadow {
 	bool on;
 	struct sp_snap snap;
-	uint8_t *shared; ///< by number of an order rule: does the policy in force keep its state? enum in shadow.c
+	uint32_t *twin; ///< by number of an order rule: which one of the policy in force keeps its
+			///< state; shadow.c
 };
 SP_MUST_CHECK int sp_shadow_init(struct sp_shadow *s); ///< -ENOMEM
 void sp_shadow_done(struct sp_shadow *s);
@@ -33,6 +34,7 @@ void sp_shadow_take(struct sp_worker *w, const struct sp_snap *candidate);
 void sp_shadow_tell(struct sp_worker *w, uint64_t generation);
 void sp_shadow_policy_changed(struct sp_shadow *s);
 
-/// Once the policy in force has allowed the call, sent it to review or refused it (c->reason): judge it by the
-/// candidate, at most once. Does nothing for calls that something else than policy refused.
+/// Once the policy in force has allowed the call, sent it to review or refused it (c->reason):
+/// judge it by the candidate, at most once. Does nothing for calls that something else than policy
+/// refused.
 void sp_shadow_judge(struct sp_call *c);

@@ -30,8 +30,9 @@ void sp_stages_resume(struct sp_call *c);
 // limits.c, for who only looks (decide/shadow.c)
 /// A limit or budget refused.
 bool sp_limits_is_reason(enum sp_reason r);
-/// Would the limits of policy `j` let the call pass, which was judged `v` by it? Counts nothing; what the call itself
-/// was counted for by the policy in force is taken off.
+/// Would the limits of policy `j` let the call pass, which was judged `v` by it? Counts nothing.
+/// Windows that the policy in force counts the call in are read, without what this very call was
+/// counted for; others let it pass unless it is over the limit by itself.
 enum sp_reason sp_limits_peek(
 	struct sp_call *c, const struct sp_judge_call *j, const struct sp_judge_verdict *v);
 

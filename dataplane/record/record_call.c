@@ -148,10 +148,10 @@ static int put_decision(struct sp_call *c, uint64_t *ret_seq)
 	sp_record_u(&r, SP_F_POLICY, c->snap->h->generation);
 	sp_record_b(&r, SP_F_POLICY_HASH, sp_bytes(c->snap->h->policy_sha256, 16));
 	sp_record_s(&r, SP_F_LEVEL, sp_bytes_cstr(sp_audit_level_name(c->level)));
-	if (c->judged)
-		sp_record_judgement(&r, c);
 	if (c->shadow.differs)
 		sp_record_shadow(&r, c);
+	if (c->judged)
+		sp_record_judgement(&r, c);
 	len = sp_record_end(&r);
 	if (len < 0)
 		return len;

@@ -82,7 +82,7 @@ void sp_record_shadow(struct sp_record_writer *r, const struct sp_call *c)
 	const struct sp_shadow_verdict *s = &c->shadow;
 
 	if (r->out.overflow || r->out.cap - r->out.len < SHADOW_BYTES)
-		return; // the call itself must be recorded: who judges in shadow changes nothing
+		return;
 	sp_record_u(r, SP_F_SHADOW, s->generation);
 	sp_record_b(r, SP_F_SHADOW_HASH, sp_bytes(s->sha256, sizeof(s->sha256)));
 	sp_record_s(r, SP_F_SHADOW_DECISION,

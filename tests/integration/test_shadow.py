@@ -2,6 +2,7 @@
 on record, and no call is affected."""
 import json
 import os
+import subprocess
 
 from client import Legacy, Modern
 from operators import NOBODY, as_user, opened_to_all
@@ -143,6 +144,8 @@ def test_what_is_off_judges_nothing_and_the_trail_keeps_what_was(gateway):
     assert not FIELDS & set(decisions(gateway)[-1])
     code, _, err = gateway.ctl_text("policy", "shadow", "report")
     assert code == 1 and "--generation" in err, err
+    nothing = report(gateway, "--generation", "4711", code=0)[0]
+    assert nothing["differed"] == 0 and "publish" not in nothing["advice"], nothing
     found, groups = report(gateway, "--generation", str(generation), code=1)
     assert groups == {("allow", "none", "deny", "tool_denied", "one", "ping"): 1} and "judged" not in found, found
     assert "no candidate" in gateway.ctl("policy", "shadow", "off")
@@ -178,6 +181,59 @@ def test_limits_are_looked_at_but_never_taken(make):
         assert m.call("ping", {}).reason == "rate_day"
     [r] = differing(g, more)
     assert (r["reason"], r["shadow_decision"]) == ("rate_day", "allow"), r
+
+
+def test_counts_of_another_kind_or_of_others_are_not_taken_for_a_limits_own(make):
+    g = make(kind=lab)
+    with agent(g, "few") as m:
+        assert [m.call("ping", {}).reason for _ in range(4)] == [None] * 4
+    for was, now in (("calls: 5, per: day", "calls: 2, per: hour"), ("calls: 5, per: day", "money: 1, per: day"),
+                     ("calls: 5, per: day, agents: [few], tools: [ping]", "calls: 2, per: day, agents: [few], tools: [pong]"),
+                     ("per: day, agents: [few]", "per: day, agents: [few, one]"),
+                     ("calls: 5, per: day", "calls: 2, per: day, apart: []")):
+        generation = shadow(g, POLICY.replace(was, now))
+        assert status(g)["not_judged"] == ["limit pings"], (now, status(g))
+        with agent(g, "few") as m:
+            assert m.call("pong", {}).reason is None
+        assert differing(g, generation) == [], now
+
+
+def test_an_order_rule_whose_state_lies_elsewhere_lets_calls_pass(make):
+    g = make(kind=lab)
+    for now in ("first: [read_row], then: [write_row], window: 1h", "first: [ping], then: [write_row]",
+                "first: [read_row], between: [ping], then: [write_row]"):
+        generation = shadow(g, POLICY.replace("first: [read_row], then: [write_row]", now))
+        assert status(g)["not_judged"] == ["order rule verify"], (now, status(g))
+        with agent(g, "one") as m:
+            assert [m.call(t, {"id": 1}).reason for t in ("read_row", "write_row")] == [None, None]
+        assert differing(g, generation) == [], now
+
+
+def test_sessions_that_nobody_remembers_are_told_and_not_held_against_a_call(make):
+    plain = POLICY.split("sequences:")[0]
+    g = make(kind=lab)
+    g.ctl("policy", "publish", write(g, plain, "plain.yaml"))
+    generation = shadow(g, plain + "risk: {mode: mixed}\n"
+                        "sequences: [{name: clean, kind: forbid-after-taint, then: [ping]}]\n")
+    assert status(g)["not_judged"] == ["risk: new and tainted sessions", "order rule clean"], status(g)
+    with agent(g, "one") as m:
+        assert m.call("ping", {}).reason is None
+    assert differing(g, generation) == []
+
+
+def test_the_report_gives_no_all_clear_for_differences_that_are_in_no_record(make, tmp):
+    g, empty = make(kind=lab), make()
+    shadow(g, POLICY.replace("verify_row, ping]", "verify_row]"))
+    with agent(g, "one") as m:
+        assert m.call("ping", {}).reason is None
+    eventually("its record", lambda: report(g, code=1)[0]["advice"].startswith("look at the calls"), 10)
+    for name, of in (("control", g), ("audit", empty)):  # its trail was lost, as it were
+        os.symlink(os.path.join(of.run_dir, f"{name}.sock"), os.path.join(tmp, f"{name}.sock"))
+    r = subprocess.run([g.programs["sallyctl"], "--run-dir", tmp, "policy", "shadow", "report", "--json"],
+                       capture_output=True, text=True, timeout=30, check=False)
+    found = json.loads(r.stdout)
+    assert (r.returncode, found["differed"], found["not_in_trail"], found["differences"]) == (1, 1, 1, []), found
+    assert "not in the trail" in found["advice"], found
 
 
 def test_order_rules_are_judged_by_the_states_that_are_kept_and_change_none(make):
@@ -239,6 +295,8 @@ def test_publishing_the_candidate_ends_it_and_another_policy_does_not(make):
     assert s["generation"] == generation and s["beside"] > generation, s
     g.ctl("policy", "publish", write(g, candidate))
     assert status(g) == {"state": "off"}
+    acts = g.audit("--type", "admin")
+    assert [a["detail"] for a in acts if a.get("method") == "policy shadow off"] == ["its files were published"], acts
     with agent(g, "one") as m:
         assert m.call("ping", {}).reason == "tool_unknown"
     assert not FIELDS & set(decisions(g)[-1])

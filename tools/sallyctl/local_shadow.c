@@ -1,5 +1,5 @@
-/// `policy shadow report`: what the candidate would have ended otherwise, from the audit trail. Control says which
-/// candidate it is, audit has the decisions.
+/// `policy shadow report`: what the candidate would have ended otherwise, from the audit trail.
+/// Control says which candidate it is, audit has the decisions.
 #include "tools/sallyctl/local.h"
 
 #include "tools/sallyctl/ask.h"
@@ -9,12 +9,15 @@
 #include <stdlib.h>
 #include "common/banned.h"
 
-#define GROUPS_MAX 1000u
+#define GROUPS_MAX 1000u ///< by tool and agent; beyond them tools, then agents are taken together
+#define OTHERS_MAX 256u
+#define SLOTS 4096u ///< a power of two, more than twice the groups
 #define EXAMPLES 3u
 #define PAGE 10000u
 
 enum { DECISION, REASON, SHADOW_DECISION, SHADOW_REASON, AGENT, TOOL, KEYS };
-static const char *const keys[KEYS] = {"decision", "reason", "shadow_decision", "shadow_reason", "agent", "tool"};
+static const char *const keys[KEYS] = {
+	"decision", "reason", "shadow_decision", "shadow_reason", "agent", "tool"};
 
 struct group {
 	char *value[KEYS];
@@ -22,12 +25,13 @@ struct group {
 	uint64_t calls;
 };
 struct report {
-	bool on; ///< a candidate is in shadow
-	uint64_t generation, judged;
+	bool on; ///< it is in shadow
+	uint64_t generation, judged, differed;
 	char since[40];
-	struct group *group; ///< GROUPS_MAX
+	struct group *group; ///< GROUPS_MAX + 2 * OTHERS_MAX
+	uint16_t slot[SLOTS]; ///< 1 + number of a group, 0 = free
 	uint32_t groups_n;
-	uint64_t decisions, others, next;
+	uint64_t decisions, verdicts, others, next;
 	uint32_t page;
 	bool failed;
 };
@@ -37,7 +41,8 @@ static struct sp_bytes text_of(struct sp_bytes map, const char *key)
 	struct sp_bytes raw;
 	struct sp_cv_value v;
 
-	if (sp_cv_get(map, sp_bytes_cstr(key), &raw) < 0 || sp_cv_next(&raw, &v) < 0 || v.type != SP_CV_STR)
+	if (sp_cv_get(map, sp_bytes_cstr(key), &raw) < 0 || sp_cv_next(&raw, &v) < 0 ||
+		v.type != SP_CV_STR)
 		return SP_NOBYTES;
 	return v.s;
 }
@@ -47,7 +52,8 @@ static uint64_t number_of(struct sp_bytes map, const char *key)
 	struct sp_bytes raw;
 	struct sp_cv_value v;
 
-	if (sp_cv_get(map, sp_bytes_cstr(key), &raw) < 0 || sp_cv_next(&raw, &v) < 0 || v.type != SP_CV_UINT)
+	if (sp_cv_get(map, sp_bytes_cstr(key), &raw) < 0 || sp_cv_next(&raw, &v) < 0 ||
+		v.type != SP_CV_UINT)
 		return 0;
 	return v.u;
 }
@@ -77,6 +83,7 @@ static int take_status(const struct sp_ctl_answer *a, void *user)
 	}
 	r->generation = number_of(a->data, "generation");
 	r->judged = number_of(a->data, "judged");
+	r->differed = number_of(a->data, "differed");
 	snprintf(r->since, sizeof(r->since), "%.*s", SP_FMT(text_of(a->data, "since")));
 	return 0;
 }
@@ -89,16 +96,20 @@ static bool same(const struct group *g, const struct sp_bytes value[KEYS])
 	return true;
 }
 
-static struct group *group_of(struct report *r, const struct sp_bytes value[KEYS])
+static uint32_t hash_of(const struct sp_bytes value[KEYS])
 {
-	struct group *g;
+	uint32_t h = 2166136261u;
 
-	for (uint32_t i = 0; i < r->groups_n; i++)
-		if (same(&r->group[i], value))
-			return &r->group[i];
-	if (r->groups_n == GROUPS_MAX)
-		return NULL;
-	g = &r->group[r->groups_n++];
+	for (unsigned i = 0; i < KEYS; i++)
+		for (size_t k = 0; k <= value[i].n; k++)
+			h = (h ^ (k < value[i].n ? value[i].p[k] : 0xffu)) * 16777619u;
+	return h;
+}
+
+static struct group *new_group(struct report *r, const struct sp_bytes value[KEYS])
+{
+	struct group *g = &r->group[r->groups_n++];
+
 	for (unsigned i = 0; i < KEYS; i++) {
 		g->value[i] = strndup((const char *)value[i].p, value[i].n);
 		r->failed = r->failed || !g->value[i];
@@ -106,6 +117,34 @@ static struct group *group_of(struct report *r, const struct sp_bytes value[KEYS
 	if (r->failed)
 		fprintf(stderr, "sallyctl: %s\n", strerror(ENOMEM));
 	return g;
+}
+
+/// The group of these values; a new one while there are fewer than `most`, else NULL.
+static struct group *find_group(struct report *r, const struct sp_bytes value[KEYS], uint32_t most)
+{
+	uint32_t at = hash_of(value) % SLOTS;
+
+	for (; r->slot[at]; at = (at + 1) % SLOTS)
+		if (same(&r->group[r->slot[at] - 1], value))
+			return &r->group[r->slot[at] - 1];
+	if (r->groups_n >= most)
+		return NULL;
+	r->slot[at] = (uint16_t)(r->groups_n + 1);
+	return new_group(r, value);
+}
+
+static struct group *group_of(struct report *r, struct sp_bytes value[KEYS])
+{
+	struct group *g = find_group(r, value, GROUPS_MAX);
+
+	if (g)
+		return g;
+	value[TOOL] = SP_LIT("(others)");
+	g = find_group(r, value, GROUPS_MAX + OTHERS_MAX);
+	if (g)
+		return g;
+	value[AGENT] = SP_LIT("(others)");
+	return find_group(r, value, GROUPS_MAX + 2 * OTHERS_MAX);
 }
 
 static int take_record(const struct sp_ctl_answer *a, void *user)
@@ -130,6 +169,7 @@ static int take_record(const struct sp_ctl_answer *a, void *user)
 		value[i] = text_of(a->data, keys[i]);
 		value[i] = value[i].n ? value[i] : SP_LIT("");
 	}
+	r->verdicts += !sp_bytes_eq(value[DECISION], value[SHADOW_DECISION]);
 	g = group_of(r, value);
 	if (r->failed)
 		return 1;
@@ -187,23 +227,25 @@ static int most_calls_first(const void *a, const void *b)
 	return 0;
 }
 
-static uint64_t verdicts_changed(const struct report *r)
+/// Calls that were counted but have no record: it is on its way, or was lost (audit level basic).
+static uint64_t not_in_trail(const struct report *r)
 {
-	uint64_t n = 0;
-
-	for (uint32_t i = 0; i < r->groups_n; i++)
-		if (strcmp(r->group[i].value[DECISION], r->group[i].value[SHADOW_DECISION]) != 0)
-			n += r->group[i].calls;
-	return n;
+	return r->differed > r->decisions ? r->differed - r->decisions : 0;
 }
 
 static const char *advice(const struct report *r)
 {
+	if (not_in_trail(r))
+		return "some are not in the trail (yet, or no more): ask again, and see 'sallyctl "
+		       "audit verify'";
 	if (r->decisions)
 		return "look at the calls: 'sallyctl audit query --call ID'";
-	if (r->on && r->judged == 0)
+	if (!r->on)
+		return "the trail holds no difference of this generation";
+	if (r->judged == 0)
 		return "no call was judged yet";
-	return "no call would have ended otherwise: 'sallyctl policy publish' puts it in force";
+	return "no call would have ended otherwise: 'sallyctl policy publish PATH' puts it in "
+	       "force";
 }
 
 static void put_groups(const struct report *r, bool json, struct sp_cv_out *o)
@@ -234,7 +276,8 @@ static void put_groups(const struct report *r, bool json, struct sp_cv_out *o)
 
 static int print(const struct sp_line *l, struct report *r)
 {
-	struct sp_show show = {.color = !l->no_color && isatty(STDOUT_FILENO) && !getenv("NO_COLOR")};
+	struct sp_show show = {
+		.color = !l->no_color && isatty(STDOUT_FILENO) && !getenv("NO_COLOR")};
 	struct sp_cv_out o;
 
 	if (r->groups_n)
@@ -250,9 +293,13 @@ static int print(const struct sp_line *l, struct report *r)
 		sp_cv_put_u64(&o, r->judged);
 	}
 	sp_cv_put_str(&o, "differed");
-	sp_cv_put_u64(&o, r->decisions);
+	sp_cv_put_u64(&o, sp_max(r->differed, r->decisions));
 	sp_cv_put_str(&o, "verdict_changed");
-	sp_cv_put_u64(&o, verdicts_changed(r));
+	sp_cv_put_u64(&o, r->verdicts);
+	if (not_in_trail(r)) {
+		sp_cv_put_str(&o, "not_in_trail");
+		sp_cv_put_u64(&o, not_in_trail(r));
+	}
 	if (r->others) {
 		sp_cv_put_str(&o, "not_grouped");
 		sp_cv_put_u64(&o, r->others);
@@ -266,7 +313,7 @@ static int print(const struct sp_line *l, struct report *r)
 	else
 		sp_show(&show, sp_cv_out_bytes(&o));
 	sp_cv_out_done(&o);
-	return r->decisions ? SP_CTL_REFUSED : SP_CTL_OK;
+	return r->decisions || r->differed ? SP_CTL_REFUSED : SP_CTL_OK;
 }
 
 /// The option, against the table like any command's. False after a message.
@@ -292,7 +339,8 @@ static int report(const struct sp_line *l, struct report *r)
 	if (code != SP_CTL_OK || r->failed)
 		return code == SP_CTL_OK ? SP_CTL_REFUSED : (int)code;
 	if (r->generation == 0) {
-		fputs("sallyctl: no candidate is in shadow; '--generation' reports on an earlier one\n",
+		fputs("sallyctl: no candidate is in shadow; '--generation' reports on an earlier "
+		      "one\n",
 			stderr);
 		return SP_CTL_REFUSED;
 	}
@@ -304,17 +352,20 @@ static int report(const struct sp_line *l, struct report *r)
 
 int sp_local_policy_shadow_report(const struct sp_line *l)
 {
-	struct report r = {.group = calloc(GROUPS_MAX, sizeof(struct group))};
-	int code;
+	struct report *r = calloc(1, sizeof(*r));
+	int code = SP_CTL_REFUSED;
 
-	if (!r.group) {
+	if (r)
+		r->group = calloc(GROUPS_MAX + 2 * OTHERS_MAX, sizeof(*r->group));
+	if (!r || !r->group)
 		fprintf(stderr, "sallyctl: %s\n", strerror(ENOMEM));
-		return SP_CTL_REFUSED;
-	}
-	code = read_generation(l, &r.generation) ? report(l, &r) : SP_CTL_USAGE;
-	for (uint32_t i = 0; i < r.groups_n; i++)
+	else
+		code = read_generation(l, &r->generation) ? report(l, r) : SP_CTL_USAGE;
+	for (uint32_t i = 0; r && i < r->groups_n; i++)
 		for (unsigned k = 0; k < KEYS; k++)
-			free(r.group[i].value[k]);
-	free(r.group);
+			free(r->group[i].value[k]);
+	if (r)
+		free(r->group);
+	free(r);
 	return code;
 }
