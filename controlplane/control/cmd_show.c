@@ -73,6 +73,7 @@ static void put_limits(
 		.agent = agent,
 		.args = SP_JSON_NONE,
 		.meta = SP_JSON_NONE,
+		.salt = c->history.salt,
 		.arena = &arena};
 	struct sp_judge_limit limit[SP_JUDGE_LIMITS_MAX];
 	struct sp_judge_verdict v;
