@@ -6,7 +6,8 @@
 #include "common/banned.h"
 
 #define REDIAL_NS (20 * SP_NS_PER_MS)
-#define START_NS (30 * SP_NS_PER_SEC)  ///< all connections must be up by then
+#define START_NS (30 * SP_NS_PER_SEC)  ///< all connections must be up by then,
+#define START_EACH_NS (10 * SP_NS_PER_MS) ///< and this for each of them
 #define FINISH_NS (20 * SP_NS_PER_SEC) ///< for the answers that are out when the run ends
 
 static volatile sig_atomic_t interrupted;
@@ -228,7 +229,7 @@ static bool control(struct load_run *r, uint64_t now_ns, uint64_t launched_ns)
 	if (!r->running) {
 		if (r->ready == r->opt.connections)
 			begin(r, now_ns);
-		else if (interrupted || now_ns - launched_ns > START_NS)
+		else if (interrupted || now_ns - launched_ns > START_NS + r->opt.connections * START_EACH_NS)
 			r->gave_up = true;
 		return r->gave_up;
 	}

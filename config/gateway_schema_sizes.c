@@ -21,7 +21,7 @@ static const struct sp_field limits_fields[] = {
 		"of those, from one address"),
 	NUMBER(handshakes_per_turn, handshakes_per_turn, "1",
 		"TLS flights a worker answers between two looks at its calls"),
-	NUMBER(handshakes_waiting, handshakes_waiting, "1024",
+	NUMBER(handshakes_waiting, handshakes_waiting, "4096",
 		"hellos that wait for that; more are refused"),
 	NUMBER(max_calls, max_calls, "8192", "calls in flight of one worker"),
 	NUMBER(max_calls_per_agent, max_calls_per_agent, "512", "of those, of one agent"),

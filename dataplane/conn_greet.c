@@ -45,11 +45,17 @@ void sp_conn_greet_forget(struct sp_conn *c)
 	c->waits = false;
 }
 
+/// The last quarter is for calls.
+static bool few_buffers(const struct sp_worker *w)
+{
+	return w->small.free_n <= w->small.count / 4;
+}
+
 int sp_conn_greet_later(struct sp_conn *c, const uint8_t *data, size_t n)
 {
 	struct sp_worker *w = c->w;
 
-	if (!c->greeted && w->greetings.fresh.n >= w->plan->handshakes_waiting)
+	if (!c->greeted && (w->greetings.fresh.n >= w->plan->handshakes_waiting || few_buffers(w)))
 		return -EBUSY;
 	c->in = sp_bufpool_get(&w->small);
 	if (!c->in)

@@ -165,6 +165,24 @@ static void hellos_beyond_those_that_may_wait_are_refused_and_counted(void **sta
 	free_door(d);
 }
 
+static void hellos_leave_a_quarter_of_the_buffers_to_calls(void **state)
+{
+	struct door *d = new_door(1, 100);
+	uint8_t *taken[12];
+
+	(void)state;
+	for (unsigned i = 0; i < SP_ARRAY_LEN(taken); i++)
+		taken[i] = sp_bufpool_get(&d->w.small);
+	for (unsigned i = 0; i < GUESTS; i++)
+		come(d, i);
+	assert_int_equal(d->w.small.free_n, d->w.small.count / 4);
+	assert_int_equal(d->w.stat[SP_STAT_SHED_HELLO], GUESTS - 6);
+	assert_int_equal(d->w.stat[SP_STAT_SHED_MEMORY], 0);
+	for (unsigned i = 0; i < SP_ARRAY_LEN(taken); i++)
+		sp_bufpool_put(&d->w.small, taken[i], 0);
+	free_door(d);
+}
+
 static void who_leaves_costs_no_handshake_and_gives_its_place_back(void **state)
 {
 	struct door *d = new_door(1, 4);
@@ -271,6 +289,7 @@ int main(void)
 		cmocka_unit_test(a_turn_answers_no_more_flights_than_its_limit),
 		cmocka_unit_test(what_was_begun_is_finished_before_anything_new),
 		cmocka_unit_test(hellos_beyond_those_that_may_wait_are_refused_and_counted),
+		cmocka_unit_test(hellos_leave_a_quarter_of_the_buffers_to_calls),
 		cmocka_unit_test(who_leaves_costs_no_handshake_and_gives_its_place_back),
 		cmocka_unit_test(pieces_of_a_hello_take_no_ones_turn),
 		cmocka_unit_test(what_comes_right_behind_a_flight_is_read_after_it),
