@@ -118,7 +118,7 @@ http {
 	tcp_nodelay on;
 	upstream demo {
 		server UPSTREAM;
-		keepalive 128;
+		keepalive 1024;
 		keepalive_requests 1000000000;
 	}
 	server {
@@ -149,7 +149,7 @@ frontend front
 	bind 127.0.0.1:{port} ssl crt DIR/haproxy.pem ssl-min-ver TLSv1.3 alpn http/1.1
 	default_backend demo
 backend demo
-	server demo UPSTREAM pool-max-conn 128 PROTO
+	server demo UPSTREAM pool-max-conn 1024 PROTO
 """
 
 

@@ -31,6 +31,8 @@ struct load_conn {
 	uint64_t sent_bytes, received_bytes;
 	uint64_t redial_ns; ///< when DOWN: not before
 	struct load_conn *next_idle;
+	bool listed; ///< among the idle ones, also when it went down since
+	bool came_up; ///< counted as ready before the run
 };
 
 enum load_event {

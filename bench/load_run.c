@@ -28,6 +28,9 @@ static void log_call(struct load_run *r, const struct load_conn *c, const char *
 
 static void idle_push(struct load_run *r, struct load_conn *c)
 {
+	if (c->listed)
+		return;
+	c->listed = true;
 	c->next_idle = NULL;
 	if (r->idle_last)
 		r->idle_last->next_idle = c;
@@ -44,6 +47,7 @@ static struct load_conn *idle_pop(struct load_run *r)
 		r->idle_first = c->next_idle;
 		if (!r->idle_first)
 			r->idle_last = NULL;
+		c->listed = false;
 	}
 	return c;
 }
@@ -62,9 +66,10 @@ static void on_broken(struct load_run *r, struct load_conn *c, uint64_t now_ns)
 		r->out--;
 		if (!r->report.counts.first_fault)
 			r->report.counts.first_fault = "a connection closed before the answer";
-	} else if (!r->running && r->ready) {
+	} else if (c->came_up) {
 		r->ready--;
 	}
+	c->came_up = false;
 	c->item = NULL;
 	c->redial_ns = now_ns + REDIAL_NS;
 	r->report.counts.redials++;
@@ -79,8 +84,10 @@ static void start_call(struct load_run *r, struct load_conn *c, uint64_t now_ns,
 
 static void on_idle(struct load_run *r, struct load_conn *c, uint64_t now_ns)
 {
-	if (!r->running)
+	if (!r->running && !c->came_up) {
+		c->came_up = true;
 		r->ready++;
+	}
 	if (r->opt.rate || !r->running)
 		idle_push(r, c);
 	else if (may_start(r, now_ns))
@@ -185,7 +192,7 @@ static void begin_window(struct load_run *r, uint64_t now_ns)
 
 static void begin(struct load_run *r, uint64_t now_ns)
 {
-	struct load_conn *c, *waiting = r->idle_first;
+	struct load_conn *c;
 
 	r->running = true;
 	r->began_ns = now_ns;
@@ -195,12 +202,9 @@ static void begin(struct load_run *r, uint64_t now_ns)
 		r->ends_ns = now_ns + (r->opt.warmup_s + r->opt.seconds) * SP_NS_PER_SEC;
 	if (r->opt.rate)
 		return;
-	r->idle_first = r->idle_last = NULL;
-	while ((c = waiting)) {
-		waiting = c->next_idle;
+	while ((c = idle_pop(r)))
 		if (c->state == CONN_IDLE && may_start(r, now_ns))
 			start_call(r, c, now_ns, now_ns);
-	}
 }
 
 static void end_window(struct load_run *r, uint64_t now_ns)
