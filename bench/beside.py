@@ -2,8 +2,8 @@
 import sys
 
 from harness import (
-    AGENTS, BENCH_ACTIONS, LOAD_CPU, PROXY_CPU, Gateway, agents_file, family, haproxy, load, nginx, pinned, rss_bytes,
-    settle, whitelist)
+    AGENTS, BENCH_ACTIONS, LOAD_CPU, PROXY_CPU, Failed, Gateway, agents_file, family, haproxy, load, nginx, pinned,
+    rss_bytes, settle, whitelist)
 
 
 class Beside:
@@ -69,6 +69,8 @@ class Beside:
         if rate:
             args += ["--rate", str(rate)]
         got = load(self.build, self.url(name), *args, pids=pids)
+        if not got["calls"]:
+            raise Failed(f"{name} answered no call over {got['connections']} connections")
         got["rss_bytes"] = rss_bytes(pids)
         print(f"  {name:12} {got['calls_per_s']:9.0f} calls/s  {got.get('cpu_us_per_call', 0):7.2f} us CPU/call  "
               f"p50 {got['p50_us']:7.0f}  p99 {got['p99_us']:7.0f} us  unexpected {got['unexpected']}"

@@ -33,7 +33,7 @@ class Axis:
     """Values to pixels, and where the ticks are."""
 
     def __init__(self, values, log, begin, end, at_values=False):
-        self.log, self.begin, self.end = log, begin, end
+        self.log, self.begin, self.end, self.exact = log, begin, end, at_values
         most = max(values)
         if not log:
             step = nice_step(most or 1.0)
@@ -48,6 +48,9 @@ class Axis:
         self.low, self.high = least / 1.1, most * 1.1
         powers = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
         self.ticks = [m * 10.0 ** p for p in powers for m in (1, 2, 5) if self.low <= m * 10.0 ** p <= self.high]
+
+    def name(self, v):
+        return f"{v:,}" if self.exact else short(v)
 
     def at(self, v):
         def share(x):
@@ -87,7 +90,7 @@ def axes(x, y, x_label, y_label):
     for v in x.ticks:
         at = x.at(v)
         out.append(f'<path class="grid" d="M{at:.1f} {TOP}V{bottom}"/>')
-        out.append(f'<text x="{at:.1f}" y="{bottom + 18}" text-anchor="middle">{short(v)}</text>')
+        out.append(f'<text x="{at:.1f}" y="{bottom + 18}" text-anchor="middle">{x.name(v)}</text>')
     middle = (TOP + bottom) / 2
     out.append(f'<path class="frame" d="M{LEFT} {TOP}V{bottom}H{right}"/>')
     out.append(f'<text x="{(LEFT + right) / 2}" y="{bottom + 40}" text-anchor="middle">{escape(x_label)}</text>')
