@@ -10,6 +10,7 @@ struct fields {
 	size_t n;
 };
 
+/// nghttp2 reads both when the stream is opened and not later; one that is cancelled before, never.
 static bool add(struct fields *f, struct sp_bytes name, struct sp_bytes value, bool secret)
 {
 	if (f->n == FIELDS_MAX)
@@ -19,7 +20,8 @@ static bool add(struct fields *f, struct sp_bytes name, struct sp_bytes value, b
 		.value = (uint8_t *)value.p,
 		.namelen = name.n,
 		.valuelen = value.n,
-		.flags = secret ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE,
+		.flags = NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE |
+			 (secret ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE),
 	};
 	return true;
 }
@@ -33,13 +35,23 @@ static struct sp_bytes cut(struct sp_bytes *from, const void *end, size_t sep)
 	return s;
 }
 
+/// HTTP/2 knows no upper case (RFC 9113 8.2); to HTTP/1.1 it is all one.
+static void lower(struct sp_bytes name)
+{
+	uint8_t *p = (uint8_t *)name.p;
+
+	for (size_t i = 0; i < name.n; i++)
+		if (p[i] >= 'A' && p[i] <= 'Z')
+			p[i] |= 0x20;
+}
+
 static bool starts(struct sp_bytes s, struct sp_bytes with)
 {
-	return s.n >= with.n && sp_bytes_ieq(sp_bytes(s.p, with.n), with);
+	return s.n >= with.n && memcmp(s.p, with.p, with.n) == 0;
 }
 
 /// Secrets may not be guessed through the size of what is sent, and what differs call by call is
-/// not worth a place in the peer's table.
+/// not worth a place in the peer's table. `name` is in lower case.
 static bool is_secret(struct sp_bytes name)
 {
 	return starts(name, SP_LIT("authorization")) || starts(name, SP_LIT("mcp-session-id")) ||
@@ -62,7 +74,6 @@ static bool add_target(struct fields *f, struct sp_bytes *in, bool tls)
 }
 
 /// The lines from Host on; those of the pool's own credential are secret whatever they are called.
-/// nghttp2 lowers the names.
 static bool add_lines(struct fields *f, struct sp_bytes *in, const uint8_t *credential_end)
 {
 	while (in->n >= 2 && in->p[0] != '\r') {
@@ -70,6 +81,7 @@ static bool add_lines(struct fields *f, struct sp_bytes *in, const uint8_t *cred
 		struct sp_bytes name = cut(in, memchr(in->p, ':', in->n), 2);
 		struct sp_bytes value = cut(in, memchr(in->p, '\r', in->n), 2);
 
+		lower(name);
 		if (!add(f, name, value, ours || is_secret(name)))
 			return false;
 	}
@@ -100,10 +112,11 @@ int up_h2_submit(struct up_h2 *h, struct sp_exchange *x)
 {
 	const nghttp2_data_provider body = {.read_callback = up_h2_on_read};
 	struct sp_bytes in = sp_bytes(x->keep, x->keep_len);
-	struct fields f = {.n = 0};
+	struct fields f; // not all of it is needed
 	const uint8_t *line_end;
 	int32_t id;
 
+	f.n = 0;
 	// The verb, then what the pool writes.
 	line_end = (const uint8_t *)memchr(in.p, ' ', in.n) + h->conn->pool->line_tail.n;
 	if (!add_target(&f, &in, h->conn->tls) || !add_lines(&f, &in, line_end))

@@ -318,11 +318,14 @@ static void a_request_cancelled_before_the_turn_ends_is_never_sent(void **state)
 	lab_begin(&k, 16384, peer_fine);
 	start_many(1, false);
 	all_fine(1);
-	start_many(4, false);
+	memset(large, 'x', sizeof(large));
+	for (size_t i = 0; i < 4; i++) // kept on the heap, so that a use after free is seen
+		assert_int_equal(start(&k, &many[i], sp_bytes(large, 10000), false, 0), 0);
 	for (size_t i = 0; i < 4; i++)
 		sp_exchange_cancel(many[i].x);
 	turns_ms(&k, 3);
 	assert_int_equal(lab.peer[0].requests, 1);
+	assert_int_equal(lab.peer[0].resets, 0);
 	start_many(4, false);
 	all_fine(4);
 	lab_end(&k);
