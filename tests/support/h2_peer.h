@@ -215,6 +215,7 @@ static inline void lab_begin(struct client *k, size_t piece, void (*serve)(struc
 
 	up.breaker_failures = 0; // never opens
 	up.http = SP_UP_HTTP_2;
+	up.connect_ns = up.response_ns = up.idle_ns = 30 * SP_NS_PER_SEC; // however loaded the machine
 	memset(k, 0, sizeof(*k));
 	memset(&lab, 0, sizeof(lab));
 	lab.serve = serve;
@@ -222,6 +223,12 @@ static inline void lab_begin(struct client *k, size_t piece, void (*serve)(struc
 	sp_io_mem_chunk(k->io, piece);
 	assert_int_equal(sp_io_listen(k->io, 7, peer_accept, NULL), 0);
 	client_begin(k, &up);
+}
+
+static inline void turns(struct client *k, unsigned n)
+{
+	while (n--)
+		turn(k);
 }
 
 static inline void lab_raw(struct client *k, struct sp_bytes raw, bool close)

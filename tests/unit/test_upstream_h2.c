@@ -59,7 +59,7 @@ static void requests_of_one_turn_leave_in_one_piece(void **state)
 	lab_begin(&k, 16384, peer_fine);
 	start_many(1, false);
 	all_fine(1);
-	turns_ms(&k, 2);
+	turns(&k, 30);
 	before = lab.peer[0].seen;
 	start_many(8, false);
 	assert_int_equal(lab.peer[0].seen, before);
@@ -135,7 +135,7 @@ static void a_paused_answer_stays_within_its_window_and_holds_up_no_other(void *
 	while (!flood.head)
 		turn(&k);
 	sp_exchange_pause(x);
-	turns_ms(&k, 20);
+	turns(&k, 300);
 	assert_true(flood.n <= 3u * UP_H2_STREAM_WINDOW);
 	start_many(4, false);
 	all_fine(4);
@@ -190,7 +190,7 @@ static void goaway_in_mid_flight_loses_no_call(void **state)
 	all_fine(4);
 	assert_int_equal(lab.n, 2);
 	assert_int_equal(k.stat[SP_STAT_UP_RETRIES], 2);
-	turns_ms(&k, 3);
+	turns(&k, 30);
 	assert_int_equal(sp_upstreams_open(k.u), 1); // the one that was left is closed
 	assert_true(lab.peer[0].ended);
 	start_many(4, false);
@@ -296,11 +296,11 @@ static void cancelling_resets_the_stream_and_nothing_else(void **state)
 	(void)state;
 	lab_begin(&k, 16384, peer_nothing);
 	start_many(8, false);
-	turns_ms(&k, 3);
+	turns(&k, 30);
 	assert_int_equal(lab.peer[0].requests, 8);
 	for (size_t i = 0; i < 8; i += 2)
 		sp_exchange_cancel(many[i].x);
-	turns_ms(&k, 3);
+	turns(&k, 30);
 	assert_int_equal(lab.peer[0].resets, 4);
 	assert_int_equal(lab.peer[0].reset_code, NGHTTP2_CANCEL);
 	for (size_t i = 1; i < 8; i += 2)
@@ -323,7 +323,7 @@ static void a_request_cancelled_before_the_turn_ends_is_never_sent(void **state)
 		assert_int_equal(start(&k, &many[i], sp_bytes(large, 10000), false, 0), 0);
 	for (size_t i = 0; i < 4; i++)
 		sp_exchange_cancel(many[i].x);
-	turns_ms(&k, 3);
+	turns(&k, 30);
 	assert_int_equal(lab.peer[0].requests, 1);
 	assert_int_equal(lab.peer[0].resets, 0);
 	start_many(4, false);
@@ -341,7 +341,7 @@ static void cancelling_from_the_callbacks_is_fine(void **state)
 		a.cancel_in_body = !(i & 1);
 		assert_int_equal(start(&k, &b, REQ, false, 0), 0);
 		expect_ok(&k, &b, "fine");
-		turns_ms(&k, 1);
+		turns(&k, 30);
 		assert_true(!a.done && !a.failed && a.heads == 1);
 	}
 	assert_int_equal(lab.n, 1);
@@ -354,10 +354,10 @@ static void no_more_streams_than_the_peer_takes(void **state)
 	lab_begin(&k, 16384, peer_nothing);
 	lab.max_streams = 3;
 	start_many(1, false);
-	turns_ms(&k, 3); // its settings came
+	turns(&k, 30); // its settings came
 	for (size_t i = 1; i < 12; i++)
 		assert_int_equal(start(&k, &many[i], REQ, false, 0), 0);
-	turns_ms(&k, 5);
+	turns(&k, 30);
 	assert_int_equal(lab.n, 4);
 	for (unsigned i = 0; i < 4; i++)
 		assert_int_equal(lab.peer[i].requests, 3);
@@ -383,7 +383,7 @@ static void a_silent_connection_gets_no_new_streams(void **state)
 	lab_begin(&k, 16384, peer_fine);
 	start_many(1, false);
 	all_fine(1);
-	turns_ms(&k, 2);
+	turns(&k, 30);
 	lab.serve = peer_nothing;
 	assert_int_equal(start(&k, &a, REQ, false, 30), 0);
 	expect_failed(&k, &a, SP_REASON_UPSTREAM_TIMEOUT, true);
@@ -401,15 +401,15 @@ static void an_upstream_that_is_gone_finishes_what_it_carries(void **state)
 	(void)state;
 	lab_begin(&k, 16384, peer_nothing);
 	start_many(2, false);
-	turns_ms(&k, 3);
+	turns(&k, 30);
 	take_up(&k, &other, 1);
-	turns_ms(&k, 3);
+	turns(&k, 30);
 	assert_false(lab.peer[0].ended);
 	peer_answer(&lab.peer[0], 1, "fine");
 	peer_answer(&lab.peer[0], 3, "fine");
 	peer_flush(&lab.peer[0]);
 	all_fine(2);
-	turns_ms(&k, 3);
+	turns(&k, 30);
 	assert_true(lab.peer[0].ended);
 	assert_int_equal(lab.peer[0].goaways, 1);
 	assert_int_equal(sp_upstreams_open(k.u), 0);

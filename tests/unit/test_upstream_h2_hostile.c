@@ -18,13 +18,13 @@ static void good_head(struct block *b)
 static void answered_by(enum sp_reason why, bool violation)
 {
 	lab_raw(&k, sp_bytes(f.p, f.n), false);
-	assert_int_equal(start(&k, &a, REQ, false, 300), 0);
+	assert_int_equal(start(&k, &a, REQ, false, 0), 0);
 	if (why == SP_REASON_NONE)
 		expect_ok(&k, &a, "fine");
 	else
 		expect_failed(&k, &a, why, true);
 	assert_int_equal(k.stat[SP_STAT_UP_VIOLATIONS], violation);
-	turns_ms(&k, 3);
+	turns(&k, 30);
 	if (violation)
 		assert_int_equal(sp_upstreams_open(k.u), 0);
 	lab_end(&k);
@@ -166,7 +166,7 @@ static void a_bomb_of_compressed_fields_ends_the_connection(void **state)
 	lab_raw(&k, sp_bytes(f.p, f.n), false);
 	assert_int_equal(start(&k, &a, REQ, false, 0), 0);
 	expect_failed(&k, &a, SP_REASON_UPSTREAM_INVALID, true);
-	turns_ms(&k, 3);
+	turns(&k, 30);
 	assert_int_equal(k.stat[SP_STAT_UP_VIOLATIONS], 1);
 	assert_int_equal(sp_upstreams_open(k.u), 0);
 	lab_end(&k);
@@ -199,7 +199,7 @@ static void what_is_no_http2_is_refused(void **state)
 		f.n = strlen(text[i]);
 		memcpy(f.p, text[i], f.n);
 		lab_raw(&k, sp_bytes(f.p, f.n), true);
-		assert_int_equal(start(&k, &a, REQ, false, 300), 0);
+		assert_int_equal(start(&k, &a, REQ, false, 0), 0);
 		finish(&k, &a);
 		assert_true(a.failed);
 		lab_end(&k);
@@ -287,9 +287,9 @@ static void resets_without_end_end_the_connection(void **state)
 	for (unsigned i = 0; i < 3000; i++)
 		one_reset(i);
 	lab_raw(&k, sp_bytes(f.p, f.n), false);
-	assert_int_equal(start(&k, &a, REQ, false, 300), 0);
+	assert_int_equal(start(&k, &a, REQ, false, 0), 0);
 	expect_failed(&k, &a, SP_REASON_UPSTREAM_CLOSED, true);
-	turns_ms(&k, 3);
+	turns(&k, 30);
 	assert_int_equal(k.stat[SP_STAT_UP_VIOLATIONS], 1);
 	assert_int_equal(sp_upstreams_open(k.u), 0);
 	lab_end(&k);
