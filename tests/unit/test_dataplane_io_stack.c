@@ -1,0 +1,227 @@
+/// What the stack must withstand: lost and turned frames, guesses of sequence numbers, floods of handshakes.
+#include "tests/unit/fixture_io.h"
+
+#include <arpa/inet.h>
+#include "common/banned.h"
+
+#define OURS 0x0a090001u
+#define TCP_AT 34u // behind Ethernet and an IPv4 header without options
+#define SEQ_AT (TCP_AT + 4)
+#define FLAGS_AT (TCP_AT + 13)
+#define SYN 2u
+#define ACK 16u
+
+struct seen {
+	uint32_t seq[4096];
+	unsigned n;
+	uint8_t flags;
+};
+
+static uint32_t get32(const uint8_t *p)
+{
+	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+static void spy(void *user, const uint8_t *data, uint32_t n)
+{
+	struct seen *s = user;
+
+	if (n < TCP_AT + 20 || data[12] != 8 || data[13] != 0 || data[23] != 6 || data[FLAGS_AT] != s->flags)
+		return;
+	if (s->n < SP_ARRAY_LEN(s->seq))
+		s->seq[s->n++] = get32(data + SEQ_AT);
+}
+
+static uint16_t fold(uint32_t sum)
+{
+	sum = (sum & 0xffff) + (sum >> 16);
+	return (uint16_t)~((sum & 0xffff) + (sum >> 16));
+}
+
+static uint32_t add16(const uint8_t *p, size_t n)
+{
+	uint32_t sum = 0;
+
+	for (size_t i = 0; i + 1 < n; i += 2)
+		sum += (uint32_t)p[i] << 8 | p[i + 1];
+	return sum;
+}
+
+static void put16(uint8_t *p, uint16_t v)
+{
+	p[0] = (uint8_t)(v >> 8);
+	p[1] = (uint8_t)v;
+}
+
+/// A SYN from a made-up station of the network.
+static void make_syn(uint8_t f[54], uint32_t from, uint16_t from_port, uint32_t seq)
+{
+	uint32_t address[2] = {htonl(from), htonl(OURS)}, sequence = htonl(seq);
+
+	memset(f, 0, 54);
+	memcpy(f, (const uint8_t[]){2, 0, 0, 0, 0, 1, 2, 0, 0, 1, 2, 3, 8, 0}, 14);
+	f[14] = 0x45;
+	put16(f + 16, 40);
+	f[22] = 64;
+	f[23] = 6;
+	memcpy(f + 26, address, 8);
+	put16(f + 24, fold(add16(f + 14, 20)));
+	put16(f + TCP_AT, from_port);
+	put16(f + TCP_AT + 2, 80);
+	memcpy(f + SEQ_AT, &sequence, 4);
+	f[TCP_AT + 12] = 5 << 4;
+	f[FLAGS_AT] = SYN;
+	put16(f + TCP_AT + 14, 64240);
+	put16(f + TCP_AT + 16, fold(add16(f + TCP_AT, 20) + add16(f + 26, 8) + 6 + 20));
+}
+
+static int by_value(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static void lost_and_turned_frames_only_delay(enum transport t)
+{
+	struct fixture *f = start(t, usual);
+	size_t bytes = 1 << 20;
+	struct end c = {.to_send = bytes};
+
+	f->model.to_send = bytes;
+	f->wire->lose_every = 211;
+	f->wire->swap_every = 17;
+	assert_int_equal(dial(f, &c), 0);
+	for (unsigned i = 0; i < 6 && (c.got < bytes || f->server[0].got < bytes); i++) {
+		uint64_t until = sp_clock_boot_ns() + 10 * SP_NS_PER_SEC;
+
+		while ((c.got < bytes || f->server[0].got < bytes) && sp_clock_boot_ns() < until)
+			turn(f);
+	}
+	assert_int_equal(c.got, bytes);
+	assert_int_equal(f->server[0].got, bytes);
+	assert_false(c.bad || f->server[0].bad);
+	stop(f);
+}
+EACH(lost_and_turned_frames_only_delay)
+
+static void sequence_numbers_tell_nothing_of_the_next(enum transport t)
+{
+	struct fixture *f = start(t, (struct sp_io_conf){.max_streams = 1024, .blocks = 64, .recv_buffers = 16});
+	static struct seen seen;
+	static struct end c[200];
+	uint32_t near = 0;
+
+	seen = (struct seen){.flags = SYN};
+	memset(c, 0, sizeof(c));
+	f->wire->spy = spy;
+	f->wire->spy_user = &seen;
+	for (unsigned i = 0; i < 200; i++) {
+		assert_int_equal(dial(f, &c[i]), 0);
+		TURN_UNTIL(f, c[i].connected);
+	}
+	assert_true(seen.n >= 200);
+	// A counter, whatever its step, would lie within a thousandth of all numbers behind the last one.
+	for (unsigned i = 1; i < seen.n; i++)
+		near += seen.seq[i] - seen.seq[i - 1] < UINT32_MAX / 1000;
+	assert_true(near < 10);
+	qsort(seen.seq, seen.n, sizeof(seen.seq[0]), by_value);
+	for (unsigned i = 1; i < seen.n; i++)
+		assert_true(seen.seq[i] != seen.seq[i - 1]);
+	stop(f);
+}
+EACH(sequence_numbers_tell_nothing_of_the_next)
+
+static void one_peer_finds_its_sequence_numbers_rising(enum transport t)
+{
+	struct fixture *f = start(t, usual);
+	static struct seen seen;
+	uint8_t frame[54];
+	uint32_t first;
+
+	seen = (struct seen){.flags = SYN | ACK};
+	f->wire->spy = spy;
+	f->wire->spy_user = &seen;
+	make_syn(frame, OURS + 1, 4000, 1000);
+	// The answer needs the peer's address; the stack asks itself, so nobody tells. What it would answer to
+	// its own address it sends at once.
+	make_syn(frame, OURS, 4000, 1000);
+	assert_true(loop_inject(f->wire, frame, sizeof(frame)));
+	TURN_UNTIL(f, seen.n >= 1);
+	first = seen.seq[0];
+	turns(f, 50);
+	seen.n = 0;
+	make_syn(frame, OURS, 4000, 900000); // the same four addresses again, after a reset
+	assert_true(loop_inject(f->wire, frame, sizeof(frame)));
+	TURN_UNTIL(f, seen.n >= 1);
+	assert_true(seen.seq[0] - first < UINT32_MAX / 2);
+	stop(f);
+}
+EACH(one_peer_finds_its_sequence_numbers_rising)
+
+static void a_flood_of_handshakes_is_bounded_and_good_clients_are_served(enum transport t)
+{
+	struct fixture *f = start(t, usual);
+	struct sp_io_lwip_stats s;
+	struct end c = {.to_send = 1000};
+	uint8_t frame[54];
+
+	for (uint32_t i = 0; i < 20000; i++) {
+		make_syn(frame, 0x0a090002u + i % 200, (uint16_t)(1024 + i / 200), i * 7919);
+		assert_true(loop_inject(f->wire, frame, sizeof(frame)));
+		if (i % 50 == 0)
+			turn(f);
+	}
+	turns(f, 2);
+	sp_io_lwip_stats(f->io, &s);
+	assert_true(s.half_open <= 64);
+	assert_true(s.half_open_dropped > 10000);
+	assert_int_equal(f->accepted, 0);
+	f->model.echo = true;
+	assert_int_equal(dial(f, &c), 0);
+	for (uint32_t i = 0; i < 20000 && c.got < 1000; i++) { // the flood goes on meanwhile
+		make_syn(frame, 0x0a090002u + i % 200, (uint16_t)(2048 + i / 200), i * 104729);
+		(void)loop_inject(f->wire, frame, sizeof(frame));
+		if (i % 10 == 0)
+			turn(f);
+	}
+	TURN_UNTIL(f, c.got == 1000);
+	assert_false(c.bad);
+	stop(f);
+}
+EACH(a_flood_of_handshakes_is_bounded_and_good_clients_are_served)
+
+static void thousands_of_connections_are_told_apart(enum transport t)
+{
+	struct sp_io_conf conf = {.max_streams = 4096, .blocks = 8192, .recv_buffers = 64};
+	struct fixture *f = start(t, conf);
+	static struct end c[2000];
+
+	memset(c, 0, sizeof(c));
+	f->model.echo = true;
+	for (unsigned i = 0; i < 2000; i++) {
+		c[i].to_send = 100 + i;
+		assert_int_equal(dial(f, &c[i]), 0);
+		if (i % 50 == 49)
+			TURN_UNTIL(f, c[i].connected);
+	}
+	for (unsigned i = 0; i < 2000; i++)
+		TURN_UNTIL(f, c[i].got == 100 + i);
+	for (unsigned i = 0; i < 2000; i++)
+		assert_false(c[i].bad || c[i].closed);
+	stop(f);
+}
+EACH(thousands_of_connections_are_told_apart)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		ON_EACH(lost_and_turned_frames_only_delay),
+		ON_EACH(sequence_numbers_tell_nothing_of_the_next),
+		ON_EACH(one_peer_finds_its_sequence_numbers_rising),
+		ON_EACH(a_flood_of_handshakes_is_bounded_and_good_clients_are_served),
+		ON_EACH(thousands_of_connections_are_told_apart),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
