@@ -3,6 +3,9 @@
 #include "common/clock.h"
 #include "common/banned.h"
 
+/// A connection that is closed has so long to send what is left.
+#define UP_CLOSING_NS (5 * SP_NS_PER_SEC)
+
 static const struct sp_stream_ops stream_ops;
 
 static void on_timer(struct sp_timer *t);
@@ -146,6 +149,7 @@ void up_conn_close(struct up_conn *c)
 	leave(c);
 	up_secure_shutdown(c);
 	sp_stream_close(c->stream);
+	sp_timer_arm(c->u->conf.wheel, &c->timer, up_now(c->u) + UP_CLOSING_NS);
 }
 
 /// Try the addresses from the one that worked last on.
@@ -219,6 +223,8 @@ static void share(struct up_conn *c)
 	x->conn = NULL;
 	if (up_h2_begin(c, x) < 0)
 		up_exchange_fail(x, SP_REASON_OVERLOAD);
+	if (c->state == UP_SHARED && up_h2_unused(c))
+		up_conn_unused(c);
 	up_serve_waiting(c->pool);
 }
 
@@ -372,6 +378,8 @@ static void on_timer(struct sp_timer *t)
 
 	if (c->state == UP_CONNECTING || c->state == UP_HANDSHAKE)
 		sp_stream_abort(c->stream); // on_closed tries the next address
+	else if (c->state == UP_CLOSING && c->stream)
+		sp_stream_abort(c->stream); // its peer does not read what is left
 	else if (c->state != UP_IDLE && !(c->state == UP_SHARED && up_h2_unused(c)))
 		return;
 	else if (due <= up_now(c->u))

@@ -236,6 +236,8 @@ void up_h2_detach(struct sp_exchange *x, bool reset)
 	if (c->state != UP_SHARED)
 		return;
 	nghttp2_session_set_stream_user_data(h->session, x->stream_id, NULL);
+	// What the peer sent before it knew is dropped without being told of.
+	h->unknown -= 2 * (int64_t)UP_H2_STREAM_WINDOW;
 	if (reset)
 		(void)nghttp2_submit_rst_stream(
 			h->session, NGHTTP2_FLAG_NONE, x->stream_id, NGHTTP2_CANCEL);
@@ -301,6 +303,12 @@ static void violated(struct up_conn *c)
 	up_h2_lost(c, SP_REASON_UPSTREAM_INVALID);
 }
 
+static void starved(struct up_conn *c)
+{
+	up_count(c->u, SP_STAT_SHED_MEMORY);
+	up_h2_lost(c, SP_REASON_OVERLOAD);
+}
+
 void up_h2_data(struct up_conn *c, const uint8_t *p, size_t n)
 {
 	struct up_h2 *h = c->h2;
@@ -313,7 +321,9 @@ void up_h2_data(struct up_conn *c, const uint8_t *p, size_t n)
 	h->inside = false;
 	if (c->state != UP_SHARED)
 		return;
-	if (r < 0 || h->unknown > UP_H2_UNKNOWN_MAX)
+	if (r == NGHTTP2_ERR_NOMEM)
+		starved(c);
+	else if (r < 0 || h->unknown > UP_H2_UNKNOWN_MAX)
 		violated(c);
 	else
 		up_h2_mark(c);
@@ -334,7 +344,7 @@ static ssize_t next_piece(struct up_h2 *h, const uint8_t **ret)
 	ssize_t n;
 
 	while ((n = nghttp2_session_mem_send(h->session, &p)) > 0) {
-		bool fits = (size_t)n <= sizeof(u->gather) - have;
+		bool fits = (size_t)n <= (size_t)UP_H2_RECORD_MAX - have;
 
 		if (!h->conn->tls || (!fits && !have)) {
 			*ret = p;
@@ -344,7 +354,7 @@ static ssize_t next_piece(struct up_h2 *h, const uint8_t **ret)
 			if (put(h->conn, u->gather, have) < 0)
 				return NGHTTP2_ERR_NOMEM;
 			have = 0;
-			if ((size_t)n > sizeof(u->gather)) {
+			if ((size_t)n > (size_t)UP_H2_RECORD_MAX) {
 				*ret = p;
 				return n;
 			}
@@ -367,12 +377,13 @@ static int pump(struct up_h2 *h)
 	while (sp_stream_queued(c->stream) < SP_IO_TX_HIGH) {
 		ssize_t n;
 
-		if (!sp_stream_reserve(c->stream, 1, &room))
+		// What nghttp2 gave is lost when it does not fit.
+		if (!sp_stream_reserve(c->stream, UP_H2_ROOM, &room))
 			return -EAGAIN;
 		sp_stream_commit(c->stream, 0);
-		h->inside = true;
+		h->inside = c->u->pumping = true;
 		n = next_piece(h, &p);
-		h->inside = false;
+		h->inside = c->u->pumping = false;
 		if (c->state != UP_SHARED || n == 0)
 			return 0;
 		if (n < 0 || put(c, p, (size_t)n) < 0)
@@ -385,7 +396,7 @@ void up_h2_goodbye(struct up_conn *c)
 {
 	struct up_h2 *h = c->h2;
 
-	if (h->inside)
+	if (h->inside || c->u->pumping) // the frames of another are being gathered
 		return;
 	(void)nghttp2_session_terminate_session(h->session, NGHTTP2_NO_ERROR);
 	(void)pump(h);
@@ -405,15 +416,14 @@ static bool flush(struct up_h2 *h)
 	if (h->violated) {
 		violated(c);
 	} else if (r < 0) {
-		up_count(c->u, SP_STAT_SHED_MEMORY);
-		up_h2_lost(c, SP_REASON_OVERLOAD);
+		starved(c);
 	} else if (!nghttp2_session_want_read(h->session) &&
 		   !nghttp2_session_want_write(h->session)) {
 		up_h2_lost(c, SP_REASON_UPSTREAM_CLOSED);
-	} else if (h->retired) {
-		if (c->pool->wait_head)
+	} else {
+		if (c->pool->wait_head) // a stream came free, or the connection leaves
 			up_serve_waiting(c->pool);
-		if (!h->streams_n)
+		if (h->retired && !h->streams_n)
 			up_conn_close(c);
 	}
 	return false;
@@ -426,13 +436,11 @@ void sp_upstreams_flush(struct sp_upstreams *u)
 	while ((h = u->dirty)) {
 		u->dirty = h->dirty_next;
 		h->dirty = false;
-		if (!flush(h))
+		if (!flush(h) || h->dirty)
 			continue;
+		h->dirty = true; // it is listed, if elsewhere
 		h->dirty_next = again;
 		again = h;
 	}
-	while ((h = again)) {
-		again = h->dirty_next;
-		up_h2_mark(h->conn);
-	}
+	u->dirty = again;
 }

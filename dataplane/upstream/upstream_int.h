@@ -119,6 +119,7 @@ struct sp_upstreams {
 	uint64_t keep_heap; ///< bytes of requests on the heap
 	uint8_t in[UP_PIECE_BYTES + 256], out[UP_PIECE_BYTES]; ///< plaintext of TLS, within one call
 	uint8_t gather[UP_PIECE_BYTES]; ///< frames for one record
+	bool pumping;                   ///< it is in use
 };
 
 static inline void up_count(struct sp_upstreams *u, enum sp_stat s)
