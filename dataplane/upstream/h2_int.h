@@ -19,7 +19,8 @@
 /// A header block beyond the limit of a head is refused, beyond so many times that ends the
 /// connection.
 #define UP_H2_BLOCK_TIMES 4u
-/// A DATA frame carries so much at most, a record so many frames, so that either fits one transmit block.
+/// A DATA frame carries so much at most, a record so many frames, so that either fits one transmit
+/// block.
 #define UP_H2_DATA_MAX 8192u
 #define UP_H2_RECORD_MAX 16000u
 #define UP_H2_ROOM 16384u

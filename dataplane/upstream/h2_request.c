@@ -100,7 +100,8 @@ ssize_t up_h2_on_read(nghttp2_session *s, int32_t id, uint8_t *to, size_t cap, u
 	(void)user;
 	if (!x || !x->keep)
 		return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-	n = sp_min(sp_min(cap, (size_t)UP_H2_DATA_MAX), x->keep_len - x->body_at);
+	n = sp_min(cap, (size_t)UP_H2_DATA_MAX);
+	n = sp_min(n, x->keep_len - x->body_at);
 	memcpy(to, x->keep + x->body_at, n);
 	x->body_at += n;
 	if (x->body_at == x->keep_len)

@@ -148,6 +148,29 @@ static void a_paused_answer_stays_within_its_window_and_holds_up_no_other(void *
 	lab_end(&k);
 }
 
+static void data_on_its_way_to_a_cancelled_call_costs_no_other(void **state)
+{
+	static const struct sp_exchange_ops counting = {flood_head, flood_body, flood_done, flood_failed};
+	struct sp_exchange_req req = {.verb = SP_HTTP_POST, .body = REQ, .ops = &counting};
+	struct sp_exchange *x;
+
+	(void)state;
+	memset(&flood, 0, sizeof(flood));
+	lab_begin(&k, 16384, serve_flood);
+	req.snap = &k.snap;
+	assert_int_equal(sp_upstream_start(k.u, &req, &x), 0);
+	while (!flood.head)
+		turn(&k);
+	sp_exchange_cancel(x);
+	start_many(8, false);
+	all_fine(8);
+	turns(&k, 300);
+	assert_int_equal(k.stat[SP_STAT_UP_VIOLATIONS], 0);
+	assert_int_equal(lab.n, 1);
+	assert_int_equal(sp_upstreams_open(k.u), 1);
+	lab_end(&k);
+}
+
 static unsigned refusals;
 static void serve_refusals(struct peer *p, int32_t id)
 {
@@ -377,6 +400,22 @@ static void who_finds_no_stream_waits_for_one(void **state)
 	lab_end(&k);
 }
 
+static void who_waits_gets_the_stream_of_a_cancelled_call(void **state)
+{
+	(void)state;
+	lab_begin(&k, 16384, peer_nothing);
+	lab.max_streams = 1;
+	start_many(6, false);
+	turns(&k, 60);
+	assert_int_equal(lab.n, 4);
+	lab.serve = peer_fine;
+	for (size_t i = 0; i < 4; i++)
+		sp_exchange_cancel(many[i].x);
+	expect_ok(&k, &many[4], "fine");
+	expect_ok(&k, &many[5], "fine");
+	lab_end(&k);
+}
+
 static void a_silent_connection_gets_no_new_streams(void **state)
 {
 	(void)state;
@@ -441,6 +480,7 @@ int main(void)
 		cmocka_unit_test(requests_of_one_turn_leave_in_one_piece),
 		cmocka_unit_test(a_large_request_waits_for_the_peers_window),
 		cmocka_unit_test(a_paused_answer_stays_within_its_window_and_holds_up_no_other),
+		cmocka_unit_test(data_on_its_way_to_a_cancelled_call_costs_no_other),
 		cmocka_unit_test(a_refused_stream_is_sent_again_once_also_when_not_idempotent),
 		cmocka_unit_test(goaway_in_mid_flight_loses_no_call),
 		cmocka_unit_test(a_stream_reset_by_the_peer_may_have_been_acted_on),
@@ -453,6 +493,7 @@ int main(void)
 		cmocka_unit_test(cancelling_from_the_callbacks_is_fine),
 		cmocka_unit_test(no_more_streams_than_the_peer_takes),
 		cmocka_unit_test(who_finds_no_stream_waits_for_one),
+		cmocka_unit_test(who_waits_gets_the_stream_of_a_cancelled_call),
 		cmocka_unit_test(a_silent_connection_gets_no_new_streams),
 		cmocka_unit_test(an_upstream_that_is_gone_finishes_what_it_carries),
 		cmocka_unit_test(a_steady_load_allocates_nothing),
