@@ -100,14 +100,15 @@ void load_report_print(const struct load_report *r)
 		(unsigned long long)c->redials);
 	printf("\"first_fault\":%s%s%s,", c->first_fault ? "\"" : "", c->first_fault ? c->first_fault : "null",
 		c->first_fault ? "\"" : "");
+	printf("\"window_calls\":%llu,", (unsigned long long)r->window_calls);
 	printf("\"seconds\":%.3f,\"calls_per_s\":%.1f,", seconds,
-		seconds > 0 ? (double)c->answered / seconds : 0.0);
+		seconds > 0 ? (double)r->window_calls / seconds : 0.0);
 	printf("\"p50_us\":%.1f,\"p90_us\":%.1f,\"p99_us\":%.1f,\"p99_9_us\":%.1f,\"max_us\":%.1f,"
 	       "\"mean_us\":%.1f,",
 		us(hist_at(&r->latency, 0.5)), us(hist_at(&r->latency, 0.9)), us(hist_at(&r->latency, 0.99)),
 		us(hist_at(&r->latency, 0.999)), us(r->latency.max),
 		r->latency.n ? us(r->latency.sum) / (double)r->latency.n : 0.0);
-	print_cpu(r->cpu, c->answered);
+	print_cpu(r->cpu, r->window_calls);
 	printf("\"bytes_sent\":%llu,\"bytes_received\":%llu}\n", (unsigned long long)r->sent_bytes,
 		(unsigned long long)r->received_bytes);
 }

@@ -31,6 +31,7 @@ struct load_report {
 	struct load_counts counts;
 	struct hist latency;
 	uint64_t sent_bytes, received_bytes, window_ns;
+	uint64_t window_calls; ///< answered before the window closed: what was late counts in latency alone
 	unsigned connections, agents;
 	double rate; ///< calls per second asked for; 0 = closed loop
 	const char *era;

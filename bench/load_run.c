@@ -212,6 +212,7 @@ static void end_window(struct load_run *r, uint64_t now_ns)
 	if (!r->measuring || r->report.window_ns)
 		return;
 	r->report.window_ns = now_ns - r->window_ns;
+	r->report.window_calls = r->report.counts.answered;
 	load_cpu_end(&r->cpu);
 }
 
