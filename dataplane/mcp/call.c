@@ -115,7 +115,7 @@ void sp_call_end(struct sp_call *c)
 	sp_timer_stop(&w->wheel, &c->keepalive);
 	sp_call_release(w, &c->out, &c->out_cap, c->out_len);
 	w->held[c->snap_slot].calls--;
-	if (!c->forwarded)
+	if (!c->forwarded || c->unsent)
 		sp_windows_refund(&w->history.windows, sp_call_taken(c), c->taken_n, w->now_ns);
 	if (c->counted)
 		w->agent_calls[c->limit_slot]--;

@@ -107,6 +107,7 @@ struct sp_call {
 	enum sp_audit_level level;
 	uint8_t call_id[16];
 	bool recorded, forwarded, outcome_recorded;
+	bool unsent; ///< forwarded, but nothing of it reached an upstream
 	uint64_t room_until_ns; ///< refused after this when the ring stays full; 0 = it was not
 	uint64_t wait_seq; ///< record that must be durable before the call goes on; 0 = none
 	uint64_t wait_until_ns; ///< and how long that is waited for

@@ -94,6 +94,7 @@ enum sp_step sp_stage_forward(struct sp_call *c)
 		c->forwarded = true;
 		sp_count(c->w, SP_STAT_FORWARDED);
 		r = server_of(c->method)(c);
+		c->unsent = r != 0;
 	}
 	if (r)
 		sp_call_fail(c, (enum sp_reason)r); // goes on at the outcome's record

@@ -365,6 +365,7 @@ static void on_failed(void *user, enum sp_reason why, bool sent)
 	struct sp_call *c = user;
 
 	c->south.sent = sent;
+	c->unsent = !sent;
 	c->south.x = no_exchange;
 	if (why == SP_REASON_UPSTREAM_TIMEOUT && sent && !c->south.final)
 		sp_south_expired(c);
@@ -393,6 +394,7 @@ int sp_south_start(struct sp_call *c, const struct sp_south_ask *ask)
 	s->note = sp_method_flags(ask->method) & SP_M_NOTE || ask->verb == SP_HTTP_DELETE;
 	s->cancellable = !s->note && ask->method != SP_METHOD_INITIALIZE;
 	s->is_sse = s->final = s->sent = false;
+	c->unsent = false;
 	s->asked = 0;
 	s->status = 0;
 	s->len = 0;

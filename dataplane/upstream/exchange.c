@@ -21,12 +21,18 @@ static void on_deadline(struct sp_timer *t)
 	up_exchange_fail(x, SP_REASON_UPSTREAM_TIMEOUT);
 }
 
+/// A quarter is for the others, however slow an upstream of many streams is.
+static bool has_its_share(const struct sp_upstreams *u, const struct up_pool *p)
+{
+	return p->exchanges_n >= u->conf.max_exchanges - u->conf.max_exchanges / 4;
+}
+
 static struct sp_exchange *take(
 	struct sp_upstreams *u, struct up_pool *p, const struct sp_exchange_req *req, bool probe)
 {
 	struct sp_exchange *x = u->free_exchanges;
 
-	if (!x)
+	if (!x || has_its_share(u, p))
 		return NULL;
 	u->free_exchanges = x->next;
 	*x = (struct sp_exchange){

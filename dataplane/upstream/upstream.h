@@ -19,7 +19,7 @@ struct sp_upstreams_conf {
 	const uint64_t *now_ns; ///< the turn's boot time
 	_Atomic uint64_t *stat; ///< the worker's counters (enum sp_stat), UP_* and BREAKER_* are written
 	uint32_t max_connections; ///< over all upstreams
-	uint32_t max_exchanges;
+	uint32_t max_exchanges; ///< of which one upstream has three quarters at most
 	struct sp_http_limits limits; ///< for answers
 };
 SP_MUST_CHECK int sp_upstreams_new(const struct sp_upstreams_conf *conf, struct sp_upstreams **ret);

@@ -319,6 +319,23 @@ def test_an_upstream_that_is_not_there_is_a_clear_error(make):
         server.stop()
 
 
+def test_calls_that_reach_no_upstream_take_nothing_of_a_limit(make):
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        nobody = s.getsockname()[1]
+    gateway = make(demo=False, policies={AGENT: policy(*TOOLS, minute=3)}, config={
+        "upstreams": [{"name": "demo", "url": f"http://127.0.0.1:{nobody}/mcp"}]})
+    with Modern(gateway, AGENT) as m:
+        assert {m.call("echo").reason for _ in range(12)} <= {"upstream_connect", "breaker_open"}
+        server = Upstream(port=nobody)
+        try:
+            eventually("the upstream to be found", lambda: m.call("echo").result, 10, 0.2)
+            assert m.call("echo").result and m.call("echo").result
+            assert m.call("echo").reason == "rate_minute"
+        finally:
+            server.stop()
+
+
 def test_more_calls_than_connections_wait_their_turn(gateway):
     server = gateway.servers["narrow"]
     most = [0, 0]

@@ -231,6 +231,27 @@ static void over_the_limit_requests_wait_in_order_and_then_are_refused(void **st
 	server_stop(&s);
 }
 
+static void one_upstream_leaves_a_quarter_of_the_calls_to_others(void **state)
+{
+	static struct call calls[25]; // of 32
+	struct sp_snap_in_upstream up;
+	struct server s;
+
+	(void)state;
+	server_start(&s, answer_after_a_while);
+	up = upstream_at(s.port);
+	up.max_connections = 8;
+	client_new(&k, &up);
+	for (int i = 0; i < 24; i++)
+		assert_int_equal(start(&k, &calls[i], REQ, false, 0), 0);
+	assert_int_equal(start(&k, &calls[24], REQ, false, 0), SP_REASON_OVERLOAD);
+	sp_exchange_cancel(calls[23].x);
+	assert_int_equal(start(&k, &calls[24], REQ, false, 0), 0);
+	expect_ok(&k, &calls[24], "fine");
+	client_free(&k);
+	server_stop(&s);
+}
+
 /// Reads whole bodies of any length and answers with how many bytes were 'x'.
 static void count_body(struct server *s, int fd, unsigned nth)
 {
@@ -402,6 +423,7 @@ int main(void)
 		cmocka_unit_test(cancelling_a_stream_closes_its_connection_and_nothing_is_called),
 		cmocka_unit_test(a_paused_answer_stops_and_resumes),
 		cmocka_unit_test(over_the_limit_requests_wait_in_order_and_then_are_refused),
+		cmocka_unit_test(one_upstream_leaves_a_quarter_of_the_calls_to_others),
 		cmocka_unit_test(long_requests_arrive_whole_on_cold_and_warm_connections),
 		cmocka_unit_test(when_connections_run_out_the_longest_idle_one_makes_room),
 		cmocka_unit_test(a_warm_exchange_allocates_nothing),
