@@ -14,8 +14,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: sallyport-load\n%s", load_run_usage);
 		return 2;
 	}
-	signal(SIGINT, load_run_interrupt);
-	signal(SIGTERM, load_run_interrupt);
+	load_run_until_interrupted();
 	signal(SIGPIPE, SIG_IGN);
 	if (load_socket_init(&sockets) < 0)
 		return 1;

@@ -12,10 +12,16 @@
 
 static volatile sig_atomic_t interrupted;
 
-void load_run_interrupt(int sig)
+static void interrupt(int sig)
 {
 	(void)sig;
 	interrupted = 1;
+}
+
+void load_run_until_interrupted(void)
+{
+	signal(SIGINT, interrupt);
+	signal(SIGTERM, interrupt);
 }
 
 static void log_call(struct load_run *r, const struct load_conn *c, const char *verdict, const char *reason)

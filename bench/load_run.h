@@ -42,8 +42,8 @@ struct load_more {
 extern const char load_run_usage[];
 /// Options, target, agents and mixes, requests rendered. `more` may be NULL. -EINVAL, with a message or none.
 SP_MUST_CHECK int load_run_parse(struct load_run *r, int argc, char **argv, const struct load_more *more);
-/// Runs to the end, or until load_run_interrupt(); prints the report. `client` needs its wire. The program's
+/// Runs to the end, or until it is interrupted; prints the report. `client` needs its wire. The program's
 /// exit status.
 SP_MUST_CHECK int load_run(struct load_run *r, struct load_client *client);
-/// Ask all runs to end; safe in a signal handler.
-void load_run_interrupt(int sig);
+/// SIGINT and SIGTERM end all runs from now on.
+void load_run_until_interrupted(void);

@@ -147,8 +147,7 @@ int main(int argc, char **argv)
 			load_run_usage);
 		return 2;
 	}
-	signal(SIGINT, load_run_interrupt);
-	signal(SIGTERM, load_run_interrupt);
+	load_run_until_interrupted();
 	signal(SIGPIPE, SIG_IGN);
 	return run(&peer);
 }

@@ -88,16 +88,25 @@ static const char *take_gateway(struct sp_port *port, const char *s)
 	return NULL;
 }
 
+static int nibble(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
 static bool take_mac(struct sp_port *port, const char *s)
 {
-	unsigned m[6];
-	char end;
-
-	if (strlen(s) != 17 ||
-		sscanf(s, "%2x:%2x:%2x:%2x:%2x:%2x%c", &m[0], &m[1], &m[2], &m[3], &m[4], &m[5], &end) != 6)
+	if (strlen(s) != 17)
 		return false;
-	for (unsigned i = 0; i < 6; i++)
-		port->mac[i] = (uint8_t)m[i];
+	for (unsigned i = 0; i < 6; i++) {
+		int hi = nibble(s[3 * i]), lo = nibble(s[3 * i + 1]);
+
+		if (hi < 0 || lo < 0 || (i < 5 && s[3 * i + 2] != ':'))
+			return false;
+		port->mac[i] = (uint8_t)(hi << 4 | lo);
+	}
 	return !(port->mac[0] & 1);
 }
 

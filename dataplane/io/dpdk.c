@@ -43,13 +43,15 @@ static void add_number(struct args *a, const char *option, uint64_t value)
 /// Bytes in huge pages that are free, of the usual size.
 static uint64_t free_huge_bytes(void)
 {
-	unsigned long long pages = 0, kib = 0;
+	uint64_t pages = 0, kib = 0;
 	char line[128];
 	FILE *f = fopen("/proc/meminfo", "re");
 
 	while (f && fgets(line, sizeof(line), f)) {
-		(void)!sscanf(line, "HugePages_Free: %llu", &pages);
-		(void)!sscanf(line, "Hugepagesize: %llu", &kib);
+		if (strncmp(line, "HugePages_Free:", 15) == 0)
+			pages = strtoull(line + 15, NULL, 10);
+		else if (strncmp(line, "Hugepagesize:", 13) == 0)
+			kib = strtoull(line + 13, NULL, 10);
 	}
 	if (f)
 		fclose(f);

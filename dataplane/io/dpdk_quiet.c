@@ -3,6 +3,7 @@
 /// registers is called through here, and runs only between two bursts; a burst that meets one is left out.
 #include "dataplane/io/dpdk_wire.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <rte_alarm.h>
 #include <rte_interrupts.h>
@@ -134,12 +135,24 @@ static void call_alarm(void *arg)
 	call(&g);
 }
 
+/// An event that is late may be about a descriptor whose number is another's by now: a driver that then reads must
+/// find nothing rather than wait for ever.
+static void never_wait(int fd)
+{
+	int flags = fd < 0 ? -1 : fcntl(fd, F_GETFL);
+
+	if (flags >= 0)
+		fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+}
+
 int __wrap_rte_intr_callback_register(
 	const struct rte_intr_handle *h, rte_intr_callback_fn fn, void *arg)
 {
 	struct guarded *g = guard(fn, arg);
-	int r = g ? __real_rte_intr_callback_register(h, call, g) : -ENOSPC;
+	int r;
 
+	never_wait(rte_intr_fd_get(h));
+	r = g ? __real_rte_intr_callback_register(h, call, g) : -ENOSPC;
 	if (g && r < 0)
 		give_up(g);
 	return r;

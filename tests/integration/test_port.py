@@ -137,7 +137,8 @@ def test_thousands_of_connections_opened_and_dropped_cost_the_others_nothing(gat
         assert a_call(gateway).result, f"round {round_}"
     eventually("all to be closed", lambda: stat(gateway, "connections_open") <= 1, 20)
     assert worker_pid(gateway) == pid
-    assert sizes[-1] - sizes[0] < 16 << 20, sizes
+    if "ASAN_OPTIONS" not in os.environ:  # which keeps what was freed
+        assert sizes[-1] - sizes[0] < 16 << 20, sizes
 
 
 def test_a_worker_that_is_killed_serves_its_port_again(make):

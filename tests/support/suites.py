@@ -193,7 +193,7 @@ def sources(but):
     with open(os.path.join(BUILD, "clang", "compile_commands.json"), encoding="utf-8") as f:
         db = json.load(f)
     files = {os.path.normpath(os.path.join(e["directory"], e["file"])) for e in db}
-    away = tuple(os.path.join(ROOT, d) + os.sep for d in but)
+    away = tuple(os.path.join(ROOT, d) + os.sep for d in (*but, "build"))
     return sorted(f for f in files if f.startswith(ROOT + os.sep) and not f.startswith(away))
 
 

@@ -39,7 +39,7 @@ int sp_records_line_read(const struct sp_line *l, bool want_paths, struct sp_rec
 	const char *days = NULL, *value;
 
 	*ret = (struct sp_records_line){0};
-	for (int i = 0; i < l->argc; i++) {
+	for (int i = 0; i < l->argc && l->argv[i]; i++) {
 		if (strncmp(l->argv[i], "--", 2) != 0)
 			ret->path[ret->paths_n++] = l->argv[i];
 		else if ((value = option(l, "records", &i)) != NULL)

@@ -192,7 +192,7 @@ static enum sp_ctl_code read_trail(const struct sp_line *l, struct report *r)
 {
 	struct sp_line q = line_of(l, SP_CMD_AUDIT_QUERY);
 	char generation[24], from[24], limit[24];
-	enum sp_ctl_code code;
+	enum sp_ctl_code code = SP_CTL_OK;
 
 	snprintf(generation, sizeof(generation), "%llu", (unsigned long long)r->generation);
 	snprintf(limit, sizeof(limit), "%u", PAGE);

@@ -106,6 +106,6 @@ uint16_t sp_lwip_checksum(const void *data, int n);
 #define LWIP_CHKSUM sp_lwip_checksum
 
 struct ip_addr;
-uint32_t sp_lwip_random(void);
+#include "dataplane/io/lwip/random.h"
 #define LWIP_RAND sp_lwip_random
 #define LWIP_HOOK_FILENAME "dataplane/io/lwip/hooks.h"
