@@ -38,7 +38,7 @@ static bool is_scattered(enum sp_region_kind kind)
 int sp_shm_create(const char *name, enum sp_region_kind kind, size_t bytes, size_t root_size,
 	struct sp_shm *ret, int *ret_fd)
 {
-	struct sp_shm m;
+	struct sp_shm m = {0};
 	int fd = -1, err = -EINVAL;
 
 	// the mapping reserves every page, so that none can be missing later
@@ -46,6 +46,8 @@ int sp_shm_create(const char *name, enum sp_region_kind kind, size_t bytes, size
 		err = make(name, bytes, HUGE_PAGE, MFD_HUGETLB | MFD_HUGE_2MB, &m, &fd);
 	if (err)
 		SP_TRY(make(name, bytes, (size_t)sysconf(_SC_PAGESIZE), 0, &m, &fd));
+	if (!m.base)
+		return -ENOMEM;
 	*(struct sp_shm_print *)m.base = (struct sp_shm_print){
 		.magic = SP_SHM_MAGIC,
 		.layout = SP_SHM_LAYOUT,
