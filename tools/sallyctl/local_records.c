@@ -39,17 +39,19 @@ int sp_records_line_read(const struct sp_line *l, bool want_paths, struct sp_rec
 	const char *days = NULL, *value;
 
 	*ret = (struct sp_records_line){0};
-	for (int i = 0; i < l->argc && l->argv[i]; i++) {
-		if (strncmp(l->argv[i], "--", 2) != 0)
-			ret->path[ret->paths_n++] = l->argv[i];
+	for (int i = 0; i < l->argc; i++) {
+		const char *arg = l->argv[i];
+
+		if (strncmp(arg, "--", 2) != 0)
+			ret->path[ret->paths_n++] = arg;
 		else if ((value = option(l, "records", &i)) != NULL)
 			ret->records = value;
 		else if ((value = option(l, "days", &i)) != NULL)
 			days = value;
-		else if (takes(l, "fail-on-change") && strcmp(l->argv[i], "--fail-on-change") == 0)
+		else if (takes(l, "fail-on-change") && strcmp(arg, "--fail-on-change") == 0)
 			ret->fail_on_change = true;
 		else
-			return usage(l, "unknown or incomplete option ", l->argv[i]);
+			return usage(l, "unknown or incomplete option ", arg);
 	}
 	if (want_paths && ret->paths_n == 0)
 		return usage(l, "a policy file or folder is needed", "");
