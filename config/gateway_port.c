@@ -31,6 +31,28 @@ static bool split(const char *s, char address[64], unsigned *ret_prefix)
 	return true;
 }
 
+/// The network's own address, or its broadcast: a network of two (RFC 3021) or one has neither.
+static bool is_everybody(struct in_addr a, unsigned prefix)
+{
+	uint32_t host = prefix < 31 ? UINT32_MAX >> prefix : 0;
+
+	return host && ((ntohl(a.s_addr) & host) == 0 || (ntohl(a.s_addr) & host) == host);
+}
+
+static bool is_station6(const struct in6_addr *a)
+{
+	return !IN6_IS_ADDR_UNSPECIFIED(a) && !IN6_IS_ADDR_LOOPBACK(a) && !IN6_IS_ADDR_MULTICAST(a) &&
+	       !IN6_IS_ADDR_V4MAPPED(a);
+}
+
+static bool has_addr6(const struct sp_port *port, const struct in6_addr *a)
+{
+	for (uint32_t i = 0; i < port->addrs6; i++)
+		if (IN6_ARE_ADDR_EQUAL(&port->addr6[i], a))
+			return true;
+	return false;
+}
+
 static const char *take_address(struct sp_port *port, const char *s)
 {
 	struct in6_addr a6;
@@ -44,7 +66,7 @@ static const char *take_address(struct sp_port *port, const char *s)
 		if (port->addr4.s_addr)
 			return "is a second IPv4 address: a port has one";
 		if (prefix < 1 || prefix > 32 || !a4.s_addr || ntohl(a4.s_addr) >> 28 >= 0xe ||
-			ntohl(a4.s_addr) >> 24 == 127)
+			ntohl(a4.s_addr) >> 24 == 127 || is_everybody(a4, prefix))
 			return "is no address a host could have";
 		port->addr4 = a4;
 		port->prefix4 = (uint8_t)prefix;
@@ -54,9 +76,10 @@ static const char *take_address(struct sp_port *port, const char *s)
 		return "is no address with a prefix";
 	if (prefix != 64)
 		return "needs the prefix 64";
-	if (IN6_IS_ADDR_UNSPECIFIED(&a6) || IN6_IS_ADDR_LOOPBACK(&a6) || IN6_IS_ADDR_MULTICAST(&a6) ||
-		IN6_IS_ADDR_V4MAPPED(&a6))
+	if (!is_station6(&a6))
 		return "is no address a host could have";
+	if (has_addr6(port, &a6))
+		return "stands there twice";
 	if (port->addrs6 == SP_PORT_ADDRS6_MAX)
 		return "is one IPv6 address too many";
 	port->addr6[port->addrs6++] = a6;
@@ -75,6 +98,8 @@ static const char *take_gateway(struct sp_port *port, const char *s)
 			return "is a second IPv4 gateway";
 		if (!port->addr4.s_addr || ((a4.s_addr ^ port->addr4.s_addr) & mask))
 			return "is not in the network of the port's address";
+		if (a4.s_addr == port->addr4.s_addr || is_everybody(a4, port->prefix4))
+			return "is the port's own address, or no address a host could have";
 		port->gateway4 = a4;
 		return NULL;
 	}
@@ -84,6 +109,8 @@ static const char *take_gateway(struct sp_port *port, const char *s)
 		return "is a second IPv6 gateway";
 	if (!port->addrs6)
 		return "is a gateway for IPv6, of which the port has no address";
+	if (!is_station6(&a6) || has_addr6(port, &a6))
+		return "is the port's own address, or no address a host could have";
 	port->gateway6 = a6;
 	return NULL;
 }
@@ -107,7 +134,7 @@ static bool take_mac(struct sp_port *port, const char *s)
 			return false;
 		port->mac[i] = (uint8_t)(hi << 4 | lo);
 	}
-	return !(port->mac[0] & 1);
+	return !(port->mac[0] & 1) && memcmp(port->mac, (const uint8_t[6]){0}, 6) != 0;
 }
 
 static void fit_port(const struct fit *f)

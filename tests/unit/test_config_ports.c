@@ -78,6 +78,17 @@ static void what_no_port_could_be_is_refused(void **state)
 	bad("ports:\n  - device: net_memif0\n    addresses: [127.0.0.1/8]\n", "no address a host could have");
 	bad("ports:\n  - device: net_memif0\n    addresses: [192.0.2.1/24, 192.0.2.2/24]\n", "has one");
 	bad("ports:\n  - device: net_memif0\n    addresses: [\"2001:db8::1/48\"]\n", "needs the prefix 64");
+	bad("ports:\n  - device: net_memif0\n    addresses: [192.0.2.0/24]\n", "no address a host could have");
+	bad("ports:\n  - device: net_memif0\n    addresses: [192.0.2.255/24]\n", "no address a host could have");
+	bad("ports:\n  - device: net_memif0\n    addresses: [\"2001:db8::1/64\", \"2001:db8:0::1/64\"]\n",
+		"stands there twice");
+	bad(PORT "    gateways: [192.0.2.10]\n", "is the port's own address");
+	bad(PORT "    gateways: [192.0.2.255]\n", "no address a host could have");
+	bad("ports:\n  - device: net_memif0\n    addresses: [\"2001:db8::1/64\"]\n    gateways: [\"::\"]\n",
+		"no address a host could have");
+	bad("ports:\n  - device: net_memif0\n    addresses: [\"2001:db8::1/64\"]\n    gateways: [\"ff02::1\"]\n",
+		"no address a host could have");
+	bad(PORT "    mac: 00:00:00:00:00:00\n", "no MAC address of one station");
 	bad(PORT "    gateways: [198.51.100.1]\n", "is not in the network");
 	bad(PORT "    gateways: [\"2001:db8::1\"]\n", "of which the port has no address");
 	bad(PORT "    mac: 01:00:5e:00:00:01\n", "no MAC address of one station");
@@ -85,6 +96,22 @@ static void what_no_port_could_be_is_refused(void **state)
 	bad(PORT "    vlan: 4095\n", "vlan");
 	bad(PORT "  - device: net_memif0\n    addresses: [192.0.2.11/24]\n", "is another worker's");
 	bad("workers:\n  count: 2\n" PORT, "one is needed for each worker");
+}
+
+static void a_network_of_two_or_one_has_only_hosts(void **state)
+{
+	static const char *const addresses[] = {"192.0.2.0/31", "192.0.2.1/31", "192.0.2.0/32", "192.0.2.255/32"};
+	struct sp_gateway *g = NULL;
+	char text[2048];
+
+	(void)state;
+	for (size_t i = 0; i < SP_ARRAY_LEN(addresses); i++) {
+		snprintf(text, sizeof(text), "%sports:\n  - device: net_memif0\n    addresses: [%s]\n", FIRST,
+			addresses[i]);
+		assert_int_equal(parse(text, &g), 0);
+		g = sp_gateway_free(g);
+		sp_check_done(&check);
+	}
 }
 
 static void a_listener_at_a_port_needs_one_and_an_address_that_is_no_loopback(void **state)
@@ -119,6 +146,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_port_says_what_stands_there),
 		cmocka_unit_test(what_no_port_could_be_is_refused),
+		cmocka_unit_test(a_network_of_two_or_one_has_only_hosts),
 		cmocka_unit_test(a_listener_at_a_port_needs_one_and_an_address_that_is_no_loopback),
 	};
 
