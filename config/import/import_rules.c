@@ -242,6 +242,7 @@ static void put_rule(struct sp_import_run *r, struct rule *v)
 	if (v->effect == ALLOW && !v->tools_n)
 		sp_import_lost(r, v->node, "name the tools",
 			"rule %u names no tool: it grants every one", v->number);
+	r->anybody = r->anybody || (v->effect == ALLOW && !v->agents_n);
 	if (v->agents_n)
 		sp_import_lost(r, v->node, "with another agent_claim, write the agents' names",
 			"rule %u: jwt.sub is taken for the agent's name", v->number);
@@ -440,6 +441,10 @@ void sp_import_agentgateway(struct sp_import_run *r)
 	for (const struct sp_node *n = rules->first; n && !r->err; n = n->next)
 		read_rule(r, n, ++number, &allows, &denies);
 	fputs(r->rules ? "" : "rules: []\n", r->out);
+	if (r->anybody)
+		sp_import_lost(r, rules, "declare them under 'agents'",
+			"there, a rule that names no agent is for everybody with a token; here, for agents that "
+			"policy declares");
 	if (!allows)
 		sp_import_lost(r, rules, "add rules that allow",
 			denies ? "nothing allows: there, what is not denied passes; here, what is "

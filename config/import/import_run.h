@@ -12,6 +12,7 @@ struct sp_import_run {
 	FILE *out; ///< what cannot be written for want of memory shows on it
 	struct sp_arena arena;
 	bool rules; ///< one was written
+	bool anybody; ///< one allows and names no agent
 	int err; ///< -ENOMEM
 };
 void sp_import_servers(struct sp_import_run *r);

@@ -63,12 +63,12 @@ static void url_of(struct sp_import_run *r, struct server *s)
 	struct sp_word_url parsed;
 
 	url = url ? url : text_of(s->node, "serverUrl");
+	url = url ? url : text_of(s->node, "httpUrl");
 	type = type ? type : text_of(s->node, "transport");
 	if (!url) {
 		sp_import_lost(r, s->node, "serve it over streamable HTTP, then name its url",
-			"'%s' is started by a command: the gateway reaches servers over HTTP or a "
-			"unix socket only",
-			s->name);
+			"'%s' %s: the gateway reaches servers over HTTP or a unix socket only", s->name,
+			sp_node_get(s->node, "command") ? "is started by a command" : "has no url");
 		return;
 	}
 	if (type && strcmp(type, "sse") == 0)
@@ -88,7 +88,7 @@ static void url_of(struct sp_import_run *r, struct server *s)
 static void other_members(struct sp_import_run *r, const struct server *s)
 {
 	static const char *const known[] = {"command", "args", "env", "cwd", "envFile", "url",
-		"serverUrl", "type", "transport", "headers", "disabled", "enabled", "autoApprove",
+		"serverUrl", "httpUrl", "type", "transport", "headers", "disabled", "enabled", "autoApprove",
 		"alwaysAllow", NULL};
 
 	for (const struct sp_node *n = s->node->first; n; n = n->next) {

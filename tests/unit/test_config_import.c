@@ -91,6 +91,10 @@ static void names_of_tools_and_agents_become_lists_and_the_rest_stays_a_conditio
 	assert_string_equal(r->when.v[1].text, "has(jwt.x)");
 	assert_string_equal(p->rule[3].tools.v[0], "printEnv");
 	assert_true(told(&lossy, "jwt.sub is taken for the agent's name", 4));
+	assert_true(told(&lossy, "here, for agents that policy declares", 3));
+	end();
+	rules_yaml("  - jwt.sub == 'a' && mcp.tool.name == 'echo'\n  - deny: mcp.tool.name == 'b'\n");
+	assert_false(told(&lossy, "here, for agents that policy declares", 0));
 	end();
 }
 
@@ -326,6 +330,25 @@ static void servers_become_upstreams_in_comments_and_closed_rules(void **state)
 	end();
 }
 
+static void a_server_is_reached_by_any_of_the_clients_words_for_its_url(void **state)
+{
+	static const char *const words[] = {"url", "serverUrl", "httpUrl"};
+	char text[256];
+
+	(void)state;
+	for (size_t i = 0; i < SP_ARRAY_LEN(words); i++) {
+		snprintf(text, sizeof(text), "{\"mcpServers\": {\"s\": {\"%s\": \"https://s.example/mcp\"}}}",
+			words[i]);
+		begin(SP_IMPORT_MCP_SERVERS, text, "settings.json", 0);
+		assert_non_null(strstr(out, "url: 'https://s.example/mcp'"));
+		assert_int_equal(lossy.n, 0);
+		end();
+	}
+	begin(SP_IMPORT_MCP_SERVERS, "{\"mcpServers\": {\"s\": {\"disabled\": false}}}", "x.json", 0);
+	assert_true(told(&lossy, "'s' has no url", 1));
+	end();
+}
+
 /// The comment's lines as the configuration they are meant for.
 static void the_upstreams_in_the_comments_are_configuration(void **state)
 {
@@ -479,6 +502,7 @@ int main(void)
 		cmocka_unit_test(what_could_grant_too_much_or_is_no_condition_is_refused),
 		cmocka_unit_test(conditions_of_many_lines_and_comments_are_put_on_one),
 		cmocka_unit_test(servers_become_upstreams_in_comments_and_closed_rules),
+		cmocka_unit_test(a_server_is_reached_by_any_of_the_clients_words_for_its_url),
 		cmocka_unit_test(the_upstreams_in_the_comments_are_configuration),
 		cmocka_unit_test(names_of_servers_stay_apart),
 		cmocka_unit_test(a_servers_file_without_servers_is_refused_and_an_empty_one_is_not),
