@@ -4,6 +4,7 @@
 #include "common/banned.h"
 
 #define RULES_SHOWN 500u
+#define PATTERNS_SHOWN 500u
 
 static void put_num(struct sp_cv_out *o, const char *key, uint64_t v)
 {
@@ -212,6 +213,11 @@ void sp_view_policy(struct sp_cv_out *o, const struct sp_snap *s)
 	sp_cv_put_end(o);
 }
 
+static const struct sp_snap_agent_facts *facts_of(const struct sp_snap *s, uint32_t agent)
+{
+	return SP_SNAP_POLICY(s, agent_facts, sp_snap_agent_facts, agent);
+}
+
 static void put_limit(struct sp_cv_out *o, const struct sp_snap *s, uint32_t i)
 {
 	const struct sp_snap_limit *l = SP_SNAP_POLICY(s, limits, sp_snap_limit, i);
@@ -235,6 +241,17 @@ static void put_limit(struct sp_cv_out *o, const struct sp_snap *s, uint32_t i)
 	sp_cv_put_end(o);
 }
 
+static bool granted_by_role(const struct sp_snap *s, const struct sp_snap_who *who)
+{
+	uint32_t no = sp_snap_tool_of(s, who);
+	const struct sp_snap_tool *t;
+
+	if (no == SP_SNAP_NONE)
+		return false;
+	t = SP_SNAP_POLICY(s, tools, sp_snap_tool, no);
+	return t->has_allowed_for && (t->allowed_for & facts_of(s, who->agent)->roles);
+}
+
 static void put_tool(struct sp_cv_out *o, const struct sp_snap *s, const struct sp_snap_who *who,
 	enum sp_standing standing)
 {
@@ -245,6 +262,8 @@ static void put_tool(struct sp_cv_out *o, const struct sp_snap *s, const struct 
 
 	if (sp_snap_allows(s, sp_snap_agent(s, who->agent), who->action))
 		sp_out_lit(&names, "allow-list");
+	if (granted_by_role(s, who))
+		add_word(&names, SP_LIT("allowed_for"), ", ");
 	sp_snap_rules_begin(&it, s, who);
 	while ((no = sp_snap_rules_next(&it)) != SP_SNAP_NONE && !names.overflow)
 		add_word(&names, sp_snap_str(s, SP_SNAP_POLICY(s, rules, sp_snap_rule, no)->name),
@@ -280,6 +299,63 @@ static void put_facts(
 	sp_cv_put_end(o);
 }
 
+static void put_named(struct sp_cv_out *o, const struct sp_snap *s, const struct sp_snap_who *who)
+{
+	enum sp_standing standing = sp_standing_of(s, who);
+
+	if (standing != SP_STANDING_DENIED)
+		put_tool(o, s, who, standing);
+}
+
+struct patterns {
+	struct sp_bytes shown[PATTERNS_SHOWN];
+	uint32_t n;
+};
+
+/// A pattern stands for itself as a name: what is said of all its tools is said of it.
+static void put_pattern(struct sp_cv_out *o, const struct sp_snap *s, uint32_t agent, struct sp_bytes glob,
+	struct patterns *seen)
+{
+	const struct sp_snap_who who = {agent, SP_SNAP_NONE, glob};
+
+	for (uint32_t i = 0; i < seen->n; i++)
+		if (sp_bytes_eq(seen->shown[i], glob))
+			return;
+	if (seen->n == PATTERNS_SHOWN)
+		return;
+	seen->shown[seen->n++] = glob;
+	put_named(o, s, &who);
+}
+
+static void put_globs(struct sp_cv_out *o, const struct sp_snap *s, uint32_t agent,
+	struct sp_snap_table globs, struct patterns *seen)
+{
+	for (uint32_t i = 0; i < globs.n; i++)
+		put_pattern(o, s, agent, sp_snap_str(s, *SP_SNAP_GET(s, globs, sp_snap_str, i)), seen);
+}
+
+/// Tools that no policy names exactly. An allow-list names all it grants.
+static void put_patterns(struct sp_cv_out *o, const struct sp_snap *s, uint32_t agent)
+{
+	const struct sp_snap_agent_facts *f = facts_of(s, agent);
+	struct patterns seen = {.n = 0};
+
+	if (f->has_allow_list)
+		return;
+	for (uint32_t i = 0; i < s->h->policy.rules.n; i++) {
+		const struct sp_snap_rule *r = SP_SNAP_POLICY(s, rules, sp_snap_rule, i);
+
+		if (r->effect == SP_EFFECT_ALLOW && sp_snap_rule_fits(s, agent, i))
+			put_globs(o, s, agent, r->globs, &seen);
+	}
+	for (uint32_t i = 0; i < s->h->policy.tools.n; i++) {
+		const struct sp_snap_tool *t = SP_SNAP_POLICY(s, tools, sp_snap_tool, i);
+
+		if (t->globs.n == 1 && t->has_allowed_for && (t->allowed_for & f->roles))
+			put_globs(o, s, agent, t->globs, &seen);
+	}
+}
+
 void sp_view_agent(struct sp_cv_out *o, const struct sp_snap *s, uint32_t agent)
 {
 	const struct sp_snap_agent_facts *f =
@@ -296,10 +372,9 @@ void sp_view_agent(struct sp_cv_out *o, const struct sp_snap *s, uint32_t agent)
 	for (uint32_t i = 0; i < s->h->actions.n; i++) {
 		struct sp_snap_who who = {agent, i,
 			sp_snap_str(s, SP_SNAP_GET(s, s->h->actions, sp_snap_action, i)->name)};
-		enum sp_standing standing = sp_standing_of(s, &who);
 
-		if (standing != SP_STANDING_DENIED)
-			put_tool(o, s, &who, standing);
+		put_named(o, s, &who);
 	}
+	put_patterns(o, s, agent);
 	sp_cv_put_end(o);
 }

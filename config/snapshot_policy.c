@@ -90,6 +90,14 @@ static bool rule_fits(
 	return sp_snap_agent_fits(s, who->agent, named || r->any_agent, r->agents, r->roles);
 }
 
+bool sp_snap_rule_fits(const struct sp_snap *s, uint32_t agent, uint32_t number)
+{
+	const struct sp_snap_who who = {.agent = agent, .action = SP_SNAP_NONE};
+	const struct sp_snap_rule *r = ENTRY(s, rules, sp_snap_rule, number);
+
+	return agent < s->h->agents.n && rule_fits(s, &who, number, sp_snap_has(s, r->agents, agent));
+}
+
 /// Lists of a known action and of pairs hold rules of that tool only; the others are asked for it.
 static bool rule_names_tool(const struct sp_snap *s, const struct sp_snap_who *who, uint32_t number)
 {

@@ -28,6 +28,8 @@ struct sp_snap_rules {
 };
 void sp_snap_rules_begin(
 	struct sp_snap_rules *it, const struct sp_snap *s, const struct sp_snap_who *who);
+/// Agent, role and environment fit, whatever the tool.
+bool sp_snap_rule_fits(const struct sp_snap *s, uint32_t agent, uint32_t number);
 /// Number of the next, or SP_SNAP_NONE.
 uint32_t sp_snap_rules_next(struct sp_snap_rules *it);
 

@@ -47,7 +47,8 @@ static void look_at_tool(const struct sp_snap *s, const struct sp_snap_who *who,
 	if (no == SP_SNAP_NONE)
 		return;
 	t = SP_SNAP_POLICY(s, tools, sp_snap_tool, no);
-	if (t->has_allowed_for)
+	// no role together with a person who began it: grants say who, as the judge has it
+	if (t->has_allowed_for && !(t->allowed_for == 0 && t->require_human_initiated))
 		*(t->allowed_for & a->roles ? &f->granted : &f->denied) = true;
 	if (t->has_environments && !(t->environments & a->environment))
 		f->denied = true;

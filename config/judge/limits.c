@@ -34,6 +34,19 @@ static bool session_limit(const struct judge *j, struct sp_judge_limit *ret)
 	return false;
 }
 
+/// Millionths as policy writes them: 1.25.
+static void put_money(struct sp_out *out, uint64_t micros)
+{
+	uint64_t rest = micros % 1000000;
+
+	sp_out_u64(out, micros / 1000000);
+	for (uint64_t unit = 100000; rest; rest %= unit, unit /= 10) {
+		if (unit == 100000)
+			sp_out_lit(out, ".");
+		sp_out_u64(out, rest / unit);
+	}
+}
+
 static void trace_limit(const struct judge *j, const struct sp_judge_limit *l)
 {
 	const struct sp_snap_limit *of =
@@ -42,12 +55,15 @@ static void trace_limit(const struct judge *j, const struct sp_judge_limit *l)
 	struct sp_out out = sp_out_init(buf, sizeof(buf));
 
 	sp_out_lit(&out, "at most ");
-	sp_out_u64(&out, l->max);
-	sp_out_bytes(&out, l->kind == SP_LIMIT_MONEY ? SP_LIT(" millionths of money a ") : SP_LIT(" "));
-	if (l->kind != SP_LIMIT_MONEY) {
-		sp_out_bytes(&out, sp_bytes_cstr(sp_limit_kind_name(l->kind)));
-		sp_out_lit(&out, " a ");
+	if (l->kind == SP_LIMIT_MONEY) {
+		put_money(&out, l->max);
+		sp_out_lit(&out, " of ");
+	} else {
+		sp_out_u64(&out, l->max);
+		sp_out_lit(&out, " ");
 	}
+	sp_out_bytes(&out, sp_bytes_cstr(sp_limit_kind_name(l->kind)));
+	sp_out_lit(&out, " a ");
 	sp_out_bytes(&out, sp_bytes_cstr(sp_limit_per_name(l->per)));
 	if (!of || of->by_agent)
 		sp_out_lit(&out, ", an agent");

@@ -15,13 +15,19 @@ static struct sp_bytes base_name(struct sp_bytes path)
 	return slash ? sp_bytes(slash + 1, path.n - (size_t)(slash + 1 - path.p)) : path;
 }
 
-static uint32_t tools_of(const struct sp_snap *s, const struct sp_snap_agent *a)
+/// How many its allow-list names. Nil without one: then rules say, of each tool for itself.
+static void put_tools(const struct sp_snap *s, uint32_t agent, struct sp_cv_out *o)
 {
+	const struct sp_snap_agent *a = sp_snap_agent(s, agent);
 	uint32_t n = 0;
 
 	for (uint32_t i = 0; i < s->h->actions.n; i++)
 		n += sp_snap_allows(s, a, i);
-	return n;
+	sp_cv_put_str(o, "tools");
+	if (SP_SNAP_POLICY(s, agent_facts, sp_snap_agent_facts, agent)->has_allow_list)
+		sp_cv_put_u64(o, n);
+	else
+		sp_cv_put_nil(o);
 }
 
 static bool is_revoked(const struct sp_control *c, struct sp_bytes agent)
@@ -103,7 +109,7 @@ void sp_cmd_agents(struct sp_job *j)
 		sp_cv_put_map(o);
 		sp_put_bytes(o, "agent", name);
 		sp_put_str(o, "state", is_revoked(j->c, name) ? "revoked" : "ok");
-		sp_put_u64(o, "tools", tools_of(&s, a));
+		put_tools(&s, i, o);
 		sp_put_str(o, "audit", sp_audit_level_name((enum sp_audit_level)a->audit_level));
 		put_limits(j->c, &s, i, o);
 		sp_cv_put_end(o);

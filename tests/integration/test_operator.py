@@ -160,6 +160,33 @@ def test_without_a_gateway_the_command_says_so(build, tmp):
     assert ask("--version")[0] == 0
 
 
+def test_what_an_agent_may_call_is_shown_with_patterns_and_roles(make):
+    g = make(policies={"p.yaml": """
+version: 1
+agents:
+  - {name: listed, allow: [echo]}
+  - {name: ruled, roles: [ops]}
+  - {name: other}
+tools:
+  - {name: query, allowed_for: [ops]}
+  - {name: "fix_*", allowed_for: [ops]}
+  - {name: erase, allowed_for: [], require_human_initiated: true}
+rules:
+  - {name: reads, effect: allow, tools: ["read_*", "*_log"], agents: ruled}
+  - {name: some, effect: allow, tools: "write_*", agents: ruled, when: request.n > 1}
+  - {name: no-log, effect: deny, tools: "*_log"}
+  - {name: people, effect: allow, tools: erase, agents: ruled}
+"""})
+    may = {a: {t["tool"]: (t["calls"], t["by"]) for t in g.ctl("policy", "show", a)["tools"]}
+           for a in ("listed", "ruled", "other")}
+    assert may == {"listed": {"echo": ("allowed", "allow-list")},
+                   "ruled": {"query": ("allowed", "allowed_for"), "fix_*": ("allowed", "allowed_for"),
+                             "erase": ("conditional", "people"), "read_*": ("allowed", "reads"),
+                             "write_*": ("conditional", "some")},
+                   "other": {}}, may
+    assert {a["agent"]: a["tools"] for a in g.ctl("agents")} == {"listed": 1, "ruled": None, "other": None}
+
+
 def test_agents_and_policy_are_shown_as_they_are_in_force(make):
     g = make()
     with Modern(g, "customer-support-bot") as m:

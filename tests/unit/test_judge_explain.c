@@ -155,6 +155,27 @@ static void assert_tells(const char *text, const char *what)
 		fail_msg("no \"%s\" in:\n%s", what, text);
 }
 
+static void money_is_told_as_policy_writes_it(void **state)
+{
+	static const struct {
+		uint64_t micros;
+		const char *text;
+	} amounts[] = {{1000000, "at most 1 of money"}, {1250000, "at most 1.25 of money"},
+		{50000, "at most 0.05 of money"}, {10000001, "at most 10.000001 of money"}};
+
+	(void)state;
+	for (size_t i = 0; i < SP_ARRAY_LEN(amounts); i++) {
+		struct rig r;
+
+		rig_init(&r);
+		rig_agent(r.p, "bot");
+		rig_limit(r.p, "cost", SP_PER_MINUTE, amounts[i].micros)->kind = SP_LIMIT_MONEY;
+		rig_publish(&r);
+		assert_tells(explained(&r, "{}", false), amounts[i].text);
+		rig_done(&r);
+	}
+}
+
 static void an_explanation_tells_every_rule_condition_limit_and_term(void **state)
 {
 	const char *text;
@@ -324,6 +345,7 @@ int main(void)
 		cmocka_unit_test(limits_bind_by_agent_role_tool_and_group),
 		cmocka_unit_test(windows_are_apart_as_the_limit_says_and_outlive_the_snapshot),
 		cmocka_unit_test(max_calls_is_a_limit_of_the_session_too),
+		cmocka_unit_test(money_is_told_as_policy_writes_it),
 		cmocka_unit_test(an_explanation_tells_every_rule_condition_limit_and_term),
 		cmocka_unit_test(an_explanation_as_json_is_json),
 		cmocka_unit_test(explaining_changes_no_verdict),
