@@ -2,6 +2,8 @@
 
 #include "common/mp.h"
 #include "config/trial/order.h"
+
+#include <arpa/inet.h>
 #include "common/banned.h"
 
 #define TOKENS_MAX 65536u ///< of a document
@@ -187,6 +189,18 @@ enum sp_reason sp_trial_judge(
 					  .name = sp_bytes_cstr(sp_reason_info(v->reason)->name),
 					  .text = SP_LIT("deny: the policy names no such agent")});
 	return v->reason;
+}
+
+bool sp_trial_is_peer(struct sp_bytes s)
+{
+	char text[INET6_ADDRSTRLEN];
+	uint8_t address[16];
+
+	if (s.n == 0 || s.n >= sizeof(text) || memchr(s.p, 0, s.n))
+		return false;
+	memcpy(text, s.p, s.n);
+	text[s.n] = 0;
+	return inet_pton(AF_INET, text, address) == 1 || inet_pton(AF_INET6, text, address) == 1;
 }
 
 const char *sp_trial_decision(const struct sp_judge_verdict *v)

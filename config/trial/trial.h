@@ -37,6 +37,8 @@ enum sp_reason sp_trial_judge(
 /// The text of a history, e.g. "denied=1 minute=12 usual=3 calls=0 new=1 tainted=1"; members left out are 0.
 /// -EINVAL a member unknown, repeated or no number in range.
 SP_MUST_CHECK int sp_trial_history(struct sp_bytes text, struct sp_judge_history *ret);
+/// What a call's peer can be: an address without its port.
+bool sp_trial_is_peer(struct sp_bytes s);
 /// "allow", "review" or "deny", as decisions record it.
 const char *sp_trial_decision(const struct sp_judge_verdict *v);
 /// Whether policy alone decides it; what is counted (limits) or concerns token, session and upstream is not.

@@ -172,6 +172,9 @@ static void what_cannot_be_used_is_refused_with_what_is_wrong(void **state)
 	assert_explains(SP_CTL_USAGE, "given twice", p.dir, "--agent=a", "--agent=b");
 	assert_explains(SP_CTL_USAGE, "a value must follow", p.dir, "--agent");
 	assert_explains(SP_CTL_USAGE, "--time takes", p.dir, "--agent=a", "--tool=b", "--time=noon");
+	assert_explains(SP_CTL_USAGE, "--peer takes an address", p.dir, "--agent=a", "--tool=b", "--peer=10.0.0.1:80");
+	assert_explains(SP_CTL_USAGE, "--peer takes an address", p.dir, "--agent=a", "--tool=b", "--peer=office");
+	assert_explains(SP_CTL_OK, "verdict", p.dir, "--agent=bot", "--tool=pay", "--peer=2001:db8::7");
 	assert_explains(SP_CTL_USAGE, "the record's", p.dir, "--agent=a", "--record=x");
 	assert_explains(SP_CTL_REFUSED, "the arguments are no JSON object", p.dir, "--agent=bot",
 		"--tool=pay", "--arguments={},\"x\":1");
@@ -483,6 +486,7 @@ static void cases_that_cannot_be_read_are_told_with_their_places(void **state)
 		{"cases:\n- {name: n, agent: a, tool: t, expect: {score: {min: 5, max: 4}}}\n", "min over"},
 		{"cases:\n- {name: n, name: m, agent: a, tool: t, expect: allow}\n", "name is given twice"},
 		{"cases:\n- {name: n, agent: a, tool: t, time: 5m, expect: allow}\n", "time is no time"},
+		{"cases:\n- {name: n, agent: a, tool: t, peer: 10.0.0, expect: allow}\n", "peer is no address"},
 		{"cases:\n- {name: n, agent: a, tool: t, after: x, expect: allow}\n", "after is no list"},
 		{"cases:\n- {name: n, agent: a, tool: t, arguments: [1], expect: allow}\n", "is no mapping"},
 		{"cases:\n- {name: n, agent: a, tool: t, colour: red, expect: allow}\n", "setting 'colour'"},

@@ -204,6 +204,25 @@ static void a_change_fails_the_command_only_when_it_is_asked_to(void **state)
 	STARTS(told, COUNTS(1, 0, 1, 0, 0));
 }
 
+static void no_replayed_call_is_no_proof_that_nothing_changes(void **state)
+{
+	static const char *const nothing[] = {
+		"", "[]\n", CALL("a", "01", "bot", "read", "deny", "overload", "")};
+	char told[TOLD_MAX];
+
+	(void)state;
+	put_file(policy, BOT);
+	for (size_t i = 0; i < SP_ARRAY_LEN(nothing); i++) {
+		put_file(records, nothing[i]);
+		assert_int_equal(TOLD(told, sp_local_policy_simulate, "policy", "simulate", policy,
+					 "--records", records, "--fail-on-change"),
+			SP_CTL_REFUSED);
+		assert_int_equal(TOLD(told, sp_local_policy_simulate, "policy", "simulate", policy,
+					 "--records", records),
+			SP_CTL_OK);
+	}
+}
+
 static void a_wrong_line_or_policy_is_refused(void **state)
 {
 	char told[TOLD_MAX];
@@ -242,6 +261,7 @@ int main(void)
 		cmocka_unit_test(the_recorded_history_makes_the_score),
 		cmocka_unit_test(what_policy_did_not_refuse_is_passed_over),
 		cmocka_unit_test(a_change_fails_the_command_only_when_it_is_asked_to),
+		cmocka_unit_test(no_replayed_call_is_no_proof_that_nothing_changes),
 		cmocka_unit_test(a_wrong_line_or_policy_is_refused),
 	};
 

@@ -96,6 +96,16 @@ static void read_time(struct reader *r, const struct field *f, const struct sp_n
 		problem(r, n, f->name, "is no time such as " SP_CASE_TIME);
 }
 
+static void read_peer(struct reader *r, const struct field *f, const struct sp_node *n, void *to)
+{
+	const char *s = scalar(r, f->name, n);
+
+	if (s && !sp_trial_is_peer(sp_bytes_cstr(s)))
+		problem(r, n, f->name, "is no address such as 192.0.2.7");
+	else if (s)
+		*(struct sp_bytes *)to = sp_bytes_cstr(s);
+}
+
 static void read_after(struct reader *r, const struct field *f, const struct sp_node *n, void *to)
 {
 	struct sp_trial_in *in = to;
@@ -226,7 +236,7 @@ static const struct field fields[] = {
 	{.name = "context", .read = read_json, IN(context)},
 	{.name = "scopes", .read = read_words, IN(scopes)},
 	{.name = "purpose", .read = read_bytes, IN(purpose)},
-	{.name = "peer", .read = read_bytes, IN(peer)},
+	{.name = "peer", .read = read_peer, IN(peer)},
 	{.name = "session", .read = read_bytes, IN(session)},
 	{.name = "upstream", .read = read_bytes, IN(upstream)},
 	{.name = "time", .read = read_time, IN(wall_ns)},

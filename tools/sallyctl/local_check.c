@@ -84,10 +84,15 @@ int sp_local_policy_check(const struct sp_line *l)
 bool sp_local_policy_check_wanted(const struct sp_line *l)
 {
 	char socket[512];
+	int paths = 0;
 
-	for (int i = 0; i < l->argc; i++)
+	for (int i = 0; i < l->argc; i++) {
 		if (strcmp(l->argv[i], "--offline") == 0)
 			return true;
+		paths++;
+	}
+	if (paths != 1)
+		return true; // it says what is wrong, and nothing of a gateway
 	snprintf(socket, sizeof(socket), "%s/control.sock", l->run_dir);
 	if (access(socket, F_OK) == 0 || errno != ENOENT)
 		return false;

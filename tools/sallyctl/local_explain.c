@@ -77,6 +77,11 @@ static int gather(struct asked *a)
 			a->value[TIME]);
 		return -EINVAL;
 	}
+	if (a->value[PEER] && !sp_trial_is_peer(in->peer)) {
+		fprintf(stderr, "sallyctl: --peer takes an address such as 192.0.2.7 or 2001:db8::7, not '%s'\n",
+			a->value[PEER]);
+		return -EINVAL;
+	}
 	if (words(a->value[AFTER], in) < 0) {
 		fprintf(stderr, "sallyctl: --after takes at most %u tools\n", SP_TRIAL_AFTER_MAX);
 		return -EINVAL;

@@ -156,12 +156,15 @@ static int simulate(const struct sp_line *l, const struct sp_records_line *what,
 	if (err == 0)
 		err = print(l, &s);
 	free(s.change);
+	if (err == 0 && s.replayed == 0)
+		fputs("sallyctl: there is no call in the records that policy could decide: nothing was replayed\n",
+			stderr);
 	if (err || !what->fail_on_change)
 		return err;
 	if (s.undecidable)
 		fprintf(stderr, "sallyctl: of %u calls the verdict cannot be told from the records\n",
 			(unsigned)s.undecidable);
-	return s.changed ? SP_CTL_REFUSED : SP_CTL_OK;
+	return s.changed || s.replayed == 0 ? SP_CTL_REFUSED : SP_CTL_OK; // nothing seen is no proof
 }
 
 int sp_local_policy_simulate(const struct sp_line *l)
