@@ -55,24 +55,39 @@ static void make_visible(char *s)
 	}
 }
 
+/// An error is told even where all is full: in place of the last finding that is none. Each is looked at once.
+static struct sp_lint_finding *last_milder(struct sp_lint *l)
+{
+	while (l->errors_behind < l->n) {
+		struct sp_lint_finding *f = &l->v[l->n - ++l->errors_behind];
+
+		if (f->severity != SP_LINT_ERROR)
+			return f;
+	}
+	return NULL;
+}
+
 static int add(struct sp_lint *l, enum sp_lint_id id, enum sp_lint_severity severity,
 	struct sp_at at, const char *text)
 {
-	struct sp_lint_finding *f;
+	struct sp_lint_finding *f = NULL;
 	char *file, *copy;
 
 	if (l->n == SP_LINT_MAX) {
 		l->dropped++;
-		return 0;
+		f = severity == SP_LINT_ERROR ? last_milder(l) : NULL;
+		if (!f)
+			return 0;
 	}
-	SP_TRY(grow(l));
+	SP_TRY(f ? 0 : grow(l));
 	file = sp_arena_str(&l->arena, sp_bytes_cstr(at.file ? at.file : ""));
 	copy = sp_arena_str(&l->arena, sp_bytes_cstr(text));
 	if (!file || !copy)
 		return -ENOMEM;
 	make_visible(file);
 	make_visible(copy);
-	f = &l->v[l->n++];
+	if (!f)
+		f = &l->v[l->n++];
 	*f = (struct sp_lint_finding){id, severity, {file, at.line, at.col}, copy};
 	return 0;
 }

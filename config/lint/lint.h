@@ -105,7 +105,8 @@ struct sp_lint {
 	struct sp_arena arena;
 	struct sp_lint_finding *v; ///< by file, line and column
 	uint32_t n, cap;
-	uint32_t dropped; ///< found after SP_LINT_MAX
+	uint32_t dropped; ///< for want of room, none of them an error while anything else is kept
+	uint32_t errors_behind; ///< the last of `v`, once full: errors
 };
 
 void sp_lint_init(struct sp_lint *l);

@@ -84,7 +84,9 @@ static void constrain(struct sp_lint_run *l, const struct sp_policy_tool *c)
 			continue;
 		t->reviewed = t->reviewed || c->require_approval || c->require_human_initiated;
 		t->high_risk = t->high_risk || c->high_risk;
-		t->closed = t->closed || (c->has_allowed_for && c->allowed_for.n == 0);
+		// for no role, but a person may begin it (config/judge/authorize.c): grants say through whom
+		t->closed = t->closed || (c->has_allowed_for && c->allowed_for.n == 0 &&
+						 !c->require_human_initiated);
 		if (c->cls != SP_CLASS_AUTO)
 			t->cls = c->cls;
 		if (c->has_allowed_for && c->allowed_for.n > 0)

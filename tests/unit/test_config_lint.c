@@ -220,12 +220,47 @@ static void tools_closed_to_everybody_are_found_where_they_are_granted(void **st
 	(void)state;
 	begin();
 	text("tool_id: bot\nallowed_actions: [delete_records]\naudit_level: basic\n");
-	text("TOOL_POLICIES:\n  delete_records: {allowed_for: [], require_human_initiated: "
-	     "true}\n");
+	text("TOOL_POLICIES:\n  delete_records: {allowed_for: []}\n");
 	rule("r", SP_EFFECT_ALLOW)->tools = STRS("delete_records");
 	end();
 	assert_non_null(found(SP_LINT_UNREACHABLE_GRANT));
 	assert_non_null(found(SP_LINT_UNREACHABLE_RULE));
+	done();
+}
+
+static void a_tool_for_people_only_is_reached_through_whom_it_is_granted(void **state)
+{
+	(void)state;
+	begin();
+	text("tool_id: bot\nallowed_actions: [delete_records]\naudit_level: basic\n");
+	text("TOOL_POLICIES:\n  delete_records: {allowed_for: [], require_human_initiated: "
+	     "true}\n");
+	rule("r", SP_EFFECT_ALLOW)->tools = STRS("delete_records");
+	end();
+	assert_null(found(SP_LINT_UNREACHABLE_GRANT));
+	assert_null(found(SP_LINT_UNREACHABLE_RULE));
+	done();
+}
+
+static void an_error_is_told_however_much_else_there_is(void **state)
+{
+	struct sp_policy_agent *a;
+	char name[32];
+
+	(void)state;
+	begin();
+	for (unsigned i = 0; i < SP_LINT_MAX; i++) {
+		snprintf(name, sizeof(name), "agent%u", i);
+		assert_int_equal(sp_policy_agent_add(p, sp_bytes_cstr(name), (struct sp_at){"p.yaml", i + 1, 1}, &a),
+			0);
+	}
+	text("version: 1\ntools:\n  - {name: a, paths: {parameters: path, roots: /}, allowed_for: [x]}\n"
+	     "  - {name: b, paths: {parameters: path, roots: /}, allowed_for: [x]}\n");
+	end();
+	assert_int_equal(lint.n, SP_LINT_MAX);
+	assert_true(lint.dropped > 2);
+	assert_true(sp_lint_has_errors(&lint));
+	assert_non_null(found(SP_LINT_BROAD_ROOT));
 	done();
 }
 
@@ -507,6 +542,8 @@ int main(void)
 		cmocka_unit_test(conditions_that_never_hold_are_named),
 		cmocka_unit_test(a_rule_outside_every_allow_list_is_unreachable),
 		cmocka_unit_test(tools_closed_to_everybody_are_found_where_they_are_granted),
+		cmocka_unit_test(a_tool_for_people_only_is_reached_through_whom_it_is_granted),
+		cmocka_unit_test(an_error_is_told_however_much_else_there_is),
 		cmocka_unit_test(
 			the_narrower_of_two_rules_is_shadowed_and_the_later_of_two_equal_ones_a_duplicate),
 		cmocka_unit_test(grants_without_bounds_are_named),
