@@ -1,6 +1,6 @@
 #include "dataplane/bufpool.h"
 
-#include <sys/mman.h>
+#include "common/pages.h"
 #include "common/banned.h"
 
 #define KEEP_BYTES (64u * 1024u)
@@ -11,15 +11,14 @@ int sp_bufpool_init(struct sp_bufpool *p, uint32_t count, size_t bytes)
 {
 	size_t stride = bytes <= KEEP_BYTES ? bytes + SPREAD_BYTES : bytes, all = (size_t)count * stride;
 	uint32_t *free_stack = calloc(count, sizeof(*free_stack));
-	uint8_t *base;
+	uint8_t *base = free_stack ? sp_pages_map(all) : NULL;
 
-	if (!free_stack)
-		return -ENOMEM;
-	base = mmap(NULL, all, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (base == MAP_FAILED) {
+	if (!base) {
 		free(free_stack);
-		return -errno;
+		return -ENOMEM;
 	}
+	if (bytes > KEEP_BYTES)
+		(void)madvise(base, all, MADV_NOHUGEPAGE); // what goes back is smaller
 	for (uint32_t i = 0; i < count; i++)
 		free_stack[i] = count - 1 - i;
 	*p = (struct sp_bufpool){base, free_stack, count, count, bytes, stride};

@@ -1,16 +1,9 @@
 #include "dataplane/conn_private.h"
 
+#include "common/pages.h"
+
 #include <netinet/in.h>
-#include <sys/mman.h>
 #include "common/banned.h"
-
-/// Takes no memory until it is touched.
-static void *map(size_t bytes)
-{
-	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	return p == MAP_FAILED ? NULL : p;
-}
 
 int sp_conn_pool_init(struct sp_worker *w, uint32_t count)
 {
@@ -19,8 +12,8 @@ int sp_conn_pool_init(struct sp_worker *w, uint32_t count)
 
 	p->stride = (sizeof(struct sp_conn) + 63) / 64 * 64 + (sp_http1_size() + 63) / 64 * 64;
 	p->count = count;
-	p->mem = map(p->stride * count);
-	p->seen = map(sizeof(*p->seen) * count);
+	p->mem = sp_pages_map(p->stride * count);
+	p->seen = sp_pages_map(sizeof(*p->seen) * count);
 	while (slots < 2 * count)
 		slots *= 2;
 	p->addrs = calloc(slots, sizeof(*p->addrs));

@@ -8,6 +8,10 @@
 #include <sys/resource.h>
 #include "common/banned.h"
 
+/// jemalloc's: what OpenSSL keeps of each connection is touched by every call, so it is in huge pages too.
+extern const char *malloc_conf;
+const char *malloc_conf = "thp:always";
+
 /// A connection takes a descriptor: as many as the supervisor let us have.
 static void allow_descriptors(void)
 {

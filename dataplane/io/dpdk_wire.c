@@ -1,11 +1,13 @@
 #include "dataplane/io/dpdk_wire.h"
 
 #include "common/clock.h"
+#include "common/pages.h"
 
 #include <rte_ethdev.h>
 #include <rte_ether.h>
 #include <rte_ip.h>
 #include <rte_log.h>
+#include <rte_mbuf_pool_ops.h>
 #include <rte_tcp.h>
 #include "common/banned.h"
 
@@ -263,6 +265,48 @@ static int begin(struct dpdk_wire *w, const struct sp_port *port)
 	return 0;
 }
 
+static void unmap(struct rte_mempool_memhdr *mem, void *user)
+{
+	(void)user;
+	munmap(mem->addr, mem->len);
+}
+
+/// Frames in memory that EAL knows nothing of.
+static struct rte_mempool *make_own_pool(const struct sp_port *port)
+{
+	struct rte_pktmbuf_pool_private priv = {
+		.mbuf_data_room_size = (uint16_t)data_room(port), .mbuf_priv_size = SP_FRAME_ROOM};
+	uint32_t item = (uint32_t)sizeof(struct rte_mbuf) + SP_FRAME_ROOM + data_room(port);
+	size_t bytes = (size_t)port->frames * rte_mempool_calc_obj_size(item, 0, NULL);
+	struct rte_mempool *pool = rte_mempool_create_empty("frames", port->frames, item, CACHE,
+		sizeof(priv), SOCKET_ID_ANY, RTE_MEMPOOL_F_NO_IOVA_CONTIG);
+	void *mem = pool ? sp_pages_map(bytes) : NULL;
+	int n = -ENOMEM;
+
+	if (mem && rte_mempool_set_ops_byname(pool, rte_mbuf_best_mempool_ops(), NULL) == 0) {
+		rte_pktmbuf_pool_init(pool, &priv);
+		n = rte_mempool_populate_iova(pool, mem, RTE_BAD_IOVA, bytes, unmap, NULL);
+	}
+	if (mem && n <= 0)
+		munmap(mem, bytes);
+	if (n < (int)port->frames) {
+		rte_mempool_free(pool);
+		return NULL;
+	}
+	rte_mempool_obj_iter(pool, rte_pktmbuf_init, NULL);
+	return pool;
+}
+
+/// Without reserved huge pages EAL's memory is shared memory in pages of 4 KiB. Only what reaches for the frames from
+/// outside has a need of that.
+static struct rte_mempool *make_pool(const struct sp_port *port)
+{
+	if (!rte_eal_has_hugepages() && !rte_eal_has_pci() && !strstr(port->device, "zero-copy="))
+		return make_own_pool(port);
+	return rte_pktmbuf_pool_create("frames", port->frames, CACHE, SP_FRAME_ROOM,
+		(uint16_t)data_room(port), SOCKET_ID_ANY);
+}
+
 int sp_dpdk_wire_new(const struct sp_port *port, struct sp_wire **ret)
 {
 	struct dpdk_wire *w;
@@ -276,8 +320,7 @@ int sp_dpdk_wire_new(const struct sp_port *port, struct sp_wire **ret)
 		return -ENOMEM;
 	w->wire.ops = &wire_ops;
 	w->port = id;
-	w->pool = rte_pktmbuf_pool_create("frames", port->frames, CACHE, SP_FRAME_ROOM,
-		(uint16_t)data_room(port), SOCKET_ID_ANY);
+	w->pool = make_pool(port);
 	r = w->pool ? begin(w, port) : -ENOMEM;
 	if (r < 0) {
 		wire_free(&w->wire);

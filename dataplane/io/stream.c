@@ -1,19 +1,11 @@
 #include "dataplane/io/stream.h"
 
-#include <sys/mman.h>
+#include "common/pages.h"
 #include "common/banned.h"
 
 uint32_t sp_io_pool_streams(const struct sp_io_conf *conf)
 {
 	return conf->max_streams + conf->max_streams / 8 + 16;
-}
-
-/// Zeroes that take no memory until they are touched.
-static void *map(size_t bytes)
-{
-	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	return p == MAP_FAILED ? NULL : p;
 }
 
 int sp_io_base_init(struct sp_io *io, const struct sp_io_backend *be, const struct sp_io_conf *conf,
@@ -26,11 +18,11 @@ int sp_io_base_init(struct sp_io *io, const struct sp_io_backend *be, const stru
 	io->conf = *conf;
 	io->stream_bytes = stream_bytes;
 	io->streams_n = sp_io_pool_streams(conf);
-	io->streams = map(io->streams_n * stream_bytes);
+	io->streams = sp_pages_map(io->streams_n * stream_bytes);
 	io->blocks = calloc(conf->blocks, sizeof(*io->blocks));
 	if (!io->streams || !io->blocks)
 		return -ENOMEM;
-	io->block_data = map((size_t)conf->blocks * SP_IO_BLOCK_STRIDE);
+	io->block_data = sp_pages_map((size_t)conf->blocks * SP_IO_BLOCK_STRIDE);
 	if (!io->block_data)
 		return -ENOMEM;
 	for (uint32_t i = conf->blocks; i-- > 0;) {

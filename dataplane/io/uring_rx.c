@@ -1,7 +1,7 @@
 /// Receive buffers: the kernel's ring of provided buffers, and what a paused stream holds back.
 #include "dataplane/io/uring.h"
 
-#include <sys/mman.h>
+#include "common/pages.h"
 #include "common/banned.h"
 
 static uint32_t power_of_two(uint32_t n)
@@ -11,13 +11,6 @@ static uint32_t power_of_two(uint32_t n)
 	while (p < n)
 		p *= 2;
 	return p;
-}
-
-static void *map_anonymous(size_t bytes)
-{
-	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	return p == MAP_FAILED ? NULL : p;
 }
 
 static void add(struct uring_rx *rx, uint32_t bid)
@@ -49,8 +42,8 @@ int uring_rx_init(struct uring_io *u)
 	rx->n = n;
 	rx->ring_entries = power_of_two(n);
 	rx->ring_bytes = rx->ring_entries * sizeof(struct io_uring_buf);
-	rx->ring = map_anonymous(rx->ring_bytes);
-	rx->data = map_anonymous((size_t)2 * n * SP_IO_BLOCK_STRIDE);
+	rx->ring = sp_pages_map(rx->ring_bytes);
+	rx->data = sp_pages_map((size_t)2 * n * SP_IO_BLOCK_STRIDE);
 	rx->buf = calloc((size_t)2 * n, sizeof(*rx->buf));
 	rx->of_bid = calloc(n, sizeof(*rx->of_bid));
 	if (!rx->ring || !rx->data || !rx->buf || !rx->of_bid)

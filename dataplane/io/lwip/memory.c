@@ -11,8 +11,7 @@
 #include <netif/etharp.h>
 
 #include "common/bytes.h"
-
-#include <sys/mman.h>
+#include "common/pages.h"
 
 static const size_t lwip_bytes[] = {
 #define LWIP_MEMPOOL(name, num, size, desc) [MEMP_##name] = (size),
@@ -91,8 +90,8 @@ int sp_lwip_memory_init(const struct sp_lwip_sizes *sizes)
 	void *p;
 
 	area_bytes = (size_t)(uintptr_t)lay_all(sizes, NULL);
-	p = mmap(NULL, area_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (p == MAP_FAILED)
+	p = sp_pages_map(area_bytes);
+	if (!p)
 		return -ENOMEM;
 	area = p;
 	lay_all(sizes, area);
