@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include "common/banned.h"
@@ -14,7 +15,9 @@
 #define ROOM_MIN (sizeof(struct sp_batch_head) + 2 * (sizeof(struct sp_frame_head) + SP_RECORD_MAX))
 
 /// Past the page cache where the file system can: copying zeros into it costs more than records do.
-static int write_zeros(struct sp_store_io *io, int fd, const uint8_t *zeros, uint64_t bytes)
+/// *ret_direct = it could.
+static int write_zeros(
+	struct sp_store_io *io, int fd, const uint8_t *zeros, uint64_t bytes, bool *ret_direct)
 {
 	int flags = fcntl(fd, F_GETFL);
 	bool direct = flags >= 0 && fcntl(fd, F_SETFL, flags | O_DIRECT) == 0;
@@ -33,6 +36,7 @@ static int write_zeros(struct sp_store_io *io, int fd, const uint8_t *zeros, uin
 	}
 	if (direct && !err)
 		err = fcntl(fd, F_SETFL, flags) < 0 ? -errno : 0;
+	*ret_direct = direct;
 	return err;
 }
 
@@ -41,6 +45,7 @@ static int make_spare(struct sp_journal *j, uint64_t bytes)
 	struct sp_store_io *io = j->c.io;
 	uint8_t *zeros;
 	SP_AUTO_FD fd = -1;
+	bool direct;
 	int err;
 
 	// A new file each time: one of this name may be a segment that is just getting its own.
@@ -52,12 +57,13 @@ static int make_spare(struct sp_journal *j, uint64_t bytes)
 	if (!zeros)
 		return -ENOMEM;
 	memset(zeros, 0, ZERO_STEP);
-	err = write_zeros(io, fd, zeros, bytes);
+	err = write_zeros(io, fd, zeros, bytes, &direct);
 	free(zeros);
 	SP_TRY(err);
 	SP_TRY(io->sync(io, fd));
-	// Appends end within a page: with the pages at hand nothing need be read for them.
-	(void)!posix_fadvise(fd, 0, 0, POSIX_FADV_WILLNEED);
+	// Through the cache a write that ends within a page wants the page at hand.
+	if (!direct)
+		(void)!posix_fadvise(fd, 0, 0, POSIX_FADV_WILLNEED);
 	j->spare = sp_take_fd(&fd);
 	j->spare_bytes = bytes;
 	return 0;
@@ -124,10 +130,26 @@ static int use_spare(struct sp_journal *j, uint64_t bytes, struct sp_bytes head,
 	return err;
 }
 
+/// A process that was killed may leave a write on its way to the disk. The lock is of the open file, which that write
+/// holds, so whoever gets it next finds the file at rest.
+static int hold(int fd)
+{
+	while (flock(fd, LOCK_EX) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return 0;
+}
+
+static uint64_t page_of(uint64_t off)
+{
+	return off / SP_SEGMENT_PAGE * SP_SEGMENT_PAGE;
+}
+
 static int start_segment(struct sp_journal *j)
 {
 	size_t head_bytes = sp_segment_head_bytes(j->c.open->used);
-	uint64_t bytes = sp_max(j->c.segment_bytes, 2 * head_bytes + ROOM_MIN);
+	uint64_t least = sp_max(j->c.segment_bytes, 2 * head_bytes + ROOM_MIN);
+	uint64_t bytes = page_of(least + SP_SEGMENT_PAGE - 1);
 	uint8_t *head = malloc(head_bytes);
 	struct sp_segment_head h;
 	SP_AUTO_FD fd = -1;
@@ -141,6 +163,8 @@ static int start_segment(struct sp_journal *j)
 	memcpy(&h, head, sizeof(h));
 	free(head);
 	SP_TRY(err);
+	SP_TRY(hold(fd));
+	j->c.io->direct(j->c.io, fd);
 	sp_close_fd(&j->fd);
 	j->fd = sp_take_fd(&fd);
 	j->number = h.number;
@@ -210,6 +234,7 @@ static int begin_batch(struct sp_journal *j)
 			return err;
 		}
 	}
+	j->batch = j->room + (j->off - page_of(j->off));
 	j->batch_len = sizeof(struct sp_batch_head);
 	j->batch_n = 0;
 	j->next = j->chain;
@@ -245,6 +270,27 @@ static void take_durable(struct sp_journal *j, const struct sp_frame *f, uint32_
 		j->c.on_durable(j->c.ctx, f, j->number, index);
 }
 
+/// The batch in whole pages: its first one as it is on disk up to the batch, its last one ending in zeros.
+static int append_batch(struct sp_journal *j)
+{
+	uint64_t page = page_of(j->off);
+	size_t n = (size_t)(j->off - page) + j->batch_len, whole = page_of(n + SP_SEGMENT_PAGE - 1);
+
+	memset(j->room + n, 0, whole - n);
+	return j->c.io->append(j->c.io, j->fd, sp_bytes(j->room, whole), page);
+}
+
+/// What follows begins within the page that the batch ended in.
+static void keep_last_page(struct sp_journal *j)
+{
+	const uint8_t *end = j->batch + j->batch_len;
+	size_t n;
+
+	j->off += j->batch_len;
+	n = (size_t)(j->off - page_of(j->off));
+	memmove(j->room, end - n, n);
+}
+
 int sp_journal_commit(struct sp_journal *j)
 {
 	size_t at = sizeof(struct sp_batch_head);
@@ -254,7 +300,7 @@ int sp_journal_commit(struct sp_journal *j)
 	if (j->failed || n == 0)
 		return j->failed;
 	sp_batch_head_write(j->batch, (uint32_t)(j->batch_len - at), j->chain.seq + 1, n);
-	err = j->c.io->append(j->c.io, j->fd, sp_bytes(j->batch, j->batch_len), j->off);
+	err = append_batch(j);
 	j->batch_n = 0;
 	if (err < 0) {
 		j->failed = err;
@@ -270,7 +316,7 @@ int sp_journal_commit(struct sp_journal *j)
 		f.off += j->off;
 		take_durable(j, &f, i);
 	}
-	j->off += j->batch_len;
+	keep_last_page(j);
 	if (j->off - j->data > (j->end - j->data) / 4)
 		atomic_store_explicit(&j->spare_wanted, true, memory_order_relaxed);
 	return 0;
@@ -321,7 +367,8 @@ static int replay(struct sp_journal *j, struct sp_scan *s)
 		return r;
 	j->chain = r < 0 ? s->before : s->chain;
 	j->off = r < 0 ? s->batch : s->off;
-	j->end = s->data.n;
+	j->end = sp_max(j->off, page_of(s->data.n));
+	memcpy(j->room, s->data.p + page_of(j->off), (size_t)(j->off - page_of(j->off)));
 	if (r < 0)
 		j->cut_bytes = s->data.n - s->batch;
 	return 0;
@@ -346,6 +393,8 @@ static int recover(struct sp_journal *j, uint64_t number)
 
 	j->number = number;
 	sp_segment_name(number, name);
+	SP_TRY(j->c.io->open(j->c.io, j->c.dir, name, O_RDWR, &j->fd));
+	SP_TRY(hold(j->fd));
 	SP_TRY(drop_cache(j, name));
 	SP_TRY(sp_segment_load(j->c.dir, number, &p, &n));
 	err = restore_head(j, sp_bytes(p, n));
@@ -362,7 +411,7 @@ static int recover(struct sp_journal *j, uint64_t number)
 	}
 	free(p);
 	SP_TRY(err);
-	SP_TRY(j->c.io->open(j->c.io, j->c.dir, name, O_RDWR, &j->fd));
+	j->c.io->direct(j->c.io, j->fd);
 	if (j->cut_bytes) {
 		SP_TRY(j->c.io->resize(j->c.io, j->fd, j->off));
 		j->end = j->off;
@@ -403,8 +452,8 @@ int sp_journal_open(struct sp_journal *j, const struct sp_journal_config *c)
 		return -EINVAL;
 	*j = (struct sp_journal){.c = *c, .fd = -1, .spare = -1, .boot_first_seq = 1};
 	pthread_mutex_init(&j->spare_lock, NULL);
-	j->batch = malloc(SP_BATCH_BYTES_MAX);
-	if (!j->batch)
+	j->room = aligned_alloc(SP_SEGMENT_PAGE, SP_BATCH_BYTES_MAX + 2 * SP_SEGMENT_PAGE);
+	if (!j->room)
 		return -ENOMEM;
 	err = recover_or_create(j);
 	if (err < 0)
@@ -416,8 +465,8 @@ void sp_journal_close(struct sp_journal *j)
 {
 	sp_close_fd(&j->fd);
 	sp_close_fd(&j->spare);
-	free(j->batch);
-	j->batch = NULL;
+	free(j->room);
+	j->room = j->batch = NULL;
 }
 
 static int prove(const struct sp_journal *j, struct sp_bytes data)
@@ -450,15 +499,16 @@ int sp_journal_reopen(struct sp_journal *j)
 	int err;
 
 	sp_segment_name(j->number, name);
+	sp_close_fd(&j->fd); // with it the lock, unless a write is still under way
+	SP_TRY(io->open(io, j->c.dir, name, O_RDWR, &fd));
+	SP_TRY(hold(fd));
 	SP_TRY(drop_cache(j, name));
 	SP_TRY(sp_segment_load(j->c.dir, j->number, &p, &n));
 	err = prove(j, sp_bytes(p, n));
 	free(p);
 	SP_TRY(err);
-	SP_TRY(io->open(io, j->c.dir, name, O_RDWR, &fd));
 	SP_TRY(io->resize(io, fd, j->off));
 	SP_TRY(io->sync(io, fd));
-	sp_close_fd(&j->fd);
 	j->fd = sp_take_fd(&fd);
 	j->end = j->off;
 	j->batch_n = 0;

@@ -35,7 +35,8 @@ struct sp_journal {
 	uint64_t worker_seq[SP_PRODUCERS_MAX]; ///< last number of each, in this life of the gateway
 	uint8_t head_digest[SP_SHA256];
 	// the batch being filled
-	uint8_t *batch;
+	uint8_t *room;  ///< whole pages: what is durable of the page that the batch begins in, then the batch
+	uint8_t *batch; ///< within it
 	size_t batch_len;
 	uint32_t batch_n;
 	struct sp_chain next;

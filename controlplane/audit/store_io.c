@@ -46,6 +46,12 @@ static int plain_append(struct sp_store_io *io, int fd, struct sp_bytes b, uint6
 	return fdatasync(fd) < 0 ? -errno : 0;
 }
 
+static void plain_direct(struct sp_store_io *io, int fd)
+{
+	(void)io;
+	(void)fd;
+}
+
 static int plain_sync(struct sp_store_io *io, int fd)
 {
 	(void)io;
@@ -85,60 +91,66 @@ static int plain_free_bytes(struct sp_store_io *io, int dir, uint64_t *ret)
 	{                                                                                          \
 		.open = plain_open, .append = (append_fn), .write = plain_write,                   \
 		.sync = plain_sync, .resize = plain_resize, .allocate = plain_allocate,            \
-		.rename = plain_rename, .free_bytes = plain_free_bytes,                            \
+		.rename = plain_rename, .free_bytes = plain_free_bytes, .direct = plain_direct,    \
 	}
 
 struct sp_store_io sp_store_io_plain = PLAIN(plain_append);
 
-/// Results of the linked pair by their user data; a cut link shows as -ECANCELED of the second.
+static void uring_direct(struct sp_store_io *io, int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	(void)io;
+	if (flags >= 0)
+		(void)!fcntl(fd, F_SETFL, flags | O_DIRECT);
+}
+
 static int harvest(struct uring_io *u, size_t want)
 {
-	int err = 0;
+	struct io_uring_cqe *cqe;
+	int r;
 
-	for (int i = 0; i < 2; i++) {
-		struct io_uring_cqe *cqe;
-		int r = io_uring_wait_cqe(&u->ring, &cqe);
-
-		if (r == -EINTR) {
-			i--;
-			continue;
-		}
-		if (r < 0) {
-			u->broken = true;
-			return r;
-		}
-		if (cqe->res < 0 && (err == 0 || err == -ECANCELED))
-			err = cqe->res;
-		else if (cqe->user_data == 1 && cqe->res >= 0 && (size_t)cqe->res != want)
-			err = -EIO;
-		io_uring_cqe_seen(&u->ring, cqe);
+	do
+		r = io_uring_wait_cqe(&u->ring, &cqe);
+	while (r == -EINTR);
+	if (r < 0) {
+		u->broken = true;
+		return r;
 	}
-	return err;
+	r = cqe->res;
+	io_uring_cqe_seen(&u->ring, cqe);
+	return r < 0 ? r : (size_t)r == want ? 0 : -EIO;
+}
+
+static int write_synced(struct uring_io *u, int fd, struct sp_bytes b, uint64_t off)
+{
+	struct io_uring_sqe *write = io_uring_get_sqe(&u->ring);
+	int r;
+
+	SP_BUG_IF(!write); // that of the last append was taken
+	io_uring_prep_write(write, fd, b.p, (unsigned)b.n, off);
+	write->rw_flags = RWF_DSYNC;
+	do
+		r = io_uring_submit_and_wait(&u->ring, 1);
+	while (r == -EINTR);
+	if (r == 1)
+		return harvest(u, b.n);
+	u->broken = true;
+	return r < 0 ? r : -EIO;
 }
 
 static int uring_append(struct sp_store_io *io, int fd, struct sp_bytes b, uint64_t off)
 {
 	struct uring_io *u = sp_container_of(io, struct uring_io, io);
-	struct io_uring_sqe *write, *sync;
-	int r;
+	int r = u->broken ? plain_append(io, fd, b, off) : write_synced(u, fd, b, off), flags;
 
-	if (u->broken)
-		return plain_append(io, fd, b, off);
-	write = io_uring_get_sqe(&u->ring);
-	sync = io_uring_get_sqe(&u->ring);
-	SP_BUG_IF(!write || !sync); // both of the last append were taken
-	io_uring_prep_write(write, fd, b.p, (unsigned)b.n, off);
-	write->user_data = 1;
-	write->flags |= IOSQE_IO_LINK;
-	io_uring_prep_fsync(sync, fd, IORING_FSYNC_DATASYNC);
-	sync->user_data = 2;
-	do
-		r = io_uring_submit_and_wait(&u->ring, 2);
-	while (r == -EINTR);
-	if (r == 2)
-		return harvest(u, b.n);
-	u->broken = true;
-	return r < 0 ? r : -EIO;
+	if (r != -EINVAL)
+		return r;
+	// A file system that wants another alignment, or has no direct writes at all.
+	flags = fcntl(fd, F_GETFL);
+	if (flags < 0 || !(flags & O_DIRECT) || fcntl(fd, F_SETFL, flags & ~O_DIRECT) < 0)
+		return r;
+	return u->broken ? plain_append(io, fd, b, off) : write_synced(u, fd, b, off);
 }
 
 int sp_store_io_new(struct sp_store_io **ret)
@@ -149,6 +161,7 @@ int sp_store_io_new(struct sp_store_io **ret)
 	if (!u)
 		return -ENOMEM;
 	u->io = (struct sp_store_io)PLAIN(uring_append);
+	u->io.direct = uring_direct;
 	r = io_uring_queue_init(
 		8, &u->ring, IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN);
 	if (r < 0) {

@@ -6,7 +6,9 @@
 
 struct sp_store_io {
 	int (*open)(struct sp_store_io *io, int dir, const char *name, int flags, int *ret);
-	/// Write and sync in one go (io_uring: write linked to fdatasync).
+	/// From here on appends to `fd`, of whole pages from memory at a page's start, may pass the page cache by.
+	void (*direct)(struct sp_store_io *io, int fd);
+	/// Write and sync in one go (io_uring: one write with RWF_DSYNC).
 	int (*append)(struct sp_store_io *io, int fd, struct sp_bytes b, uint64_t off);
 	int (*write)(struct sp_store_io *io, int fd, struct sp_bytes b, uint64_t off);
 	int (*sync)(struct sp_store_io *io, int fd); ///< data and metadata; directories too
