@@ -94,24 +94,33 @@ static void constrain(struct sp_lint_run *l, const struct sp_policy_tool *c)
 	}
 }
 
+static void apply_to(struct sp_lint_run *l, const struct sp_policy_rule *r, struct sp_lint_tool *t)
+{
+	if (!t)
+		return;
+	if (r->effect == SP_EFFECT_ALLOW)
+		grant(l, t, r->at);
+	else
+		t->reviewed = true;
+}
+
 static void apply_rule(struct sp_lint_run *l, const struct sp_policy_rule *r)
 {
+	bool patterns = false;
 	bool for_all = sp_lint_unconditional(r) && sp_lint_any(&r->agents) &&
 		       sp_lint_any(&r->roles) && sp_lint_any(&r->environments);
 
 	if (r->effect == SP_EFFECT_DENY || (r->effect == SP_EFFECT_REVIEW && !for_all))
 		return;
 	l->grants = l->grants || r->effect == SP_EFFECT_ALLOW;
-	for (uint32_t i = 0; i < l->tools_n; i++) {
-		struct sp_lint_tool *t = &l->tool[i];
-
-		if (!sp_lint_has_tool(&r->tools, t->name))
-			continue;
-		if (r->effect == SP_EFFECT_ALLOW)
-			grant(l, t, r->at);
+	for (uint32_t i = 0; i < r->tools.n; i++)
+		if (exact(r->tools.v[i]))
+			apply_to(l, r, sp_lint_tool_find(l, r->tools.v[i]));
 		else
-			t->reviewed = true;
-	}
+			patterns = true;
+	for (uint32_t i = 0; (patterns || r->tools.n == 0) && i < l->tools_n; i++)
+		if (sp_lint_has_tool(&r->tools, l->tool[i].name))
+			apply_to(l, r, &l->tool[i]);
 }
 
 int sp_lint_gather(struct sp_lint_run *l)

@@ -125,10 +125,11 @@ static void compare(struct sp_lint_run *l, uint32_t i)
 	const struct sp_policy *p = l->p;
 	const struct sp_policy_rule *r = &p->rule[i], *wider = NULL;
 
-	for (uint32_t k = 0; k < p->rules_n; k++) {
+	for (uint32_t n = 0; n < l->sure_n; n++) {
+		const uint32_t k = l->sure[n];
 		const struct sp_policy_rule *o = &p->rule[k];
 
-		if (k == i || !sp_lint_unconditional(o) || !sp_lint_rule_covers(o, r))
+		if (k == i || !sp_lint_rule_covers(o, r))
 			continue;
 		if (o->effect == SP_EFFECT_DENY && r->effect != SP_EFFECT_DENY) {
 			sp_lint_add(l, SP_LINT_UNREACHABLE_RULE, r->at,
@@ -194,10 +195,23 @@ static bool rule_limited(const struct sp_policy *p, const struct sp_policy_rule 
 	return true;
 }
 
+static int find_sure(struct sp_lint_run *l)
+{
+	l->sure = sp_arena_alloc(&l->out->arena, (l->p->rules_n + 1ul) * sizeof(*l->sure));
+	if (!l->sure)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < l->p->rules_n; i++)
+		if (sp_lint_unconditional(&l->p->rule[i]))
+			l->sure[l->sure_n++] = i;
+	return 0;
+}
+
 void sp_lint_check_rules(struct sp_lint_run *l)
 {
 	const struct sp_policy *p = l->p;
 
+	if (!l->err)
+		l->err = find_sure(l);
 	for (uint32_t i = 0; i < p->rules_n && !l->err; i++) {
 		const struct sp_policy_rule *r = &p->rule[i];
 

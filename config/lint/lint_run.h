@@ -18,6 +18,7 @@ struct sp_lint_run {
 	struct sp_lint *out;
 	struct sp_lint_tool *tool; ///< ascending by name
 	uint32_t tools_n;
+	uint32_t *sure, sure_n; ///< rules that nothing but agent and tool decides
 	bool grants; ///< anything at all
 	int err;
 };
