@@ -112,8 +112,8 @@ static void read_number(
 			: f->kind == SP_KIND_MONEY ? "an amount"
 						   : "a value with unit",
 			f->word ? " or '" : "", f->word ? f->word : "", f->word ? "'" : "");
-	} else if (f->word && v == f->word_value) {
-		*ret = v;
+	} else if (f->word && v == f->word_value && (v == 0 || strcmp(n->text, f->word) == 0)) {
+		*ret = v; // any other number is not the word, though it happens to stand for it
 	} else if (v < min || v > max) {
 		out_of_range(w, f, n, v < min, v < min ? min : max);
 	} else if (r && !sp_plan_rule_ok(r->rule, v)) {

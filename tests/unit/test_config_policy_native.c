@@ -504,6 +504,7 @@ static void wrong_native_text_is_told_with_place_and_mend(void **state)
 	bad_yaml(V "tools:\n  - name: q\n    sql:\n",
 		"sql: nothing stands below it (write {} for its defaults, or leave it out)");
 	bad_yaml(V "risk: {mode: auto}", "mode: 'auto' is not known here");
+	bad_yaml(V "risk: {automatic: {block_at: 101}}", "above the maximum of 100"); // what 'never' is kept as
 	bad_yaml(V "risk: {automatic: {block_at: 102}}", "above the maximum of 100");
 	bad_yaml(V "risk: {work_hours: {from: '25:00', until: '26:00'}}", "no time of the day");
 	bad_yaml(V "risk: {work_hours: {from: '09:00'}}", "half of the day's bounds is missing");
