@@ -170,6 +170,7 @@ static struct sp_block *append_block(struct sp_stream *s)
 	if (!b)
 		return NULL;
 	io->free_blocks = b->next;
+	__builtin_prefetch(b->next, 1);
 	b->next = NULL;
 	b->start = b->end = 0;
 	if (s->tx_tail)

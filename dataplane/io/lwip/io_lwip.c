@@ -17,6 +17,7 @@
 
 #define SLEEP_MOST_NS (100 * SP_NS_PER_US)
 #define SPIN_NS (200 * SP_NS_PER_US) ///< after work, before the first sleep
+#define TURN_BURSTS 4u
 #define SEGMENTS 16384u
 
 static bool in_use; // lwIP's state is global
@@ -97,6 +98,20 @@ static uint64_t kernel_awake(void *user)
 	return l->io.now_ns;
 }
 
+/// Burst by burst, and what is to be sent after each: a burst and all it touches fit the caches, a turn's frames do not.
+static unsigned receive(struct lwip_io *l, struct sp_frame *frames, unsigned n)
+{
+	unsigned done = lwip_netif_receive(l, frames, n);
+
+	for (unsigned i = 1; i < TURN_BURSTS && n == SP_WIRE_BURST; i++) {
+		done += flush(l);
+		l->wire->ops->flush(l->wire);
+		n = l->wire->ops->receive(l->wire, frames, SP_WIRE_BURST);
+		done += lwip_netif_receive(l, frames, n);
+	}
+	return done;
+}
+
 static int lwip_turn(struct sp_io *io, uint64_t wait_ns)
 {
 	struct lwip_io *l = lwip_io(io);
@@ -107,7 +122,7 @@ static int lwip_turn(struct sp_io *io, uint64_t wait_ns)
 	l->called = 0;
 	kernel = wait_and_wake(l, wait_ns, n);
 	sp_lwip_clock(io->now_ns);
-	done = flush(l) + lwip_netif_receive(l, frames, n);
+	done = flush(l) + receive(l, frames, n);
 	run_timers(l);
 	lwip_linger_expire(l);
 	if (kernel < 0)

@@ -195,6 +195,12 @@ void sp_lwip_links_forget(struct tcp_pcb *pcb)
 	hash_remove(pcb);
 }
 
+struct tcp_pcb *const *sp_lwip_bucket(const ip_addr_t *local, u16_t local_port, const ip_addr_t *remote,
+	u16_t remote_port)
+{
+	return &all.bucket[bucket_of(local, local_port, remote, remote_port)];
+}
+
 struct tcp_pcb *sp_lwip_find(const ip_addr_t *local, u16_t local_port, const ip_addr_t *remote,
 	u16_t remote_port)
 {

@@ -17,6 +17,9 @@ void sp_lwip_links_forget(struct tcp_pcb *pcb);
 /// Active or in TIME_WAIT, or NULL.
 struct tcp_pcb *sp_lwip_find(const ip_addr_t *local, u16_t local_port, const ip_addr_t *remote,
 	u16_t remote_port);
+/// Where the search for one begins, so that it can be fetched before it is needed.
+struct tcp_pcb *const *sp_lwip_bucket(const ip_addr_t *local, u16_t local_port, const ip_addr_t *remote,
+	u16_t remote_port);
 /// Before a connection becomes half open: when as many as may be are, the oldest is dropped, silently.
 void sp_lwip_half_open_room(void);
 /// It is established, or at least no longer half open.

@@ -119,6 +119,7 @@ static void *take(struct pool *p)
 
 	if (i) {
 		p->free = i->next;
+		__builtin_prefetch(p->free, 1);
 		return i;
 	}
 	if (p->fresh == p->end)

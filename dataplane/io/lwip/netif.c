@@ -1,6 +1,7 @@
 /// The one interface of the stack: frames of the wire to packets and back.
 #include "dataplane/io/lwip/stack.h"
 
+#include "dataplane/io/lwip/ahead.h"
 #include "dataplane/io/lwip/hooks.h"
 
 #include <lwip/ethip6.h>
@@ -164,13 +165,21 @@ static void take_in(struct lwip_io *l, const struct sp_frame *f)
 
 unsigned lwip_netif_receive(struct lwip_io *l, const struct sp_frame *frames, unsigned n)
 {
+	struct lwip_ahead ahead[SP_WIRE_BURST];
+
 	l->stats.frames_in += n;
-	for (unsigned i = 0; i < n; i++) {
-		if (i + 1 < n) {
-			__builtin_prefetch(frames[i + 1].data);
-			__builtin_prefetch(frames[i + 1].room);
-		}
-		take_in(l, &frames[i]);
+	// `i` is the frame that is fetched for first; each step for one that is nearer to its turn.
+	for (unsigned i = 0; i < n + LWIP_AHEAD; i++) {
+		if (i < n)
+			lwip_ahead_frame(&ahead[i], &frames[i]);
+		if (i >= 1 && i - 1 < n)
+			lwip_ahead_pcb(&ahead[i - 1]);
+		if (i >= 2 && i - 2 < n)
+			lwip_ahead_stream(&ahead[i - 2]);
+		if (i >= 3 && i - 3 < n)
+			lwip_ahead_user(&ahead[i - 3]);
+		if (i >= LWIP_AHEAD)
+			take_in(l, &frames[i - LWIP_AHEAD]);
 	}
 	return n;
 }

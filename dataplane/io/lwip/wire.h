@@ -4,7 +4,7 @@
 #include "common/bytes.h"
 
 #define SP_FRAME_ROOM 64u ///< the stack's own bytes beside each frame it was given
-#define SP_WIRE_BURST 64u
+#define SP_WIRE_BURST 16u
 
 enum sp_frame_sums { SP_SUMS_UNKNOWN = 0, SP_SUMS_GOOD };
 
