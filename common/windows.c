@@ -230,7 +230,7 @@ static int take_once(const struct sp_windows *t, struct sp_window_ask *ask, unsi
 	int err;
 
 	for (i = 0; i < n; i++)
-		sp_cell_prefetch(t, ask[i].key);
+		sp_windows_ahead(t, ask[i].key);
 	for (i = 0; i < n; i++) {
 		if (ask[i].per == SP_PER_REQUEST || ask[i].amount == 0)
 			continue;

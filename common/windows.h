@@ -40,6 +40,9 @@ struct sp_window_ask {
 uint64_t sp_window_key(
 	uint64_t salt, uint64_t id, uint64_t agent, uint64_t tool, uint64_t session);
 
+/// What `key` counts in is soon wanted of memory.
+void sp_windows_ahead(const struct sp_windows *t, uint64_t key);
+
 /// Take all or none, of at most SP_WINDOWS_TAKE_MAX. 0; -EDQUOT with the refusing ask that opens
 /// last and when a call like it may pass (0 = never); -ENOSPC with an ask for which the table has
 /// no room: refuse then. While two calls race, one may be refused for room that the other is about

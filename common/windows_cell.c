@@ -106,7 +106,7 @@ static struct sp_window_bucket *bucket_of(const struct sp_windows *t, uint64_t k
 	return &t->bucket[(key >> 44) & t->mask];
 }
 
-void sp_cell_prefetch(const struct sp_windows *t, uint64_t key)
+void sp_windows_ahead(const struct sp_windows *t, uint64_t key)
 {
 	const uint8_t *b = (const uint8_t *)bucket_of(t, key);
 

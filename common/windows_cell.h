@@ -22,8 +22,6 @@ struct sp_cell_ref {
 	uint64_t stored; ///< its key, with the sequence
 };
 
-/// All of a key's bucket is soon wanted.
-void sp_cell_prefetch(const struct sp_windows *t, uint64_t key);
 /// The cell of `key`, made when `make` and not there. -ENOENT, -ENOSPC.
 SP_MUST_CHECK int sp_cell_find(const struct sp_windows *t, uint64_t key, unsigned shape,
 	uint64_t boot_ns, bool make, struct sp_cell_ref *ret);

@@ -4,15 +4,16 @@
 
 typedef uint64_t print_fn(const struct sp_snap *s, uint32_t i);
 
-/// A kind of thing that policy names, each entry beginning with its name.
+/// A kind of thing that policy names.
 struct kind {
 	const char *word;
-	size_t table_off, size; ///< table within struct sp_snap_policy
+	size_t table_off, size, name_off; ///< table within struct sp_snap_policy, name within an entry
 	print_fn *print;
 };
 #define KIND(word, table, type, print)                                                             \
 	{                                                                                          \
-		word, offsetof(struct sp_snap_policy, table), sizeof(struct type), print           \
+		word, offsetof(struct sp_snap_policy, table), sizeof(struct type),                 \
+			offsetof(struct type, name), print                                         \
 	}
 static const struct kind kinds[] = {
 	KIND("definition", groups, sp_snap_group, sp_print_group),
@@ -69,10 +70,12 @@ static int list(const struct sp_snap *s, const struct kind *k, struct entries *r
 	if (!ret->v)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < t->n; i++) {
-		const struct sp_snap_str *name = sp_snap_at(s, *t, i, k->size);
+		const uint8_t *entry = sp_snap_at(s, *t, i, k->size);
 
-		if (has_name(k, name))
-			ret->v[ret->n++] = (struct entry){sp_snap_str(s, *name), k->print(s, i)};
+		if (has_name(k, entry))
+			ret->v[ret->n++] = (struct entry){
+				sp_snap_str(s, *(const struct sp_snap_str *)(entry + k->name_off)),
+				k->print(s, i)};
 	}
 	if (ret->n)
 		qsort(ret->v, ret->n, sizeof(*ret->v), by_name);

@@ -12,7 +12,7 @@
 #include "config/snapshot_tables.h"
 
 #define SP_SNAP_MAGIC 0x50414e5359415350ull
-#define SP_SNAP_LAYOUT 4u
+#define SP_SNAP_LAYOUT 5u
 
 enum sp_jwt_alg { SP_ALG_RS256 = 1, SP_ALG_PS256, SP_ALG_ES256, SP_ALG_ES384, SP_ALG_EDDSA };
 #define SP_JWT_ALG_BIT(alg) (1u << (alg))

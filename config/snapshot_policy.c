@@ -10,28 +10,20 @@ static const uint32_t *numbers(const struct sp_snap *s, struct sp_snap_table t)
 	return (const uint32_t *)(s->base + t.off);
 }
 
-uint64_t sp_snap_pair_hash(uint32_t agent, uint32_t action)
-{
-	const uint64_t pair = (uint64_t)agent << 32 | action;
-
-	return sp_snap_hash(sp_bytes(&pair, sizeof(pair)));
-}
-
 struct sp_snap_table sp_snap_pair_rules(const struct sp_snap *s, uint32_t agent, uint32_t action)
 {
-	struct sp_snap_index x = s->h->policy.pairs_index;
-	const uint32_t *slot = (const uint32_t *)(s->base + x.off);
+	struct sp_snap_index x = s->h->policy.pairs;
+	const struct sp_snap_pair *slot = (const struct sp_snap_pair *)(s->base + x.off);
 	uint64_t h = sp_snap_pair_hash(agent, action);
 
 	for (uint32_t i = 0; i <= x.mask; i++) {
-		uint32_t e = slot[(h + i) & x.mask];
-		const struct sp_snap_pair *p;
+		const struct sp_snap_pair *p = &slot[(h + i) & x.mask];
 
-		if (e == 0)
+		if (p->n == 0)
 			break;
-		p = ENTRY(s, pairs, sp_snap_pair, e - 1);
 		if (p->agent == agent && p->action == action)
-			return p->rules;
+			return (struct sp_snap_table){
+				p->n == 1 ? (uint32_t)((const uint8_t *)&p->at - s->base) : p->at, p->n};
 	}
 	return (struct sp_snap_table){sizeof(struct sp_snap_header), 0};
 }

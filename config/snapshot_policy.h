@@ -14,7 +14,12 @@ struct sp_snap_who {
 	struct sp_bytes tool;
 };
 
-uint64_t sp_snap_pair_hash(uint32_t agent, uint32_t action);
+static inline uint64_t sp_snap_pair_hash(uint32_t agent, uint32_t action)
+{
+	uint64_t h = ((uint64_t)agent << 32 | action) * 0x9e3779b97f4a7c15ull;
+
+	return h ^ h >> 32;
+}
 /// Rules of the pair, or an empty table.
 struct sp_snap_table sp_snap_pair_rules(const struct sp_snap *s, uint32_t agent, uint32_t action);
 

@@ -47,6 +47,8 @@ struct sp_snap_table sp_snap_put_strs_of(struct sp_snap_put *p, const struct sp_
 
 #define PUT(p, t, i, v) (*(__typeof__(v) *)sp_snap_put_entry((p), (t), (i), sizeof(v)) = (v))
 
+#define AHEAD_MAX 448u ///< bytes of conditions and programs that are worth asking for before they are needed
+
 struct programs {
 	const struct sp_compiled *c;
 	struct sp_snap_str *at; ///< of each, once written
@@ -71,7 +73,7 @@ static struct sp_snap_table put_conditions(
 	struct sp_snap_put *p, struct programs *g, const struct sp_c_rule *r)
 {
 	struct sp_snap_table t =
-		sp_snap_put_table(p, r->conditions_n, sizeof(struct sp_snap_condition));
+		sp_snap_put_rows(p, r->conditions_n, sizeof(struct sp_snap_condition));
 
 	for (uint32_t i = 0; i < r->conditions_n; i++)
 		put_program(p, g, r->condition[i].program);
@@ -99,7 +101,7 @@ static void put_rules(
 		p->blob.err = -ENOMEM;
 		return;
 	}
-	out->rules = sp_snap_put_table(p, n, sizeof(struct sp_snap_rule));
+	out->rules = sp_snap_put_rows(p, n, sizeof(struct sp_snap_rule));
 	for (uint32_t i = 0; i < n; i++) {
 		const struct sp_c_rule *r = &c->rule[i];
 		struct sp_snap_rule v = {
@@ -238,19 +240,52 @@ static struct sp_snap_table put_attributes(struct sp_snap_put *p, const struct s
 	return t;
 }
 
+/// A rule's conditions up to the end of their programs, as far as these lie behind them.
+static void ahead_of_rule(struct sp_snap_put *p, const struct sp_snap_policy *out,
+	uint32_t number, struct sp_snap_agent_facts *f)
+{
+	const struct sp_snap_rule *r = sp_snap_put_entry(p, out->rules, number, sizeof(*r));
+	struct sp_snap_table t = r->conditions;
+	uint32_t end = t.off + t.n * (uint32_t)sizeof(struct sp_snap_condition);
+
+	f->ahead_rule = number;
+	for (uint32_t i = 0; i < t.n; i++) {
+		const struct sp_snap_condition *k = sp_snap_put_entry(p, t, i, sizeof(*k));
+		uint32_t to = k->code.off + k->code.len;
+
+		if (to > end && to - t.off <= AHEAD_MAX)
+			end = to;
+	}
+	f->ahead_off = t.off;
+	f->ahead_bytes = end - t.off;
+}
+
+static void put_ahead(
+	struct sp_snap_put *p, const struct sp_compiled *c, struct sp_snap_policy *out)
+{
+	for (uint32_t i = 0; i < c->pairs.n && !p->blob.err; i++) {
+		struct sp_snap_agent_facts *f = sp_snap_put_entry(
+			p, out->agent_facts, c->pairs.v[i].agent, sizeof(*f));
+
+		if (f->ahead_rule == SP_SNAP_NONE)
+			ahead_of_rule(p, out, c->pairs.rules.v[i].v[0], f);
+	}
+}
+
 static void put_agent_facts(
 	struct sp_snap_put *p, const struct sp_compiled *c, struct sp_snap_policy *out)
 {
 	static const struct sp_policy_agent nobody = {.implied = true};
 	uint32_t n = c->agents_names.n;
 
-	out->agent_facts = sp_snap_put_table(p, n, sizeof(struct sp_snap_agent_facts));
+	out->agent_facts = sp_snap_put_rows(p, n, sizeof(struct sp_snap_agent_facts));
 	for (uint32_t i = 0; i < n; i++) {
 		const struct sp_c_agent *a = &c->agent[i];
 		const struct sp_policy_agent *of = a->of ? a->of : &nobody;
 		struct sp_snap_agent_facts v = {
 			.roles = a->roles,
 			.environment = a->environment,
+			.name_hash = sp_snap_hash(sp_bytes_cstr(a->name)),
 			.environment_name = text(p, of->environment),
 			.owner = text(p, of->owner),
 			.attributes = put_attributes(p, of),
@@ -259,10 +294,12 @@ static void put_agent_facts(
 			.implied = of->implied,
 			.rules = keyed(p, &c->agent_rules, i),
 			.limits = keyed(p, &c->agent_limits, i),
+			.ahead_rule = SP_SNAP_NONE,
 		};
 
 		PUT(p, out->agent_facts, i, v);
 	}
+	put_ahead(p, c, out);
 }
 
 static void put_action_facts(
@@ -288,32 +325,26 @@ static void put_action_facts(
 static void put_pairs(
 	struct sp_snap_put *p, const struct sp_compiled *c, struct sp_snap_policy *out)
 {
-	uint32_t n = c->pairs.n, *slot;
-	struct sp_snap_index x;
+	uint32_t n = c->pairs.n;
+	struct sp_snap_index x = sp_snap_put_index_room(p, n, sizeof(struct sp_snap_pair));
 
-	out->pairs = sp_snap_put_table(p, n, sizeof(struct sp_snap_pair));
-	for (uint32_t i = 0; i < n; i++) {
+	for (uint32_t i = 0; i < n && !p->blob.err; i++) {
 		struct sp_list rules = c->pairs.rules.v[i];
-		struct sp_snap_pair v = {.agent = c->pairs.v[i].agent, .action = c->pairs.v[i].action};
+		struct sp_snap_pair v = {c->pairs.v[i].agent, c->pairs.v[i].action, rules.n, rules.v[0]};
+		uint64_t h = sp_snap_pair_hash(v.agent, v.action);
+		struct sp_snap_pair *slot;
 
-		if (rules.n == 1) {
-			v.only = rules.v[0];
-			v.rules = (struct sp_snap_table){
-				out->pairs.off + i * (uint32_t)sizeof(v) + (uint32_t)offsetof(struct sp_snap_pair, only), 1};
-		} else {
-			v.rules = list(p, rules);
-		}
-		PUT(p, out->pairs, i, v);
-	}
-	out->pairs_index = x = sp_snap_put_index_room(p, n);
-	slot = sp_blob_at(&p->blob, x.off);
-	for (uint32_t i = 0; i < n && slot; i++) {
-		uint64_t h = sp_snap_pair_hash(c->pairs.v[i].agent, c->pairs.v[i].action);
-
-		while (slot[h & x.mask])
+		if (rules.n > 1)
+			v.at = list(p, rules).off;
+		slot = sp_blob_at(&p->blob, x.off);
+		if (!slot)
+			return;
+		while (slot[h & x.mask].n)
 			h++;
-		slot[h & x.mask] = i + 1;
+		slot[h & x.mask] = v;
 	}
+	out->pairs = x;
+	out->pairs_n = n;
 }
 
 static struct sp_snap_risk risk_of(const struct sp_policy_risk *r)
@@ -362,32 +393,42 @@ void sp_snap_put_policy(
 	out->purpose_required = c->policy->purpose_required;
 }
 
+/// The name that opens an entry.
+static struct sp_bytes name_at(struct sp_snap_put *p, struct sp_snap_table t, uint32_t i, size_t size)
+{
+	const struct sp_snap_str *name = sp_snap_put_entry(p, t, i, size);
+
+	return p->blob.err ? SP_NOBYTES : sp_bytes(p->blob.p + name->off, name->len);
+}
+
 void sp_snap_put_no_policy(struct sp_snap_put *p, struct sp_snap_header *h)
 {
 	struct sp_snap_policy *out = &h->policy;
 	struct sp_snap_table *tables[] = {&out->rules, &out->groups, &out->limits, &out->tools,
-		&out->purposes, &out->sequences, &out->pairs, &out->wild_rules, &out->wild_tools,
+		&out->purposes, &out->sequences, &out->wild_rules, &out->wild_tools,
 		&out->wild_limits, &out->wild_sequences, &out->role_names, &out->environment_names};
 	struct sp_snap_table none = sp_snap_put_list(p, NULL, 0);
 
 	for (size_t i = 0; i < SP_ARRAY_LEN(tables); i++)
 		*tables[i] = none;
-	out->agent_facts = sp_snap_put_table(p, h->agents.n, sizeof(struct sp_snap_agent_facts));
+	out->agent_facts = sp_snap_put_rows(p, h->agents.n, sizeof(struct sp_snap_agent_facts));
 	for (uint32_t i = 0; i < h->agents.n; i++) {
-		struct sp_snap_agent_facts v = {.has_allow_list = 1};
+		struct sp_snap_agent_facts v = {
+			.name_hash = sp_snap_hash(name_at(p, h->agents, i, sizeof(struct sp_snap_agent))),
+			.has_allow_list = 1,
+			.ahead_rule = SP_SNAP_NONE,
+		};
 
 		PUT(p, out->agent_facts, i, v);
 	}
 	out->action_facts = sp_snap_put_table(p, h->actions.n, sizeof(struct sp_snap_action_facts));
 	for (uint32_t i = 0; i < h->actions.n; i++) {
-		const struct sp_snap_action *a = sp_snap_put_entry(p, h->actions, i, sizeof(*a));
-		struct sp_bytes name =
-			p->blob.err ? SP_NOBYTES : sp_bytes(p->blob.p + a->name.off, a->name.len);
+		struct sp_bytes name = name_at(p, h->actions, i, sizeof(struct sp_snap_action));
 		struct sp_snap_action_facts v = {
 			.tool = SP_SNAP_NONE, .cls = sp_action_class_guess(name)};
 
 		PUT(p, out->action_facts, i, v);
 	}
-	out->pairs_index = sp_snap_put_index_room(p, 0);
+	out->pairs = sp_snap_put_index_room(p, 0, sizeof(struct sp_snap_pair));
 	out->risk.review_at = out->risk.review_writes_at = out->risk.block_at = 101;
 }

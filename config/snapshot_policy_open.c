@@ -108,7 +108,7 @@ static bool tool_flags_ok(const struct sp_snap_tool *t)
 	       flag_ok(t->has_environments) && flag_ok(t->require_approval) &&
 	       flag_ok(t->require_human_initiated) && flag_ok(t->egress) && flag_ok(t->taints) &&
 	       flag_ok(t->high_risk) && t->cls >= SP_CLASS_READ && t->cls <= SP_CLASS_ADMIN &&
-	       t->sensitivity <= SP_SENSE_RESTRICTED && t->base_risk >= -1 && t->base_risk <= 100;
+	       t->judges_arguments == sp_snap_tool_judges(t) && t->sensitivity <= SP_SENSE_RESTRICTED && t->base_risk >= -1 && t->base_risk <= 100;
 }
 
 static bool arguments_ok(const struct sp_snap_blob *b, const struct sp_snap_tool *t)
@@ -181,6 +181,12 @@ static bool sequences_ok(const struct sp_snap_blob *b)
 	return sp_snap_list_ok(b, p->wild_sequences, p->sequences.n);
 }
 
+static bool ahead_ok(const struct sp_snap_blob *b, const struct sp_snap_agent_facts *f)
+{
+	return number_ok(f->ahead_rule, b->h->policy.rules.n) &&
+	       (f->ahead_bytes == 0 || sp_snap_range_ok(b, f->ahead_off, f->ahead_bytes, 1));
+}
+
 static bool facts_of_agents_ok(const struct sp_snap_blob *b)
 {
 	const struct sp_snap_policy *p = &b->h->policy;
@@ -195,7 +201,9 @@ static bool facts_of_agents_ok(const struct sp_snap_blob *b)
 			!sp_snap_str_ok(b, f->environment_name) || !sp_snap_str_ok(b, f->owner) ||
 			!sp_snap_str_table_ok(b, f->role_names) || !flag_ok(f->has_allow_list) ||
 			!flag_ok(f->implied) || !sp_snap_list_ok(b, f->rules, p->rules.n) ||
-			!sp_snap_list_ok(b, f->limits, p->limits.n))
+			!sp_snap_list_ok(b, f->limits, p->limits.n) || !ahead_ok(b, f) ||
+			f->name_hash !=
+				sp_snap_hash(bytes_of(b, ENTRY(b, b->h->agents, sp_snap_agent, i)->name)))
 			return false;
 	}
 	return true;
@@ -219,18 +227,30 @@ static bool facts_of_actions_ok(const struct sp_snap_blob *b)
 	return true;
 }
 
+static bool pair_ok(const struct sp_snap_blob *b, const struct sp_snap_pair *v)
+{
+	if (v->agent >= b->h->agents.n || v->action >= b->h->actions.n)
+		return false;
+	if (v->n == 1)
+		return v->at < b->h->policy.rules.n;
+	return sp_snap_list_ok(b, (struct sp_snap_table){v->at, v->n}, b->h->policy.rules.n);
+}
+
 static bool pairs_ok(const struct sp_snap_blob *b)
 {
-	const struct sp_snap_policy *p = &b->h->policy;
+	struct sp_snap_index x = b->h->policy.pairs;
+	uint64_t slots = (uint64_t)x.mask + 1, used = 0;
+	const struct sp_snap_pair *v = (const struct sp_snap_pair *)(b->base + x.off);
 
-	for (uint32_t i = 0; i < p->pairs.n; i++) {
-		const struct sp_snap_pair *v = POLICY(b, pairs, sp_snap_pair, i);
-
-		if (v->agent >= b->h->agents.n || v->action >= b->h->actions.n ||
-			!sp_snap_list_ok(b, v->rules, p->rules.n))
+	if ((slots & (slots - 1)) || slots > UINT32_MAX ||
+		!sp_snap_range_ok(b, x.off, slots * sizeof(*v), 8))
+		return false;
+	for (uint64_t i = 0; i < slots; i++) {
+		if (v[i].n && !pair_ok(b, &v[i]))
 			return false;
+		used += v[i].n != 0;
 	}
-	return sp_snap_index_ok(b, p->pairs_index, p->pairs.n);
+	return used < slots && used == b->h->policy.pairs_n;
 }
 
 static bool risk_ok(const struct sp_snap_risk *r)
@@ -252,7 +272,6 @@ static bool tables_ok(const struct sp_snap_blob *b)
 	       sp_snap_table_ok(b, p->sequences, sizeof(struct sp_snap_sequence)) &&
 	       sp_snap_table_ok(b, p->agent_facts, sizeof(struct sp_snap_agent_facts)) &&
 	       sp_snap_table_ok(b, p->action_facts, sizeof(struct sp_snap_action_facts)) &&
-	       sp_snap_table_ok(b, p->pairs, sizeof(struct sp_snap_pair)) &&
 	       p->agent_facts.n == b->h->agents.n && p->action_facts.n == b->h->actions.n &&
 	       p->role_names.n <= 64 && p->environment_names.n <= 64 &&
 	       sp_snap_str_table_ok(b, p->role_names) &&

@@ -58,8 +58,7 @@ static struct sp_snap_endpoint put_endpoint(struct sp_snap_put *p, const struct 
 static struct sp_snap_tool tool_of(struct sp_snap_put *p, const struct sp_c_tool *c)
 {
 	const struct sp_policy_tool *t = &c->t;
-
-	return (struct sp_snap_tool){
+	struct sp_snap_tool v = {
 		.name = sp_snap_put_once(p, sp_bytes_cstr(t->name)),
 		.source = sp_snap_put_source(p, t->at.file),
 		.line = t->at.line,
@@ -86,12 +85,15 @@ static struct sp_snap_tool tool_of(struct sp_snap_put *p, const struct sp_c_tool
 		.path = {sp_snap_put_strs_of(p, &t->path.parameters),
 			sp_snap_put_strs_of(p, &t->path.roots)},
 	};
+
+	v.judges_arguments = sp_snap_tool_judges(&v);
+	return v;
 }
 
 void sp_snap_put_tools(
 	struct sp_snap_put *p, const struct sp_compiled *c, struct sp_snap_policy *out)
 {
-	out->tools = sp_snap_put_table(p, c->tools_n, sizeof(struct sp_snap_tool));
+	out->tools = sp_snap_put_rows(p, c->tools_n, sizeof(struct sp_snap_tool));
 	for (uint32_t i = 0; i < c->tools_n; i++) {
 		struct sp_snap_tool v = tool_of(p, &c->tool[i]);
 

@@ -123,6 +123,11 @@ struct sp_snap_table sp_snap_put_table(struct sp_snap_put *p, uint32_t n, size_t
 	return (struct sp_snap_table){sp_blob_room(&p->blob, (size_t)n * size, 8), n};
 }
 
+struct sp_snap_table sp_snap_put_rows(struct sp_snap_put *p, uint32_t n, size_t size)
+{
+	return (struct sp_snap_table){sp_blob_room(&p->blob, (size_t)n * size, SP_SNAP_ROW), n};
+}
+
 void *sp_snap_put_entry(struct sp_snap_put *p, struct sp_snap_table t, uint32_t i, size_t size)
 {
 	uint8_t *at = sp_blob_at(&p->blob, t.off);
@@ -131,19 +136,19 @@ void *sp_snap_put_entry(struct sp_snap_put *p, struct sp_snap_table t, uint32_t 
 	return at ? at + (size_t)i * size : p->scrap;
 }
 
-struct sp_snap_index sp_snap_put_index_room(struct sp_snap_put *p, uint32_t entries)
+struct sp_snap_index sp_snap_put_index_room(struct sp_snap_put *p, uint32_t entries, size_t size)
 {
 	struct sp_snap_index x = {0, 3};
 
 	while (x.mask / 2 < entries)
 		x.mask = x.mask * 2 + 1;
-	x.off = sp_blob_room(&p->blob, ((size_t)x.mask + 1) * sizeof(uint32_t), 8);
+	x.off = sp_blob_room(&p->blob, ((size_t)x.mask + 1) * size, SP_SNAP_ROW);
 	return x;
 }
 
 struct sp_snap_index sp_snap_put_index(struct sp_snap_put *p, struct sp_snap_table t, size_t size)
 {
-	struct sp_snap_index x = sp_snap_put_index_room(p, t.n);
+	struct sp_snap_index x = sp_snap_put_index_room(p, t.n, sizeof(uint32_t));
 	uint32_t *slot = sp_blob_at(&p->blob, x.off);
 
 	if (!slot)

@@ -28,11 +28,13 @@ struct sp_snap_str sp_snap_put_str(struct sp_snap_put *p, struct sp_bytes s);
 /// The same text lies there once.
 struct sp_snap_str sp_snap_put_once(struct sp_snap_put *p, struct sp_bytes s);
 struct sp_snap_table sp_snap_put_table(struct sp_snap_put *p, uint32_t n, size_t size);
+/// The same on a cache line: entries are whole rows.
+struct sp_snap_table sp_snap_put_rows(struct sp_snap_put *p, uint32_t n, size_t size);
 /// Entry `i` of a table for writing; moves when the blob grows. `size` is at most that of the scrap.
 void *sp_snap_put_entry(struct sp_snap_put *p, struct sp_snap_table t, uint32_t i, size_t size);
 /// Numbers; the same list lies there once.
 struct sp_snap_table sp_snap_put_list(struct sp_snap_put *p, const uint32_t *v, uint32_t n);
 /// Index over the names that open the entries of `t`, at most half full; a name twice refuses.
 struct sp_snap_index sp_snap_put_index(struct sp_snap_put *p, struct sp_snap_table t, size_t size);
-/// Room for an index of so many entries, at most half full; empty.
-struct sp_snap_index sp_snap_put_index_room(struct sp_snap_put *p, uint32_t entries);
+/// Room for an index of so many entries, at most half full, a slot of `size` bytes; empty.
+struct sp_snap_index sp_snap_put_index_room(struct sp_snap_put *p, uint32_t entries, size_t size);

@@ -25,20 +25,24 @@ struct sp_snap_condition {
 	struct sp_snap_str code; ///< program of common/cel/cel.h, verified when the snapshot opens
 	uint32_t line, col;
 };
+/// Rows that decisions read begin on a cache line, what each of them needs first: SP_SNAP_ROW.
+#define SP_SNAP_ROW 64u
 struct sp_snap_rule {
-	struct sp_snap_str name, source, reason; ///< source: the file's name without its folder
-	uint32_t line;
+	uint64_t roles;  ///< any of these bits; 0 = any
+	uint64_t environments; ///< any of these bits; 0 = any
+	struct sp_snap_table conditions; ///< struct sp_snap_condition
+	struct sp_snap_table purposes;   ///< u32 purpose numbers, ascending; none = any
 	uint32_t effect; ///< enum sp_effect
 	uint32_t group;  ///< or SP_SNAP_NONE
 	uint32_t any_agent; ///< 1: `agents` says nothing
-	uint64_t roles;  ///< any of these bits; 0 = any
-	uint64_t environments; ///< any of these bits; 0 = any
+	uint32_t line;
 	struct sp_snap_table agents;     ///< u32, ascending
-	struct sp_snap_table actions;    ///< u32, ascending: tools named exactly
 	struct sp_snap_table globs;      ///< struct sp_snap_str: tools by glob
-	struct sp_snap_table purposes;   ///< u32 purpose numbers, ascending; none = any
-	struct sp_snap_table conditions; ///< struct sp_snap_condition
+	struct sp_snap_table actions;    ///< u32, ascending: tools named exactly
+	struct sp_snap_str name, source, reason; ///< source: the file's name without its folder
+	uint64_t reserved[4];
 };
+_Static_assert(sizeof(struct sp_snap_rule) == 2 * SP_SNAP_ROW, "whole rows");
 struct sp_snap_group {
 	struct sp_snap_str name, store;
 	uint32_t has_audit_level, audit_level;
@@ -73,21 +77,27 @@ struct sp_snap_path {
 /// wins; facts (class, cost, risk, dialect) are those of the name, then of the most specific glob.
 enum sp_snap_tool_kind { SP_SNAP_TOOL_EXACT = 0, SP_SNAP_TOOL_GLOB, SP_SNAP_TOOL_JOINED };
 struct sp_snap_tool {
-	struct sp_snap_str name, source; ///< exact or a glob
-	uint32_t line;
-	uint32_t glob; ///< enum sp_snap_tool_kind
-	uint32_t has_allowed_for, has_environments;
-	uint64_t allowed_for, environments; ///< role and environment bits
-	uint64_t max_calls, cost_micros, max_argument_bytes;
-	uint32_t require_approval, require_human_initiated, egress, taints;
 	uint32_t cls, sensitivity, high_risk; ///< cls is never AUTO; actions have their own in their facts
 	int32_t base_risk; ///< -1 = by class
-	struct sp_snap_table globs;  ///< struct sp_snap_str: names that are no action match all of these
+	uint32_t require_approval, require_human_initiated, egress, taints;
+	uint32_t has_allowed_for, has_environments;
+	uint32_t judges_arguments; ///< 1: a size, SQL, endpoints or paths; sp_snap_tool_judges()
+	uint32_t glob; ///< enum sp_snap_tool_kind
+	uint64_t allowed_for, environments; ///< role and environment bits
+	uint64_t max_calls, cost_micros, max_argument_bytes;
 	struct sp_snap_table scopes; ///< struct sp_snap_str, each needed
-	struct sp_snap_sql sql;
-	struct sp_snap_endpoint endpoint;
 	struct sp_snap_path path;
+	struct sp_snap_str name, source; ///< exact or a glob
+	struct sp_snap_endpoint endpoint;
+	struct sp_snap_sql sql;
+	struct sp_snap_table globs;  ///< struct sp_snap_str: names that are no action match all of these
+	uint32_t line, reserved[9];
 };
+_Static_assert(sizeof(struct sp_snap_tool) == 4 * SP_SNAP_ROW, "whole rows");
+static inline uint32_t sp_snap_tool_judges(const struct sp_snap_tool *t)
+{
+	return t->max_argument_bytes || t->sql.on || t->endpoint.on || t->path.parameters.n || t->path.roots.n;
+}
 struct sp_snap_purpose {
 	struct sp_snap_str name;
 	uint64_t roles; ///< 0 = any
@@ -117,14 +127,21 @@ struct sp_snap_risk {
 struct sp_snap_agent_facts {
 	uint64_t roles;
 	uint64_t environment; ///< one bit, 0 = none
-	struct sp_snap_str environment_name, owner;
+	uint64_t name_hash;   ///< sp_snap_hash() of its name
+	struct sp_snap_str environment_name;
 	struct sp_snap_table attributes; ///< pairs of struct sp_snap_str: name, value; ascending by name
-	struct sp_snap_table role_names; ///< struct sp_snap_str
-	uint32_t has_allow_list;
-	uint32_t implied; ///< not declared: rules or lists name it
 	struct sp_snap_table rules;  ///< u32: rules that name it, and tools by glob
 	struct sp_snap_table limits; ///< u32: limits of no group that name it, or bind any tool for its roles or anyone
+	uint32_t has_allow_list;
+	uint32_t implied; ///< not declared: rules or lists name it
+	/// What to ask for ahead of its next call: the first rule that names it, or SP_SNAP_NONE, and that rule's
+	/// conditions with their programs, `ahead_bytes` from `ahead_off` on.
+	uint32_t ahead_rule, ahead_off, ahead_bytes;
+	uint32_t reserved[9];
+	struct sp_snap_str owner;
+	struct sp_snap_table role_names; ///< struct sp_snap_str
 };
+_Static_assert(sizeof(struct sp_snap_agent_facts) == 2 * SP_SNAP_ROW, "whole rows");
 /// What the policy says of one action; same numbers as struct sp_snap_action.
 struct sp_snap_action_facts {
 	struct sp_snap_table rules; ///< u32: rules that name no agent, and this tool or a glob that matches it
@@ -134,16 +151,16 @@ struct sp_snap_action_facts {
 	uint32_t cls, high_risk; ///< class also without constraints
 	uint32_t reserved;
 };
-/// Rules that name both an agent and, exactly, an action.
+/// Rules that name both an agent and, exactly, an action: a slot of the index that finds them.
 struct sp_snap_pair {
 	uint32_t agent, action;
-	struct sp_snap_table rules; ///< u32, in order; a list of one is `only`, so that it lies where it is looked for
-	uint32_t only, reserved;
+	uint32_t n;  ///< rules, 0 = an empty slot
+	uint32_t at; ///< where they lie, u32 in order; of a single one its number
 };
 struct sp_snap_policy {
 	struct sp_snap_table rules, groups, limits, tools, purposes, sequences;
-	struct sp_snap_table agent_facts, action_facts, pairs;
-	struct sp_snap_index pairs_index; ///< hash of agent << 32 | action: sp_snap_pair_hash()
+	struct sp_snap_table agent_facts, action_facts;
+	struct sp_snap_index pairs; ///< slots are struct sp_snap_pair; sp_snap_pair_hash()
 	struct sp_snap_table wild_rules;  ///< u32: rules with globs that name no agent, for names that are no action
 	struct sp_snap_table wild_tools;  ///< u32: constraints by globs, those of most globs first
 	struct sp_snap_table wild_limits; ///< u32: limits of no group with globs, that name no agent
@@ -154,4 +171,5 @@ struct sp_snap_policy {
 	uint32_t uses_arguments; ///< a condition reads arguments
 	uint32_t details_required; ///< every tools/call needs authorization_details that cover it
 	uint32_t purpose_required; ///< every tools/call needs a declared purpose that covers it
+	uint32_t pairs_n, reserved;
 };

@@ -343,6 +343,8 @@ static void on_data(struct sp_stream *s, void *user, const uint8_t *data, size_t
 	struct sp_conn *c = user;
 
 	(void)s;
+	if (c->agent != SP_SNAP_NONE && c->w->has_policy)
+		sp_judge_ahead_agent(sp_worker_snap(c->w), c->agent);
 	if (c->state == SP_CONN_HANDSHAKE)
 		handshake_data(c, data, n);
 	else if (c->secure)

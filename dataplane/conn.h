@@ -65,6 +65,7 @@ struct sp_conn {
 	uint32_t bearer_len, bearer_route;
 	uint64_t bearer_generation; ///< route numbers, and what a route asks of a token, are a generation's own
 	uint32_t session_len;
+	uint32_t agent; ///< number of its last call's, or SP_SNAP_NONE: what is asked of memory ahead goes by it, nothing else
 	struct sp_tls_info tls_info;
 	struct sp_conn *next_free, *wait_next, *wait_prev;
 	uint64_t came_turn; ///< in which the waiting flight came

@@ -109,6 +109,7 @@ struct sp_conn *sp_conn_get(struct sp_worker *w, const struct sockaddr_storage *
 	memset(c, 0, sizeof(*c));
 	c->w = w;
 	c->http = http;
+	c->agent = SP_SNAP_NONE;
 	c->seen = &p->seen[((uint8_t *)c - p->mem) / p->stride];
 	c->addr_slot = (uint32_t)(a - p->addrs);
 	return c;

@@ -223,7 +223,7 @@ enum sp_reason sp_judge_arguments(const struct sp_judge_call *c, struct sp_judge
 	for (uint32_t i = 0; i < j.names_n; i++) {
 		const struct sp_snap_tool *t = judge_tool(&j, i);
 
-		if (!t)
+		if (!t || !t->judges_arguments)
 			continue;
 		judge_size(&j, t);
 		judge_sql(&j, t);

@@ -89,6 +89,15 @@ enum sp_reason sp_judge(const struct sp_judge_call *c, struct sp_judge_verdict *
 /// arguments decides is shown.
 bool sp_judge_lists(const struct sp_judge_call *c);
 
+/// What a decision will read, asked of memory ahead of it, in the order in which a caller comes to know: hints that
+/// change nothing, and may be left out or wrong (`agent` any number). Each waits for what the one before asked for.
+struct sp_windows;
+void sp_judge_ahead_agent(const struct sp_snap *s, uint32_t agent);
+void sp_judge_ahead_rules(const struct sp_snap *s, uint32_t agent);
+void sp_judge_ahead_tool(const struct sp_snap *s, uint32_t agent, struct sp_bytes tool);
+void sp_judge_ahead_windows(
+	const struct sp_snap *s, uint32_t agent, uint64_t salt, const struct sp_windows *w);
+
 /// Which parts of order rule `number` the call is: what it changes once it went out. `v` after authorize.
 enum sp_seq_part { SP_SEQ_PART_FIRST = 1, SP_SEQ_PART_BETWEEN = 2, SP_SEQ_PART_THEN = 4 };
 unsigned sp_judge_sequence_parts(

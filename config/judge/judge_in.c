@@ -113,32 +113,27 @@ static uint32_t class_of(const struct judge *j, const struct sp_judge_verdict *v
 
 #define CONDITIONS_AHEAD 384u ///< bytes: two conditions and their programs, which lie behind them
 
-static void ask_for(const void *p, size_t n)
-{
-	for (size_t at = 0; at < n; at += SP_CACHE_LINE)
-		__builtin_prefetch((const uint8_t *)p + at);
-}
-
 static void ask_for_table(const struct judge *j, struct sp_snap_table t, size_t size)
 {
 	if (t.n)
-		ask_for(j->s->base + t.off, size);
+		judge_ask_for(j->s->base + t.off, size);
 }
 
 static void look_up_actions(struct judge *j)
 {
-	struct sp_snap_index x = j->p->pairs_index;
-	const uint32_t *slot = (const uint32_t *)(j->s->base + x.off);
+	struct sp_snap_index x = j->p->pairs;
+	const struct sp_snap_pair *slot = (const struct sp_snap_pair *)(j->s->base + x.off);
 
-	ask_for(j->agent, sizeof(*j->agent));
+	if (j->agent)
+		judge_ask_for(j->agent, SP_SNAP_ROW);
 	for (uint32_t i = 0; i < j->names_n; i++) {
 		uint32_t a = sp_snap_find_action(j->s, j->name[i]);
 
 		j->v->actions[i] = a;
 		if (a == SP_SNAP_NONE)
 			continue;
-		ask_for(&slot[sp_snap_pair_hash(j->c->agent, a) & x.mask], sizeof(*slot));
-		ask_for(SP_SNAP_POLICY(j->s, action_facts, sp_snap_action_facts, a),
+		__builtin_prefetch(&slot[sp_snap_pair_hash(j->c->agent, a) & x.mask]);
+		judge_ask_for(SP_SNAP_POLICY(j->s, action_facts, sp_snap_action_facts, a),
 			sizeof(struct sp_snap_action_facts));
 	}
 }
@@ -156,8 +151,7 @@ static const struct sp_snap_rule *first_rule(const struct judge *j, uint32_t i)
 		j->s, rules, sp_snap_rule, *(const uint32_t *)(j->s->base + t.off));
 }
 
-/// A policy is large and a call touches little of it, all of it cold: what is known to be needed is asked for before
-/// anything waits for it.
+/// What is known to be needed is asked for before anything waits for it; much of it was, where the caller did so ahead.
 static void look_up(struct judge *j, const struct sp_snap_rule *rule[2])
 {
 	look_up_actions(j);
@@ -166,11 +160,12 @@ static void look_up(struct judge *j, const struct sp_snap_rule *rule[2])
 
 		j->v->tools[i] = sp_snap_tool_of(j->s, &who);
 		if (judge_tool(j, i))
-			ask_for(judge_tool(j, i), sizeof(struct sp_snap_tool));
+			judge_ask_for(judge_tool(j, i), 2ul * SP_SNAP_ROW);
 	}
 	for (uint32_t i = 0; i < j->names_n; i++) {
 		rule[i] = first_rule(j, i);
-		ask_for(rule[i], rule[i] ? sizeof(*rule[i]) : 0);
+		if (rule[i])
+			judge_ask_for(rule[i], SP_SNAP_ROW);
 	}
 	if (j->agent) {
 		ask_for_table(j, j->agent->limits, sizeof(uint32_t));

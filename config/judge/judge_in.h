@@ -28,6 +28,7 @@ struct judge {
 	struct sp_cel var[SP_VAR__COUNT];
 };
 
+void judge_ask_for(const void *p, size_t n); ///< of memory, ahead of reading it
 void judge_init(struct judge *j, const struct sp_judge_call *c, struct sp_judge_verdict *v);
 /// Note a refusal or review, and what to tell of it; the first refusal stays, and beats every review.
 /// `detail` is made visible ASCII.

@@ -194,6 +194,7 @@ enum sp_step sp_stage_identify(struct sp_call *c)
 	c->agent = sp_snap_find_agent(c->snap, sp_bytes_cstr(c->principal.agent));
 	if (c->agent != SP_SNAP_NONE)
 		c->level = (enum sp_audit_level)sp_snap_agent(c->snap, c->agent)->audit_level;
+	c->conn->agent = c->agent;
 	scopes = sp_snap_str(c->snap, route->scopes);
 	if (!route->auth_none && !sp_scopes_cover(sp_bytes_cstr(c->principal.scopes), scopes))
 		return deny(c, SP_REASON_SCOPE_INSUFFICIENT);

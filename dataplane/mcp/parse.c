@@ -58,12 +58,22 @@ static enum sp_reason keep_log_level(struct sp_call *c)
 	return c->log_level ? SP_REASON_NONE : SP_REASON_PARAMS_INVALID;
 }
 
+/// What the decision will read of the tool and of the agent's windows, while who it is and where it goes is settled.
+static void ask_ahead(const struct sp_call *c)
+{
+	const struct sp_history *h = &c->w->history;
+
+	sp_judge_ahead_tool(c->snap, c->conn->agent, sp_bytes(c->name, c->name_len));
+	sp_judge_ahead_windows(c->snap, c->conn->agent, h->salt, &h->windows);
+}
+
 static enum sp_reason read_message(struct sp_call *c)
 {
 	const struct sp_plan *p = c->w->plan;
 	enum sp_reason r;
 	int e;
 
+	sp_judge_ahead_rules(c->snap, c->conn->agent);
 	if (sp_json_scan(c->body, p->max_json_depth, c->w->tok_north, p->max_json_tokens, &c->doc, NULL) < 0)
 		return SP_REASON_JSON_INVALID;
 	sp_count(c->w, SP_STAT_MESSAGES);
@@ -80,7 +90,11 @@ static enum sp_reason read_message(struct sp_call *c)
 	r = judge_era(c);
 	if (!r)
 		r = keep_log_level(c);
-	return r ? r : keep_name(c);
+	if (!r)
+		r = keep_name(c);
+	if (!r && c->method == SP_METHOD_TOOLS_CALL)
+		ask_ahead(c);
+	return r;
 }
 
 /// Never refuses by itself: who calls is settled first, so that a stranger learns nothing but 401.

@@ -125,7 +125,7 @@ static void a_rule_of_many_agents_and_tools_is_kept_with_its_agents(void **state
 	r->tools = words(p, tools);
 	make_rule(p, "narrow", SP_EFFECT_ALLOW, "agent1", "", "tool1 outside");
 	m = good(p);
-	assert_int_equal(m.s.h->policy.pairs.n, 2);
+	assert_int_equal(m.s.h->policy.pairs_n, 2);
 	assert_string_equal(rules(&m, "agent1", "tool1"), "wide narrow");
 	assert_string_equal(rules(&m, "agent39", "tool39"), "wide");
 	assert_string_equal(rules(&m, "agent39", "outside"), "");
