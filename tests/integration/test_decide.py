@@ -1,15 +1,13 @@
 """Policy beyond allow-lists, through the whole gateway: limits of every kind, order rules, taint, intent, risk, and what
 an agent is shown of it. What the seeds say has tests of its own in tests/policy."""
-import os
 import threading
 import time
 
 from client import Legacy, Modern
 from runner import eventually
 from tokens import Issuer
-from upstream import Lab, Upstream
+from upstream import Lab, Upstream, agent
 
-KEY = Issuer(kid="decide")
 POLICY = """
 version: 1
 agents:
@@ -52,18 +50,7 @@ def shared(build):
     @up.tool("broken")
     def broken(request, reply):
         reply.result({"content": [{"type": "text", "text": "no"}], "isError": True})
-    g = Lab(build, {"up": up}, start=False, workers=2, policies={"policy.yaml": POLICY})
-    g.settings["issuers"] = [{"issuer": KEY.name, "algorithms": ["ES256"],
-                              "jwks_file": os.path.join(g.dir, "jwks.json")}]
-    with open(os.path.join(g.dir, "jwks.json"), "w", encoding="utf-8") as f:
-        f.write(KEY.jwks())
-    g.write_config()
-    g.start()
-    return g
-
-
-def agent(gateway, name, client=Modern, **claims):
-    return client(gateway, token=KEY.token(sub=name, aud=f"https://{gateway.host}/up", **claims), path="/up")
+    return Lab(build, {"up": up}, issuer=Issuer(kid="decide"), workers=2, policies={"policy.yaml": POLICY})
 
 
 def reasons(m, *tools):

@@ -9,10 +9,9 @@ from operators import NOBODY, as_user, opened_to_all
 from runner import eventually
 from scene import AGENTS, compare, kill, load as start_load, serving, start
 from tokens import Issuer
-from upstream import Lab, Upstream
+from upstream import Lab, Upstream, agent
 from views import whitelist
 
-KEY = Issuer(kid="shadow")
 TOOLS = ("read_row", "write_row", "verify_row", "drop_row", "ping", "pong", "pay")
 POLICY = """
 version: 1
@@ -30,21 +29,10 @@ FIELDS = {"shadow", "shadow_hash", "shadow_decision", "shadow_reason", "shadow_r
 
 def lab(build):
     up = Upstream(tools=TOOLS, conf={"era": "both"})
-    g = Lab(build, {"up": up}, start=False, workers=2, policies={"policy.yaml": POLICY})
-    g.settings["issuers"] = [{"issuer": KEY.name, "algorithms": ["ES256"],
-                              "jwks_file": os.path.join(g.dir, "jwks.json")}]
-    with open(os.path.join(g.dir, "jwks.json"), "w", encoding="utf-8") as f:
-        f.write(KEY.jwks())
-    g.write_config()
-    g.start()
-    return g
+    return Lab(build, {"up": up}, issuer=Issuer(kid="shadow"), workers=2, policies={"policy.yaml": POLICY})
 
 
 shared = lab
-
-
-def agent(g, name, client=Modern, **claims):
-    return client(g, token=KEY.token(sub=name, aud=f"https://{g.host}/up", **claims), path="/up")
 
 
 def write(g, text, name="candidate.yaml"):

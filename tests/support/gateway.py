@@ -5,6 +5,7 @@ raise when they stop uncleanly: a process left over, a sanitizer's report, an un
 """
 import json
 import os
+import random
 import re
 import shutil
 import signal
@@ -37,10 +38,20 @@ def wait_for(what, check, seconds=10.0, step=0.02):
         time.sleep(step)
 
 
+PORTS_BELOW_EPHEMERAL = (12000, 32000)
+
+
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """A port that no connection's own end takes before it is listened on; by dice, so that runs side by side differ."""
+    while True:
+        port = random.SystemRandom().randrange(*PORTS_BELOW_EPHEMERAL)
+        with socket.socket() as s:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                s.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        return port
 
 
 def programs(build):

@@ -13,13 +13,14 @@ A tool's function runs on its connection's thread; tools without one echo their 
 over several of them, with a route each.
 """
 import json
+import os
 import select
 import socket
 import threading
 import time
 import uuid
 
-from client import LEGACY, META, MODERN
+from client import LEGACY, META, MODERN, Modern
 from gateway import Gateway
 
 VERSIONS = ("2025-11-25", "2025-06-18", "2025-03-26")
@@ -318,11 +319,12 @@ class Lab(Gateway):
 
     servers   {name: Upstream}, each an upstream of that name and a route /name
     routes    {path: {"upstreams": [...], ...}} more routes, or changes of those
+    issuer    a tokens.Issuer in place of the demo's; `agent` connects with what it signs
     Tokens of `token(agent)` are good on every route. The servers are stopped with the gateway.
     """
 
-    def __init__(self, build, servers=None, routes=None, **kwargs):
-        self.servers = dict(servers or {})
+    def __init__(self, build, servers=None, routes=None, issuer=None, **kwargs):
+        self.servers, self.issuer = dict(servers or {}), issuer
         self.more_routes = {f"/{name}": {"upstreams": [name]} for name in self.servers}
         for path, route in (routes or {}).items():
             self.more_routes[path] = {**self.more_routes.get(path, {}), **route}
@@ -332,7 +334,13 @@ class Lab(Gateway):
         config = super().default_config(workers)
         hosts = [self.host, f"127.0.0.1:{self.port}"]
         config["upstreams"] += [{"name": n, "url": s.url, **s.conf} for n, s in self.servers.items()]
-        config["issuers"][0]["audiences"] = [self.resource]
+        if self.issuer:
+            keys = os.path.join(self.dir, "jwks.json")
+            with open(keys, "w", encoding="utf-8") as f:
+                f.write(self.issuer.jwks())
+            config["issuers"] = [{"issuer": self.issuer.name, "algorithms": ["ES256"], "jwks_file": keys}]
+        else:
+            config["issuers"][0]["audiences"] = [self.resource]
         for path, route in self.more_routes.items():
             config["routes"].append({"path": path, "resource": f"https://{self.host}{path}", "hosts": hosts,
                                      **route})
@@ -356,6 +364,11 @@ class Lab(Gateway):
         """Forget what the servers saw so far."""
         for s in self.servers.values():
             s.requests.clear()
+
+
+def agent(lab, name, client=Modern, **claims):
+    """An MCP client of this agent on the route /up, with a token of the lab's own issuer."""
+    return client(lab, token=lab.issuer.token(sub=name, aud=f"https://{lab.host}/up", **claims), path="/up")
 
 
 def policy(*actions, minute=100000, level="enhanced"):

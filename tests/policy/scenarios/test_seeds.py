@@ -3,11 +3,10 @@ file that only says who the agents are. A name of a test is a sentence of the te
 import json
 import os
 
-from client import Modern
 from gateway import ROOT
 from runner import Skip
 from tokens import Issuer
-from upstream import Lab, Upstream
+from upstream import Lab, Upstream, agent
 
 SHARED = os.environ.get("SP_SHARED") or os.path.join(os.path.dirname(ROOT), "shared")
 SEEDS = os.path.join(SHARED, "fixtures", "seeds")
@@ -16,7 +15,6 @@ TOOLS = ("read_customer_data", "update_order_status", "send_email_notification",
          "read_financial_data", "update_financial_data", "write_database", "call_api", "execute_shell",
          "access_network_socket", "read_sensitive_data", "query_database", "deploy_service", "delete_records",
          "nobody_grants_this")
-KEY = Issuer(kid="seeds")
 
 # Who the agents are, and who may call the tools that style rules and risk speak of: the texts name no agents for those.
 AGENTS = """
@@ -45,22 +43,12 @@ def shared(build):
         with open(os.path.join(SEEDS, name), encoding="utf-8") as f:
             policies[name] = f.read()
     policies["zz-agents.yaml"] = AGENTS
-    g = Lab(build, {"up": up}, start=False, workers=2, policies=policies)
+    g = Lab(build, {"up": up}, issuer=Issuer(kid="seeds"), start=False, workers=2, policies=policies)
     for name in FILES:  # byte for byte
         with open(os.path.join(SEEDS, name), "rb") as a, open(os.path.join(g.dir, "policy", name), "rb") as b:
             assert a.read() == b.read(), name
-    g.settings["issuers"] = [{"issuer": KEY.name, "algorithms": ["ES256"],
-                              "jwks_file": os.path.join(g.dir, "jwks.json")}]
-    with open(os.path.join(g.dir, "jwks.json"), "w", encoding="utf-8") as f:
-        f.write(KEY.jwks())
-    g.write_config()
     g.start()
     return g
-
-
-def agent(gateway, name, **claims):
-    token = KEY.token(sub=name, aud=f"https://{gateway.host}/up", **claims)
-    return Modern(gateway, token=token, path="/up")
 
 
 def asks(gateway, name, tool, arguments=None, claims=None, meta=None):
