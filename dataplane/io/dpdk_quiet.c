@@ -38,6 +38,8 @@ struct guarded {
 };
 
 static struct guarded slot[SLOTS];
+static void (*after)(void *user);
+static void *after_user;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static _Atomic uint32_t in_burst, wanted;
 
@@ -45,6 +47,22 @@ bool sp_dpdk_burst_begin(void)
 {
 	atomic_store_explicit(&in_burst, 1, memory_order_seq_cst);
 	return !atomic_load_explicit(&wanted, memory_order_seq_cst);
+}
+
+void sp_dpdk_after_callbacks(void (*fn)(void *user), void *user)
+{
+	pthread_mutex_lock(&lock);
+	after = fn;
+	after_user = user;
+	pthread_mutex_unlock(&lock);
+}
+
+static void call_after(void)
+{
+	pthread_mutex_lock(&lock);
+	if (after)
+		after(after_user);
+	pthread_mutex_unlock(&lock);
 }
 
 void sp_dpdk_burst_end(void)
@@ -121,6 +139,7 @@ static void call(void *arg)
 	while (atomic_load_explicit(&in_burst, memory_order_seq_cst))
 		sched_yield();
 	g.fn(g.arg);
+	call_after();
 	atomic_store_explicit(&wanted, 0, memory_order_release);
 }
 

@@ -9,6 +9,7 @@
 #include <rte_log.h>
 #include <rte_mbuf_pool_ops.h>
 #include <rte_tcp.h>
+#include <stdatomic.h>
 #include "common/banned.h"
 
 #define DESCRIPTORS 1024u
@@ -22,6 +23,8 @@ struct dpdk_wire {
 	uint16_t port;
 	bool started;
 	bool dials; ///< a memif client: its driver does not connect again by itself
+	bool up; ///< of memif, for the interrupt thread
+	_Atomic uint32_t lost;
 	uint32_t polls;
 	uint64_t dialled_ns;
 	struct rte_mempool *pool;
@@ -82,6 +85,36 @@ static void revive(struct dpdk_wire *w)
 	w->started = rte_eth_dev_start(w->port) == 0;
 }
 
+/// In EAL's interrupt thread.
+static void look_at_link(void *user)
+{
+	struct dpdk_wire *w = user;
+	struct rte_eth_link link;
+	bool up = rte_eth_link_get_nowait(w->port, &link) == 0 && link.link_status;
+
+	if (w->up && !up)
+		atomic_fetch_add_explicit(&w->lost, 1, memory_order_release);
+	w->up = up;
+}
+
+static void drop_waiting(struct dpdk_wire *w)
+{
+	rte_pktmbuf_free_bulk(w->tx, w->tx_n);
+	w->wire.dropped += w->tx_n;
+	w->tx_n = 0;
+}
+
+/// What waits is for who is gone.
+static void note_loss(struct dpdk_wire *w)
+{
+	uint32_t lost = atomic_load_explicit(&w->lost, memory_order_acquire);
+
+	if (sp_likely(lost == w->wire.lost))
+		return;
+	w->wire.lost = lost;
+	drop_waiting(w);
+}
+
 static unsigned wire_receive(struct sp_wire *wire, struct sp_frame *frames, unsigned most)
 {
 	struct dpdk_wire *w = of(wire);
@@ -95,11 +128,13 @@ static unsigned wire_receive(struct sp_wire *wire, struct sp_frame *frames, unsi
 			revive(w);
 	}
 	sp_dpdk_burst_end();
+	note_loss(w);
 	for (unsigned i = 0; i < got; i++) {
 		uint8_t *data = rte_pktmbuf_mtod(m[i], uint8_t *);
 
 		if (sp_unlikely(m[i]->nb_segs > 1)) { // larger than the MTU allows
 			rte_pktmbuf_free(m[i]);
+			wire->dropped++;
 			continue;
 		}
 		frames[n++] = (struct sp_frame){.data = data,
@@ -143,10 +178,8 @@ static uint8_t *wire_room(struct sp_wire *wire, uint32_t n)
 
 	if (w->tx_n == TX_WAITING)
 		wire_flush(wire);
-	if (w->tx_n == TX_WAITING) { // nobody takes them: what is new is worth more than what is old
-		rte_pktmbuf_free_bulk(w->tx, TX_WAITING);
-		w->tx_n = 0;
-	}
+	if (w->tx_n == TX_WAITING) // nobody takes them: what is new is worth more than what is old
+		drop_waiting(w);
 	if (!w->writing)
 		w->writing = rte_pktmbuf_alloc(w->pool);
 	if (!w->writing || n > rte_pktmbuf_tailroom(w->writing))
@@ -207,6 +240,7 @@ static void wire_free(struct sp_wire *wire)
 {
 	struct dpdk_wire *w = of(wire);
 
+	sp_dpdk_after_callbacks(NULL, NULL);
 	rte_pktmbuf_free(w->writing);
 	rte_pktmbuf_free_bulk(w->tx, w->tx_n);
 	free(w);
@@ -241,10 +275,13 @@ static int begin(struct dpdk_wire *w, const struct sp_port *port)
 	struct rte_ether_addr mac;
 	bool own = memcmp(port->mac, none, sizeof(none)) != 0;
 	bool tap = strncmp(port->device, "net_tap", 7) == 0;
+	bool memif = strncmp(port->device, "net_memif", 9) == 0;
 	int r;
 
 	SP_TRY(configure(w, port));
-	w->dials = strncmp(port->device, "net_memif", 9) == 0 && !strstr(port->device, "role=server");
+	w->dials = memif && !strstr(port->device, "role=server");
+	if (memif) // the other end is a process, and its connections end with it
+		sp_dpdk_after_callbacks(look_at_link, w);
 	r = rte_eth_dev_start(w->port);
 	w->started = r == 0;
 	if (r < 0 && !w->dials)

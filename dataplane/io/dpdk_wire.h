@@ -13,3 +13,5 @@ uint32_t sp_dpdk_frame_bytes(const struct sp_port *port);
 /// Around every burst: false while the driver's control path runs, and there is no burst then.
 bool sp_dpdk_burst_begin(void);
 void sp_dpdk_burst_end(void);
+/// `fn` is called behind every callback of the driver's, in EAL's interrupt thread, while there is no burst.
+void sp_dpdk_after_callbacks(void (*fn)(void *user), void *user);

@@ -195,6 +195,15 @@ static bool all_closed(const struct end *e)
 	return true;
 }
 
+/// What was connected to who is gone.
+static bool none_stands(const struct end *e)
+{
+	for (unsigned i = 0; i < STREAMS; i++)
+		if (e[i].connected && !e[i].closed)
+			return false;
+	return true;
+}
+
 static void dial(struct sp_io *io, struct end *e)
 {
 	struct sockaddr_in at = server_address();
@@ -262,8 +271,7 @@ static void what_is_sent_over_memif_arrives_and_a_peer_may_die_and_come_back(voi
 			assert_true(sp_io_turn(io, sp_clock_boot_ns(), 0) >= 0);
 		kill(server, SIGKILL);
 		waitpid(server, NULL, 0);
-		for (unsigned i = 0; i < 200; i++)
-			assert_true(sp_io_turn(io, sp_clock_boot_ns(), 0) >= 0);
+		assert_true(turn_until(io, none_stands, e));
 		for (unsigned i = 0; i < STREAMS; i++)
 			if (e[i].s)
 				sp_stream_abort(e[i].s);

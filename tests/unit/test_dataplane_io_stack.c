@@ -213,6 +213,107 @@ static void thousands_of_connections_are_told_apart(enum transport t)
 }
 EACH(thousands_of_connections_are_told_apart)
 
+#define HOLE 0xee
+
+/// What makes a hole in front of all that follows.
+static bool begins_a_hole(const uint8_t *data, uint32_t n)
+{
+	uint32_t head = n >= TCP_AT + 20 ? TCP_AT + (uint32_t)(data[TCP_AT + 12] >> 4) * 4 : n;
+
+	return head < n && data[12] == 8 && data[23] == 6 && data[head] == HOLE;
+}
+
+static void frames_kept_for_holes_leave_the_port_to_good_clients(enum transport t)
+{
+	struct fixture *f = start(t, (struct sp_io_conf){.max_streams = 512, .blocks = 1024, .recv_buffers = 64});
+	static struct end c[200];
+	struct end good = {.to_send = 1000};
+	struct sp_io_lwip_stats s;
+
+	memset(c, 0, sizeof(c));
+	f->wire->drop = begins_a_hole;
+	for (unsigned i = 0; i < 200; i++) {
+		assert_int_equal(dial(f, &c[i]), 0);
+		TURN_UNTIL(f, c[i].connected);
+	}
+	// Each byte is a frame of its own, which its receiver has to keep.
+	for (unsigned byte = 0; byte < 60; byte++) {
+		uint8_t b = byte ? 1 : HOLE;
+
+		for (unsigned i = 0; i < 200; i++)
+			assert_int_equal(sp_stream_send(c[i].s, &b, 1), 0);
+		turns(f, 8);
+	}
+	sp_io_lwip_stats(f->io, &s);
+	assert_true(s.unordered_refused > 0);
+	assert_true(f->wire->out < LOOP_FRAMES / 8 * 7);
+	f->model.echo = true;
+	assert_int_equal(dial(f, &good), 0);
+	TURN_UNTIL(f, good.got == 1000);
+	assert_false(good.bad);
+	stop(f);
+}
+EACH(frames_kept_for_holes_leave_the_port_to_good_clients)
+
+static void who_holds_most_pays_for_it_and_not_who_pauses_for_a_moment(enum transport t)
+{
+	struct fixture *f = start(t, usual);
+	struct end hog = {0}, other = {0};
+	struct sp_io_lwip_stats s;
+
+	f->model.pause_at = 1;
+	assert_int_equal(dial(f, &hog), 0);
+	TURN_UNTIL(f, hog.connected && f->accepted == 1);
+	for (unsigned i = 0; i <= LOOP_FRAMES / 2; i++) {
+		uint8_t b = pattern(i);
+
+		assert_int_equal(sp_stream_send(hog.s, &b, 1), 0);
+		turn(f);
+	}
+	turns(f, 4);
+	sp_io_lwip_stats(f->io, &s);
+	assert_int_equal(s.held, LOOP_FRAMES / 2);
+	assert_false(f->server[0].closed);
+	assert_int_equal(dial(f, &other), 0);
+	TURN_UNTIL(f, other.connected && f->accepted == 2);
+	for (unsigned i = 0; i < 3; i++) {
+		uint8_t b = pattern(i);
+
+		assert_int_equal(sp_stream_send(other.s, &b, 1), 0);
+		turn(f);
+	}
+	TURN_UNTIL(f, f->server[0].closed);
+	assert_int_equal(f->server[0].err, -ENOBUFS);
+	f->server[1].pause_at = 0;
+	f->server[1].must_not_get = false;
+	sp_stream_resume(f->server[1].s);
+	TURN_UNTIL(f, f->server[1].got == 3);
+	assert_false(f->server[1].closed || f->server[1].bad);
+	stop(f);
+}
+EACH(who_holds_most_pays_for_it_and_not_who_pauses_for_a_moment)
+
+static void connections_of_ours_end_with_who_knew_of_them_and_those_to_us_stay(enum transport t)
+{
+	struct fixture *f = start(t, usual);
+	struct end c = {.to_send = 1000}, again = {.to_send = 1000};
+
+	f->model.echo = true;
+	assert_int_equal(dial(f, &c), 0);
+	TURN_UNTIL(f, c.got == 1000);
+	f->wire->deaf = true; // who went away gets nothing
+	f->wire->wire.lost++;
+	TURN_UNTIL(f, c.closed);
+	assert_int_equal(c.err, -ECONNRESET);
+	turns(f, 50);
+	assert_false(f->server[0].closed);
+	assert_int_equal(dial(f, &again), 0);
+	f->wire->deaf = false;
+	TURN_UNTIL(f, again.got == 1000);
+	stop(f);
+}
+EACH(connections_of_ours_end_with_who_knew_of_them_and_those_to_us_stay)
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -221,6 +322,9 @@ int main(void)
 		ON_EACH(one_peer_finds_its_sequence_numbers_rising),
 		ON_EACH(a_flood_of_handshakes_is_bounded_and_good_clients_are_served),
 		ON_EACH(thousands_of_connections_are_told_apart),
+		ON_EACH(frames_kept_for_holes_leave_the_port_to_good_clients),
+		ON_EACH(who_holds_most_pays_for_it_and_not_who_pauses_for_a_moment),
+		ON_EACH(connections_of_ours_end_with_who_knew_of_them_and_those_to_us_stay),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

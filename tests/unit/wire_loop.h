@@ -26,6 +26,7 @@ struct loop_wire {
 	uint32_t writing, writing_len;
 	bool deaf; ///< what the stack sends is lost
 	bool trusted; ///< checksums count as verified
+	bool (*drop)(const uint8_t *data, uint32_t n); ///< true: this frame is lost; or NULL
 	/// Called with each frame sent, or NULL.
 	void (*spy)(void *user, const uint8_t *data, uint32_t n);
 	void *spy_user;
@@ -112,6 +113,8 @@ static inline void loop_send(struct sp_wire *w)
 	l->sent++;
 	if (l->spy)
 		l->spy(l->spy_user, l->frame[i].data, l->writing_len);
+	if (l->drop && l->drop(l->frame[i].data, l->writing_len))
+		return;
 	if (l->deaf || (l->lose_every && l->sent % l->lose_every == 0))
 		return;
 	l->free = l->frame[i].next;

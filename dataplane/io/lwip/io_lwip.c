@@ -34,7 +34,9 @@ static void run_timers(struct lwip_io *l)
 	if (now_ns - l->tcp_ns >= TCP_TMR_INTERVAL * SP_NS_PER_MS) {
 		l->tcp_ns = now_ns;
 		tcp_tmr();
-		mld6_tmr();
+		if (l->mld_due)
+			mld6_tmr();
+		l->mld_due = !l->mld_due; // every other time: MLD6_TMR_INTERVAL
 	}
 	if (now_ns - l->second_ns >= SP_NS_PER_SEC) {
 		l->second_ns = now_ns;
@@ -122,6 +124,10 @@ static int lwip_turn(struct sp_io *io, uint64_t wait_ns)
 	l->called = 0;
 	kernel = wait_and_wake(l, wait_ns, n);
 	sp_lwip_clock(io->now_ns);
+	if (sp_unlikely(l->wire->lost != l->lost)) {
+		l->lost = l->wire->lost;
+		lwip_streams_lost(l);
+	}
 	done = flush(l) + receive(l, frames, n);
 	run_timers(l);
 	lwip_linger_expire(l);
@@ -318,4 +324,5 @@ void sp_io_lwip_stats(const struct sp_io *io, struct sp_io_lwip_stats *ret)
 	ret->half_open_dropped = sp_lwip_half_open_dropped();
 	ret->memory_refused = sp_lwip_memory_refused();
 	ret->held = l->held;
+	ret->frames_dropped += l->wire->dropped;
 }

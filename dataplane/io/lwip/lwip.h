@@ -10,6 +10,7 @@ struct sp_io_lwip_stats {
 	uint64_t half_open, half_open_dropped; ///< now; ever
 	uint64_t memory_refused; ///< requests that found a pool of the stack empty
 	uint64_t held; ///< frames kept for streams that do not read, now
+	uint64_t unordered_refused; ///< times that frames which came too early were not kept, for want of frames
 };
 
 /// `wire` and `kernel` belong to the new io, also on failure. `kernel` (an io_uring io, may be NULL) has the

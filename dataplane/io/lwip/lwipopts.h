@@ -71,6 +71,8 @@
 #define TCP_OVERSIZE 0 // nothing is copied into a segment
 #define TCP_QUEUE_OOSEQ 1
 #define TCP_OOSEQ_MAX_PBUFS 64
+uint16_t sp_lwip_unordered_most(void);
+#define TCP_OOSEQ_PBUFS_LIMIT(pcb) sp_lwip_unordered_most()
 #define LWIP_TCP_SACK_OUT 1
 #define LWIP_TCP_TIMESTAMPS 0
 #define TCP_LISTEN_BACKLOG 0 // its counter has eight bits; lists.c bounds what is half open

@@ -42,6 +42,15 @@ const ip6_addr_t *sp_lwip_gateway6(void)
 	return &gateway;
 }
 
+/// What came before its turn is kept, by however many connections, only while the port has frames to spare.
+uint16_t sp_lwip_unordered_most(void)
+{
+	if (owner->out < owner->port.frames / 4 * 3)
+		return TCP_OOSEQ_MAX_PBUFS;
+	owner->stats.unordered_refused++;
+	return 0;
+}
+
 static void release(struct pbuf *p)
 {
 	struct in_frame *f = sp_container_of((struct pbuf_custom *)p, struct in_frame, custom);

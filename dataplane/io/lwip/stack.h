@@ -17,12 +17,14 @@ struct lwip_stream {
 	struct tcp_pcb *pcb; ///< NULL: not yet, or no longer
 	/// Received and not delivered: our own queue through pbuf.next, since a pbuf chain ends at 64 KiB.
 	struct pbuf *held, *held_last;
+	uint32_t held_n;
 	/// What lwIP was given of the transmit queue: that many bytes from its head, up to `at` in `block`.
 	size_t given;
 	struct sp_block *block;
 	uint32_t at;
 	int err; ///< why the connection is gone
 	bool over; ///< it is gone, or the peer ended its direction
+	bool ours; ///< we connected
 	bool connected; ///< the outcome of a connect is there, to be told
 	bool eof_told, shut;
 	bool lingers;
@@ -46,7 +48,9 @@ struct lwip_io {
 	bool up;
 	unsigned called;
 	uint32_t held, held_most; ///< frames kept for streams that do not read
-	uint32_t out, out_most; ///< frames the stack has not given back
+	uint32_t out; ///< frames the stack has not given back
+	uint32_t lost; ///< of the wire's losses, those that were acted on
+	bool mld_due;
 	uint64_t busy_ns; ///< last turn with work
 	uint64_t tcp_ns, second_ns; ///< when the timers ran
 	struct lwip_stream *linger_head, *linger_tail;
@@ -89,6 +93,10 @@ err_t lwip_stream_accept(void *listener, struct tcp_pcb *pcb, err_t err);
 void lwip_stream_flush(struct lwip_io *l, struct lwip_stream *ls);
 /// End lingering streams past their time, and the oldest when they take too much of the pool's slack.
 void lwip_linger_expire(struct lwip_io *l);
+
+/// The other end went away: who comes back knows nothing of the connections we made, so they end now rather than with
+/// the next call's bytes. Those to us end by their peers' or their users' timers.
+void lwip_streams_lost(struct lwip_io *l);
 
 // stream_tx.c
 /// Give lwIP what the peer can take of the transmit queue; and the end, when it is due.

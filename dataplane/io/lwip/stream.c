@@ -8,6 +8,7 @@
 #define PORT_FIRST 32768u
 #define PORT_TRIES 64u
 #define POLL_SLOW_TURNS 2u
+#define HOLDERS 64u ///< so many streams share what may be held
 
 static void drop_held(struct lwip_stream *ls)
 {
@@ -17,9 +18,10 @@ static void drop_held(struct lwip_stream *ls)
 		ls->held = p->next;
 		p->next = NULL;
 		pbuf_free(p);
-		lwip_of(ls)->held--;
 	}
 	ls->held_last = NULL;
+	lwip_of(ls)->held -= ls->held_n;
+	ls->held_n = 0;
 }
 
 static void hold(struct lwip_stream *ls, struct pbuf *p)
@@ -34,6 +36,7 @@ static void hold(struct lwip_stream *ls, struct pbuf *p)
 		else
 			ls->held = p;
 		ls->held_last = p;
+		ls->held_n++;
 		lwip_of(ls)->held++;
 		p = next;
 	}
@@ -61,15 +64,32 @@ static void deliver(struct lwip_stream *ls)
 			ls->held_last = NULL;
 		p->next = NULL;
 		pbuf_free(p);
+		ls->held_n--;
 		lwip_of(ls)->held--;
 	}
 	took(ls, n);
 }
 
-static void too_much_held(struct lwip_stream *ls)
+/// Who holds the most, if not more than its share itself: a stream that pauses for a moment pays for nobody else.
+static struct lwip_stream *holder(struct lwip_io *l, struct lwip_stream *most)
 {
-	ls->s.io->stats.rx_no_buffer++;
+	if (most->held_n > l->held_most / HOLDERS)
+		return most;
+	for (uint32_t i = 0; i < l->io.fresh_streams; i++) {
+		struct lwip_stream *ls = lwip_stream(sp_io_stream(&l->io, i));
+
+		if (ls->s.phase == SP_STREAM_OPEN && ls->held_n > most->held_n)
+			most = ls;
+	}
+	return most;
+}
+
+static void too_much_held(struct lwip_io *l, struct lwip_stream *ls)
+{
+	ls = holder(l, ls);
+	l->io.stats.rx_no_buffer++;
 	ls->s.reset = true;
+	drop_held(ls);
 	sp_stream_end(&ls->s, -ENOBUFS);
 }
 
@@ -93,7 +113,7 @@ static err_t on_recv(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err)
 	hold(ls, p);
 	deliver(ls);
 	if (sp_unlikely(ls->held && l->held > l->held_most && ls->s.phase == SP_STREAM_OPEN))
-		too_much_held(ls);
+		too_much_held(l, ls);
 	return ERR_OK;
 }
 
@@ -215,6 +235,7 @@ int lwip_stream_connect(struct sp_stream *s, const struct sockaddr *addr, sockle
 	if (!pcb)
 		return -ENOBUFS;
 	fresh(ls, pcb);
+	ls->ours = true;
 	pcb->rto = 1000 / TCP_SLOW_INTERVAL; // RFC 6298; lwIP begins with three seconds
 	r = choose_port(lwip_of(ls), pcb, &ip, port);
 	if (r == 0 && tcp_connect(pcb, &ip, port, on_connected) == ERR_OK)
@@ -222,6 +243,18 @@ int lwip_stream_connect(struct sp_stream *s, const struct sockaddr *addr, sockle
 	tcp_err(pcb, NULL);
 	tcp_abort(pcb);
 	return r ? r : -EHOSTUNREACH;
+}
+
+void lwip_streams_lost(struct lwip_io *l)
+{
+	for (uint32_t i = 0; i < l->io.fresh_streams; i++) {
+		struct lwip_stream *ls = lwip_stream(sp_io_stream(&l->io, i));
+
+		if (!ls->ours || (ls->s.phase != SP_STREAM_OPEN && ls->s.phase != SP_STREAM_CLOSING))
+			continue;
+		ls->s.reset = true;
+		sp_stream_end(&ls->s, -ECONNRESET);
+	}
 }
 
 static void linger(struct lwip_io *l, struct lwip_stream *ls)

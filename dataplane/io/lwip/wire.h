@@ -33,4 +33,6 @@ struct sp_wire {
 	const struct sp_wire_ops *ops;
 	uint8_t mac[6];
 	bool sums_out;
+	uint32_t lost;    ///< times that the other end went away, with all it knew of connections
+	uint64_t dropped; ///< frames that no stack and no other end got to see
 };
