@@ -12,6 +12,7 @@
 
 static const char usage[] =
 	"usage: sallyport-shake alone --chain FILE --key FILE [--resume] [--seconds N]\n"
+	"       sallyport-shake serve --connect ADDRESS:PORT --chain FILE --key FILE\n"
 	"       sallyport-shake drive --connect ADDRESS:PORT [--resume] [--seconds N] [--parallel N]\n"
 	"       sallyport-shake hold --connect ADDRESS:PORT [--resume] [--count N] [--parallel N] [--from ADDRESS]...\n"
 	"       sallyport-shake storm --connect ADDRESS:PORT --kind KIND [--rate N] [--seconds N] [--from ADDRESS]...\n"
@@ -145,7 +146,8 @@ int main(int argc, char **argv)
 		const char *name;
 		int (*run)(const struct shake_options *o);
 	} commands[] = {
-		{"alone", shake_alone}, {"drive", shake_drive}, {"hold", shake_hold}, {"storm", shake_storm}};
+		{"alone", shake_alone}, {"serve", shake_serve}, {"drive", shake_drive}, {"hold", shake_hold},
+		{"storm", shake_storm}};
 	struct shake_options o = {.count = 1000, .seconds = 1, .parallel = 32, .rate = 1000};
 	int r = parse(argc, argv, &o);
 

@@ -13,6 +13,9 @@ struct shake_options {
 
 /// A server and a client of OpenSSL's alone, over memory: its own CPU time a handshake. Prints JSON.
 SP_MUST_CHECK int shake_alone(const struct shake_options *o);
+/// The same server on the sockets of --connect, one connection at a time, until SIGTERM: the whole process' CPU time a
+/// handshake. Prints JSON when it listens, and at the end.
+SP_MUST_CHECK int shake_serve(const struct shake_options *o);
 /// Handshakes one after the other on `parallel` connections, each closed when its ticket has come. Prints JSON.
 SP_MUST_CHECK int shake_drive(const struct shake_options *o);
 /// `count` connections that shake hands and then only stay: prints JSON when they stand, and again at the end of
@@ -24,6 +27,8 @@ SP_MUST_CHECK int shake_storm(const struct shake_options *o);
 /// A client that trusts anybody, offers what agents offer, and hands tickets to `on_ticket` if there is one.
 SP_MUST_CHECK int shake_client(
 	const struct shake_options *o, int (*on_ticket)(SSL *ssl, SSL_SESSION *s), SSL_CTX **ret);
+/// A server with the gateway's choices: the same suites and groups, one stateless ticket, no cache of sessions.
+SP_MUST_CHECK int shake_server(const struct shake_options *o, SSL_CTX **ret);
 /// A socket on its way, non-blocking, from the `number`th local address. -errno.
 SP_MUST_CHECK int shake_dial(const struct shake_options *o, const struct load_target *to, uint64_t number);
 /// Where --connect says.

@@ -45,23 +45,32 @@ static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len, 
 	return SSL_TLSEXT_ERR_OK;
 }
 
-/// The gateway's choices: TLS 1.3, the same suite and groups, one stateless ticket, no cache of sessions.
+int shake_server(const struct shake_options *o, SSL_CTX **ret)
+{
+	SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
+
+	if (!ctx)
+		return -ENOMEM;
+	if (!o->chain || !o->key || SSL_CTX_use_certificate_chain_file(ctx, o->chain) != 1 ||
+		SSL_CTX_use_PrivateKey_file(ctx, o->key, SSL_FILETYPE_PEM) != 1 ||
+		SSL_CTX_set1_groups_list(ctx, "X25519:P-256") != 1 ||
+		SSL_CTX_set_num_tickets(ctx, 1) != 1) {
+		SSL_CTX_free(ctx);
+		return -EINVAL;
+	}
+	SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+	SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
+	SSL_CTX_set_read_ahead(ctx, 1);
+	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+	SSL_CTX_set_alpn_select_cb(ctx, on_alpn, NULL);
+	*ret = ctx;
+	return 0;
+}
+
 static int set_up(struct alone *a, const struct shake_options *o)
 {
 	SP_TRY(shake_client(o, keep, &a->client));
-	a->server = SSL_CTX_new(TLS_server_method());
-	if (!a->server)
-		return -ENOMEM;
-	if (!o->chain || !o->key || SSL_CTX_use_certificate_chain_file(a->server, o->chain) != 1 ||
-		SSL_CTX_use_PrivateKey_file(a->server, o->key, SSL_FILETYPE_PEM) != 1 ||
-		SSL_CTX_set1_groups_list(a->server, "X25519:P-256") != 1 ||
-		SSL_CTX_set_num_tickets(a->server, 1) != 1)
-		return -EINVAL;
-	SSL_CTX_set_options(a->server, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
-	SSL_CTX_set_mode(a->server, SSL_MODE_RELEASE_BUFFERS);
-	SSL_CTX_set_session_cache_mode(a->server, SSL_SESS_CACHE_OFF);
-	SSL_CTX_set_alpn_select_cb(a->server, on_alpn, NULL);
-	return 0;
+	return shake_server(o, &a->server);
 }
 
 static int server_step(struct alone *a, SSL *s, bool read)

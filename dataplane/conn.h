@@ -78,6 +78,7 @@ struct sp_conn_queue {
 /// Handshakes of a worker that wait for their turn: those whose hello was answered, and the others.
 struct sp_greetings {
 	struct sp_conn_queue begun, fresh;
+	bool fresh_stood_back; ///< in the turn before
 };
 
 struct sp_addr_count {

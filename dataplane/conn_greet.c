@@ -1,6 +1,6 @@
-/// Handshakes wait here for their turn. Answering a hello takes as long as ten calls, so a worker answers a
-/// few between two looks at its calls. Those that only have to be finished go first: they cost least, and
-/// what they cost already would be lost.
+/// Handshakes wait here for their turn. Answering a hello takes as long as ten calls, so a worker
+/// answers a few between two looks at its calls. Those that only have to be finished go before new
+/// ones, but for a share that is theirs: they cost least, and what they cost already would be lost.
 #include "dataplane/conn_private.h"
 #include "common/banned.h"
 
@@ -55,7 +55,7 @@ int sp_conn_greet_later(struct sp_conn *c, const uint8_t *data, size_t n)
 {
 	struct sp_worker *w = c->w;
 
-	if (!c->greeted && (w->greetings.fresh.n >= w->plan->handshakes_waiting || few_buffers(w)))
+	if (queue_of(c)->n >= w->plan->handshakes_waiting || few_buffers(w))
 		return -EBUSY;
 	c->in = sp_bufpool_get(&w->small);
 	if (!c->in)
@@ -70,7 +70,8 @@ int sp_conn_greet_later(struct sp_conn *c, const uint8_t *data, size_t n)
 	return 0;
 }
 
-/// True when that was a flight's worth of work.
+/// True when that was a flight's worth of work. Part of a hello is only put beside the others; of
+/// what comes later any part may have a certificate verified.
 static bool answer(struct sp_conn *c)
 {
 	struct sp_worker *w = c->w;
@@ -86,24 +87,40 @@ static bool answer(struct sp_conn *c)
 	sp_conn_handshake(c, raw, n);
 	sp_bufpool_put(&w->small, raw, n);
 	if (c->state == SP_CONN_HANDSHAKE && !c->broken && sp_stream_queued(c->stream) == queued)
-		return false;
+		return c->greeted;
 	c->greeted = true;
 	return true;
+}
+
+/// A turn's last flight is for somebody new, and its first one where nobody new had any the turn
+/// before: however many go on with what they began, others come in.
+static bool new_ones_turn(const struct sp_worker *w, uint32_t flights, bool new_came)
+{
+	const struct sp_greetings *g = &w->greetings;
+	uint32_t most = w->plan->handshakes_per_turn;
+
+	if (!g->fresh.head || !g->begun.head)
+		return g->fresh.head != NULL;
+	return !new_came && (g->fresh_stood_back || (most > 1 && flights + 1 == most));
 }
 
 void sp_conn_greet(struct sp_worker *w)
 {
 	struct sp_greetings *g = &w->greetings;
 	uint32_t flights = 0;
+	bool new_came = false;
 
 	if (sp_likely(!sp_conn_greeting(w)))
 		return;
 	sp_io_flush(w->io);
 	for (uint32_t i = 0; i < PIECES_MAX && flights < w->plan->handshakes_per_turn; i++) {
-		struct sp_conn *c = g->begun.head ? g->begun.head : g->fresh.head;
+		bool new = new_ones_turn(w, flights, new_came);
+		struct sp_conn *c = new ? g->fresh.head : g->begun.head;
 
 		if (!c)
 			break;
+		new_came |= new;
 		flights += answer(c);
 	}
+	g->fresh_stood_back = !new_came && g->fresh.head;
 }

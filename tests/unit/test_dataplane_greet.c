@@ -122,8 +122,9 @@ static void a_turn_answers_no_more_flights_than_its_limit(void **state)
 	assert_int_equal(greeted(d), 0);
 	turn(d);
 	assert_int_equal(greeted(d), 3);
-	for (unsigned turns = 1; established(d) < GUESTS || d->w.stat[SP_STAT_HANDSHAKES] < GUESTS; turns++) {
-		assert_true(turns < 2 * GUESTS / 3);
+	for (unsigned turns = 1; established(d) < GUESTS || d->w.stat[SP_STAT_HANDSHAKES] < GUESTS;
+		turns++) {
+		assert_true(turns <= 2 * GUESTS / 3); // and one to end what the last of them began
 		turn(d);
 	}
 	assert_false(sp_conn_greeting(&d->w));
@@ -228,6 +229,83 @@ static void pieces_of_a_hello_take_no_ones_turn(void **state)
 	free_door(d);
 }
 
+/// The first `n` guests' hellos are answered, and the rest of their handshakes waits.
+static void begin(struct door *d, unsigned n)
+{
+	uint32_t most = d->plan.handshakes_per_turn;
+
+	for (unsigned i = 0; i < n; i++)
+		come(d, i);
+	d->plan.handshakes_per_turn = n;
+	turn(d);
+	d->plan.handshakes_per_turn = most;
+	assert_int_equal(greeted(d), n);
+}
+
+static void a_newcomer_has_a_turn_however_many_go_on(void **state)
+{
+	struct door *d = new_door(1, 100);
+
+	(void)state;
+	begin(d, 6);
+	come(d, 6);
+	come(d, 7);
+	turn(d);
+	assert_int_equal(d->w.stat[SP_STAT_HANDSHAKES], 1);
+	assert_int_equal(greeted(d), 6);
+	turn(d);
+	assert_int_equal(d->w.stat[SP_STAT_HANDSHAKES], 1);
+	assert_true(d->guest[6].raw_n > 0 && d->guest[7].raw_n == 0);
+	d->plan.handshakes_per_turn = 3;
+	turn(d);
+	assert_int_equal(d->w.stat[SP_STAT_HANDSHAKES], 3);
+	assert_true(d->guest[7].raw_n > 0);
+	free_door(d);
+}
+
+static void those_begun_that_wait_are_bounded_and_counted_too(void **state)
+{
+	struct door *d = new_door(1, 100);
+
+	(void)state;
+	d->plan.handshakes_waiting = 4;
+	for (unsigned i = 0; i < 4; i++)
+		come(d, i);
+	d->plan.handshakes_waiting = 2;
+	d->plan.handshakes_per_turn = 4;
+	turn(d);
+	assert_int_equal(d->w.greetings.begun.n, 2);
+	assert_int_equal(d->w.stat[SP_STAT_SHED_HELLO], 2);
+	turn(d);
+	assert_int_equal(d->w.stat[SP_STAT_HANDSHAKES], 2);
+	assert_int_equal(d->w.conns.open, 2);
+	assert_int_equal(d->w.small.free_n, d->w.small.count);
+	free_door(d);
+}
+
+static void pieces_of_what_was_begun_have_one_turn_each(void **state)
+{
+	struct door *d = new_door(1, 100);
+
+	(void)state;
+	come(d, 0);
+	come(d, 1);
+	d->plan.handshakes_per_turn = 2;
+	sp_io_mem_chunk(d->w.io, 9);
+	turn(d);
+	d->plan.handshakes_per_turn = 1;
+	for (unsigned i = 0; d->w.stat[SP_STAT_HANDSHAKES] < 2; i++) {
+		uint32_t waited = d->w.greetings.begun.n;
+
+		assert_true(i < 100);
+		assert_int_equal(waited, 2 - d->w.stat[SP_STAT_HANDSHAKES]);
+		sp_conn_greet(&d->w);
+		assert_int_equal(d->w.greetings.begun.n, waited - 1);
+		settle(d);
+	}
+	free_door(d);
+}
+
 static void what_comes_right_behind_a_flight_is_read_after_it(void **state)
 {
 	struct door *d = new_door(1, 100);
@@ -292,6 +370,9 @@ int main(void)
 		cmocka_unit_test(hellos_leave_a_quarter_of_the_buffers_to_calls),
 		cmocka_unit_test(who_leaves_costs_no_handshake_and_gives_its_place_back),
 		cmocka_unit_test(pieces_of_a_hello_take_no_ones_turn),
+		cmocka_unit_test(a_newcomer_has_a_turn_however_many_go_on),
+		cmocka_unit_test(those_begun_that_wait_are_bounded_and_counted_too),
+		cmocka_unit_test(pieces_of_what_was_begun_have_one_turn_each),
 		cmocka_unit_test(what_comes_right_behind_a_flight_is_read_after_it),
 		cmocka_unit_test(only_those_that_waited_longer_than_a_turn_are_counted_so),
 		cmocka_unit_test(garbage_ends_only_itself),
