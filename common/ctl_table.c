@@ -34,7 +34,7 @@ static const struct sp_ctl_arg explain_args[] = {
 	{"purpose", SP_OPT_TEXT, false, "PURPOSE", "the declared purpose", NULL},
 	{"peer", SP_OPT_TEXT, false, "ADDRESS", "where the call comes from", NULL},
 	{"upstream", SP_OPT_TEXT, false, "NAME",
-		"the upstream; a tool <upstream>__<name> is judged as <name>, too", NULL},
+		"the upstream; a tool is judged as <name> and as <upstream>__<name>", NULL},
 	{"time", SP_OPT_TIME, false, "TIME", "when (2026-01-31T08:00:00Z); now when left out", NULL},
 	{"history", SP_OPT_TEXT, false, "HISTORY",
 		"what came before, e.g. 'denied=1 failed=0 minute=12 usual=3 calls=0 new=1 tainted=1'; "

@@ -1,12 +1,30 @@
 #include "config/trial/order.h"
 #include "common/banned.h"
 
-uint32_t sp_trial_prefix(struct sp_bytes tool, struct sp_bytes upstream)
+static uint32_t prefix_of(struct sp_bytes tool, struct sp_bytes upstream)
 {
 	if (upstream.n == 0 || tool.n <= upstream.n + 2 || !sp_bytes_starts(tool, upstream) ||
 		memcmp(tool.p + upstream.n, "__", 2) != 0)
 		return 0;
 	return (uint32_t)upstream.n + 2;
+}
+
+void sp_trial_name(struct sp_judge_call *c, struct sp_bytes tool, struct sp_bytes upstream,
+	uint8_t buf[SP_TRIAL_NAME_MAX])
+{
+	struct sp_out o = sp_out_init(buf, SP_TRIAL_NAME_MAX);
+
+	c->tool = c->shown = tool;
+	c->prefix = prefix_of(tool, upstream);
+	if (c->prefix || upstream.n == 0)
+		return;
+	sp_out_bytes(&o, upstream);
+	sp_out_lit(&o, "__");
+	sp_out_bytes(&o, tool);
+	if (o.overflow) // longer than any that the gateway passes
+		return;
+	c->tool = sp_bytes(buf, o.len);
+	c->prefix = (uint32_t)upstream.n + 2;
 }
 
 static bool taints(const struct sp_judge_call *c)
@@ -55,6 +73,7 @@ void sp_trial_order(const struct sp_judge_call *who, const struct sp_trial_in *i
 {
 	uint32_t n = sp_min(who->snap->h->policy.sequences.n, SP_SNAP_SEQUENCES_MAX);
 	struct sp_judge_call c = *who;
+	uint8_t name[SP_TRIAL_NAME_MAX];
 
 	for (uint32_t i = 0; i < n && in->order_known; i++) {
 		const struct sp_snap_sequence *q =
@@ -63,8 +82,7 @@ void sp_trial_order(const struct sp_judge_call *who, const struct sp_trial_in *i
 		seen[i] = told(q, sp_bytes_eq(sp_snap_str(c.snap, q->name), in->order_broken));
 	}
 	for (uint32_t k = 0; k < in->after_n; k++) {
-		c.tool = in->after[k];
-		c.prefix = sp_trial_prefix(c.tool, in->upstream);
+		sp_trial_name(&c, in->after[k], in->upstream, name);
 		for (uint32_t i = 0; i < n; i++)
 			seen[i] = step(&c, i, seen[i]);
 		past->session_tainted |= taints(&c);

@@ -20,7 +20,7 @@ struct sp_trial {
 	struct sp_cel_arena arena;
 	struct document params, claims;
 	struct sp_judge_history past;
-	uint8_t seen[SP_SNAP_SEQUENCES_MAX], scope[CLAIM_MAX];
+	uint8_t seen[SP_SNAP_SEQUENCES_MAX], scope[CLAIM_MAX], name[SP_TRIAL_NAME_MAX];
 	struct sp_judge_call call;
 };
 
@@ -147,8 +147,6 @@ int sp_trial_set(struct sp_trial *t, const struct sp_trial_in *in, const char **
 	t->call = (struct sp_judge_call){
 		.snap = t->snap,
 		.agent = sp_snap_find_agent(t->snap, in->agent),
-		.tool = in->tool,
-		.prefix = sp_trial_prefix(in->tool, in->upstream),
 		.args = SP_JSON_NONE,
 		.meta = SP_JSON_NONE,
 		.scopes = in->scopes,
@@ -161,6 +159,7 @@ int sp_trial_set(struct sp_trial *t, const struct sp_trial_in *in, const char **
 		.history = &t->past,
 		.arena = &t->arena,
 	};
+	sp_trial_name(&t->call, in->tool, in->upstream, t->name);
 	err = params(t, in);
 	if (err) {
 		*ret_wrong = "arguments and context are too large";

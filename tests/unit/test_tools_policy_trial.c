@@ -160,6 +160,32 @@ static void claims_history_and_what_came_before_are_part_of_the_call(void **stat
 	place_done(&p);
 }
 
+static void a_tool_is_judged_by_its_upstreams_name_too(void **state)
+{
+	static const char *const tools[] = {"read", "crm__read"};
+	struct place p;
+
+	(void)state;
+	place_init(&p);
+	write_file(p.policy, "version: 1\nagents: [{name: bot}]\nrules:\n"
+			     "  - {name: may, effect: allow, tools: crm__read, agents: bot, when: \"mcp.tool.name != ''\"}\n"
+			     "sequences:\n  - {name: once, kind: forbid-after, first: crm__look, then: crm__read}\n");
+	for (size_t i = 0; i < SP_ARRAY_LEN(tools); i++) {
+		assert_explains(SP_CTL_OK, "verdict none: allow", p.policy, "--agent=bot", "--upstream=crm", "--tool",
+			(char *)(uintptr_t)tools[i]);
+		assert_explains(SP_CTL_OK, "verdict sequence_denied: deny", p.policy, "--agent=bot", "--upstream=crm",
+			"--after=look", "--tool", (char *)(uintptr_t)tools[i]);
+	}
+	assert_explains(SP_CTL_OK, "verdict tool_denied: deny", p.policy, "--agent=bot", "--upstream=erp",
+		"--tool=read");
+	assert_explains(SP_CTL_OK, "verdict tool_denied: deny", p.policy, "--agent=bot", "--tool=read");
+	write_file(p.records, "{\"seq\":1,\"type\":\"decision\",\"time\":\"2026-01-05T12:00:00.000000000Z\","
+			      "\"call\":\"0a\",\"agent\":\"bot\",\"method\":\"tools/call\",\"tool\":\"read\","
+			      "\"upstream\":\"crm\",\"arguments_bytes\":2,\"decision\":\"allow\",\"reason\":\"none\"}\n");
+	assert_explains(SP_CTL_OK, "allow none: the same", p.policy, "--record", p.records);
+	place_done(&p);
+}
+
 static void what_cannot_be_used_is_refused_with_what_is_wrong(void **state)
 {
 	struct place p;
@@ -613,6 +639,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_call_that_is_made_up_is_told_with_every_rule_condition_limit_and_term),
 		cmocka_unit_test(claims_history_and_what_came_before_are_part_of_the_call),
+		cmocka_unit_test(a_tool_is_judged_by_its_upstreams_name_too),
 		cmocka_unit_test(what_cannot_be_used_is_refused_with_what_is_wrong),
 		cmocka_unit_test(the_same_call_is_told_the_same_byte_for_byte),
 		cmocka_unit_test(a_recorded_decision_comes_to_the_same_verdict_reason_and_score),

@@ -183,6 +183,19 @@ static void what_policy_did_not_refuse_is_passed_over(void **state)
 	STARTS(told, COUNTS(0, 0, 0, 0, 4));
 }
 
+static void a_tool_is_judged_by_its_upstreams_name_too(void **state)
+{
+	static const char calls[] = CALL("a", "01", "bot", "read", "allow", "none", ",\"upstream\":\"crm\"")
+		CALL("b", "02", "bot", "crm__read", "allow", "none", ",\"upstream\":\"crm\"");
+
+	(void)state;
+	STARTS(simulated(V1 "agents:\n  - {name: bot, allow: [crm__read]}\n", calls), COUNTS(2, 2, 0, 0, 0));
+	STARTS(simulated(BOT "rules:\n  - {name: no, effect: deny, tools: \"crm__*\", reason: closed}\n", calls),
+		COUNTS(2, 0, 2, 0, 0));
+	STARTS(simulated(BOT "rules:\n  - {name: no, effect: deny, tools: \"erp__*\", reason: closed}\n", calls),
+		COUNTS(2, 2, 0, 0, 0));
+}
+
 static void a_change_fails_the_command_only_when_it_is_asked_to(void **state)
 {
 	char told[TOLD_MAX];
@@ -260,6 +273,7 @@ int main(void)
 		cmocka_unit_test(order_rules_and_taint_are_replayed_over_a_session),
 		cmocka_unit_test(the_recorded_history_makes_the_score),
 		cmocka_unit_test(what_policy_did_not_refuse_is_passed_over),
+		cmocka_unit_test(a_tool_is_judged_by_its_upstreams_name_too),
 		cmocka_unit_test(a_change_fails_the_command_only_when_it_is_asked_to),
 		cmocka_unit_test(no_replayed_call_is_no_proof_that_nothing_changes),
 		cmocka_unit_test(a_wrong_line_or_policy_is_refused),

@@ -113,6 +113,21 @@ static void a_prefixed_call_uses_the_bare_grant(void **state)
 	HAS(told, "\"permissions\":1,\"permissions_unused\":0");
 }
 
+static void a_call_seen_without_its_upstream_uses_the_grant_that_names_it(void **state)
+{
+	static const struct past alone[] = {{1, "bot", "read", "allow", NULL, "ok"}};
+	char told[TOLD_MAX];
+
+	(void)state;
+	put_file(policy, "version: 1\nagents:\n  - {name: bot, allow: [crm__read, crm__write]}\n");
+	put_calls(alone, 1);
+	assert_int_equal(TOLD(told, sp_local_policy_unused, "--json", "policy", "unused", policy,
+				 "--records", records),
+		SP_CTL_OK);
+	HAS(told, "\"permissions\":2,\"permissions_unused\":1");
+	HAS(told, "\"tool\":\"crm__write\"");
+}
+
 static enum sp_standing standing(const struct sp_snap *s, const char *agent, const char *tool)
 {
 	struct sp_snap_who who = {sp_snap_find_agent(s, sp_bytes_cstr(agent)),
@@ -225,6 +240,7 @@ int main(void)
 		cmocka_unit_test(grants_and_rules_not_used_for_so_long_are_told),
 		cmocka_unit_test(the_days_decide_what_counts_as_used),
 		cmocka_unit_test(a_prefixed_call_uses_the_bare_grant),
+		cmocka_unit_test(a_call_seen_without_its_upstream_uses_the_grant_that_names_it),
 		cmocka_unit_test(what_is_suggested_grants_exactly_what_succeeded),
 		cmocka_unit_test(odd_names_are_quoted_and_impossible_ones_left_out),
 		cmocka_unit_test(no_successful_call_suggests_a_policy_that_grants_nothing),

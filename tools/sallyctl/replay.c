@@ -184,16 +184,6 @@ static void past(struct replay_call *k)
 	k->call.history = &k->past;
 }
 
-static uint32_t prefix_of(const struct sp_recorded_call *c)
-{
-	size_t n = c->upstream.n;
-
-	if (n && c->tool.n > n + 2 && sp_bytes_starts(c->tool, c->upstream) &&
-		c->tool.p[n] == '_' && c->tool.p[n + 1] == '_')
-		return (uint32_t)n + 2;
-	return 0;
-}
-
 static void begin(struct replay_call *k, struct sp_replay *r, const struct sp_recorded_call *c)
 {
 	*k = (struct replay_call){.r = r, .c = c, .trace = {replay_trace}};
@@ -203,8 +193,6 @@ static void begin(struct replay_call *k, struct sp_replay *r, const struct sp_re
 	k->call = (struct sp_judge_call){
 		.snap = r->snap,
 		.agent = sp_snap_find_agent(r->snap, c->agent),
-		.tool = c->tool,
-		.prefix = prefix_of(c),
 		.args = SP_JSON_NONE,
 		.meta = SP_JSON_NONE,
 		.scopes = c->scopes,
@@ -220,6 +208,7 @@ static void begin(struct replay_call *k, struct sp_replay *r, const struct sp_re
 		.arena = &r->arena,
 		.trace = &k->trace,
 	};
+	sp_trial_name(&k->call, c->tool, c->upstream, k->name);
 	params(k);
 	past(k);
 }

@@ -1,6 +1,7 @@
 /// What the files of the replay share: one call being judged.
 #pragma once
 
+#include "config/trial/order.h"
 #include "tools/sallyctl/replay.h"
 
 #define REPLAY_OPEN_MAX 32u
@@ -18,6 +19,7 @@ struct replay_call {
 	struct sp_replay *r;
 	const struct sp_recorded_call *c;
 	struct sp_judge_call call;
+	uint8_t name[SP_TRIAL_NAME_MAX];
 	struct sp_judge_verdict v;
 	struct sp_judge_history past;
 	struct sp_json doc;

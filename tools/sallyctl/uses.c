@@ -11,14 +11,31 @@ static int compare(const void *a, const void *b)
 	return c ? c : sp_records_order(x->tool, y->tool);
 }
 
-static struct sp_bytes bare_name(const struct sp_recorded_call *c)
+static size_t names_bytes(const struct sp_records *r)
+{
+	size_t n = 0;
+
+	for (uint32_t i = 0; i < r->calls_n; i++)
+		n += r->call[i].upstream.n + 2 + r->call[i].tool.n;
+	return n;
+}
+
+/// The name without the upstream in front, or with it where the agent saw it without.
+static struct sp_bytes other_name(const struct sp_recorded_call *c, uint8_t **room)
 {
 	size_t n = c->upstream.n;
+	struct sp_out o = sp_out_init(*room, n + 2 + c->tool.n);
 
-	if (n == 0 || c->tool.n <= n + 2 || !sp_bytes_starts(c->tool, c->upstream) ||
-		c->tool.p[n] != '_' || c->tool.p[n + 1] != '_')
+	if (n == 0)
 		return SP_NOBYTES;
-	return sp_bytes(c->tool.p + n + 2, c->tool.n - n - 2);
+	if (c->tool.n > n + 2 && sp_bytes_starts(c->tool, c->upstream) && c->tool.p[n] == '_' &&
+		c->tool.p[n + 1] == '_')
+		return sp_bytes(c->tool.p + n + 2, c->tool.n - n - 2);
+	sp_out_bytes(&o, c->upstream);
+	sp_out_lit(&o, "__");
+	sp_out_bytes(&o, c->tool);
+	*room += o.len;
+	return sp_bytes(o.p, o.len);
 }
 
 static bool counts(const struct sp_recorded_call *c, enum sp_uses_of of)
@@ -62,13 +79,16 @@ static void sum(struct sp_uses *u)
 int sp_uses_sum(const struct sp_records *r, enum sp_uses_of of, uint64_t since_ns, bool whole,
 	struct sp_uses *ret)
 {
-	struct sp_uses u = {calloc(3ul * r->calls_n + 1, sizeof(*u.v)), 0};
+	struct sp_uses u = {.v = calloc(3ul * r->calls_n + 1, sizeof(*u.v)), .names = malloc(names_bytes(r) + 1)};
+	uint8_t *room = u.names;
 
-	if (!u.v)
+	if (!u.v || !u.names) {
+		sp_uses_done(&u);
 		return -ENOMEM;
+	}
 	for (uint32_t i = 0; i < r->calls_n; i++) {
 		const struct sp_recorded_call *c = &r->call[i];
-		struct sp_bytes name = bare_name(c);
+		struct sp_bytes name = other_name(c, &room);
 
 		if (c->time_ns < since_ns || !counts(c, of))
 			continue;
@@ -85,7 +105,7 @@ int sp_uses_sum(const struct sp_records *r, enum sp_uses_of of, uint64_t since_n
 
 int sp_uses_of_rules(const struct sp_records *r, struct sp_uses *ret)
 {
-	struct sp_uses u = {calloc(r->calls_n + 1ul, sizeof(*u.v)), 0};
+	struct sp_uses u = {.v = calloc(r->calls_n + 1ul, sizeof(*u.v))};
 
 	if (!u.v)
 		return -ENOMEM;
@@ -100,6 +120,7 @@ int sp_uses_of_rules(const struct sp_records *r, struct sp_uses *ret)
 void sp_uses_done(struct sp_uses *u)
 {
 	free(u->v);
+	free(u->names);
 	*u = (struct sp_uses){0};
 }
 

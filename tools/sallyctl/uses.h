@@ -5,7 +5,7 @@
 #include "tools/sallyctl/records.h"
 
 struct sp_use {
-	struct sp_bytes agent, tool; ///< borrow the records
+	struct sp_bytes agent, tool; ///< borrow the records, or `names`
 	uint32_t calls;
 	uint64_t first_ns, last_ns;
 	enum sp_audit_level level; ///< the strictest they were recorded at
@@ -13,14 +13,15 @@ struct sp_use {
 struct sp_uses {
 	struct sp_use *v; ///< ascending by agent, then tool
 	uint32_t n;
+	uint8_t *names; ///< of tools with their upstream in front, made here
 };
 enum sp_uses_of {
 	SP_USES_GRANTED, ///< allowed, or sent to review: someone asked for it and policy knows it
 	SP_USES_SUCCEEDED, ///< allowed, and the tool did it
 };
 
-/// Calls from `since_ns` on. With `whole` a tool that has its upstream's prefix counts under its
-/// bare name as well, and each agent's calls together under an empty one. -ENOMEM.
+/// Calls from `since_ns` on. With `whole` a tool counts under both names policy may know it by, with its upstream's
+/// prefix and without, and each agent's calls together under an empty one. -ENOMEM.
 SP_MUST_CHECK int sp_uses_sum(const struct sp_records *r, enum sp_uses_of of, uint64_t since_ns,
 	bool whole, struct sp_uses *ret);
 void sp_uses_done(struct sp_uses *u);
