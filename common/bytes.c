@@ -60,14 +60,18 @@ void sp_wipe(void *p, size_t n)
 
 void sp_out_u64(struct sp_out *o, uint64_t v)
 {
-	char digits[20];
-	size_t n = sizeof(digits);
+	size_t n = 1;
 
-	do {
-		digits[--n] = (char)('0' + v % 10);
-		v /= 10;
-	} while (v);
-	sp_out_put(o, digits + n, sizeof(digits) - n);
+	for (uint64_t rest = v; rest >= 10; rest /= 10)
+		n++;
+	if (n > o->cap - o->len) {
+		o->overflow = true;
+		return;
+	}
+	// In place: digits put together elsewhere would be copied before their bytes have reached the cache.
+	o->len += n;
+	for (uint8_t *to = o->p + o->len; n; n--, v /= 10)
+		*--to = (uint8_t)('0' + v % 10);
 }
 
 static const char hex_digits[] = "0123456789abcdef";

@@ -2,6 +2,7 @@
 
 #include "dataplane/conn_private.h"
 #include "dataplane/mcp/mcp.h"
+#include "dataplane/soon.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -14,12 +15,14 @@
 static void on_data(struct sp_stream *s, void *user, const uint8_t *data, size_t n);
 static void on_eof(struct sp_stream *s, void *user);
 static void on_drained(struct sp_stream *s, void *user);
+static void on_soon(const void *user);
 static void on_closed(struct sp_stream *s, void *user, int err);
 
 static const struct sp_stream_ops stream_ops = {
 	.on_data = on_data,
 	.on_eof = on_eof,
 	.on_drained = on_drained,
+	.on_soon = on_soon,
 	.on_closed = on_closed,
 };
 
@@ -353,6 +356,22 @@ static void on_data(struct sp_stream *s, void *user, const uint8_t *data, size_t
 		plain_data(c, data, n);
 	if (!c->broken)
 		hold_pipeline(c);
+}
+
+static void on_soon(const void *user)
+{
+	const struct sp_conn *c = user;
+	const uint8_t *seen = (const uint8_t *)c->seen;
+
+	if (c->tls)
+		sp_tls_soon(c->tls);
+	sp_prefetch(c->http, 2);
+	sp_prefetch(&c->timer, 1);
+	if (!c->bearer_len)
+		return;
+	sp_prefetch(seen, 1);
+	sp_prefetch(seen + offsetof(struct sp_conn_seen, principal.issuer), 2);
+	sp_prefetch(seen + offsetof(struct sp_conn_seen, bearer), 4);
 }
 
 static void on_eof(struct sp_stream *s, void *user)

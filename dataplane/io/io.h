@@ -21,6 +21,8 @@ struct sp_stream_ops {
 	void (*on_eof)(struct sp_stream *s, void *user);
 	/// The transmit queue, having reached SP_IO_TX_HIGH, fell below SP_IO_TX_LOW. May be NULL.
 	void (*on_drained)(struct sp_stream *s, void *user);
+	/// An on_data will be called soon: prefetch what it reads, change nothing. May be NULL, and may not be called.
+	void (*on_soon)(const void *user);
 	/// Last call ever for this stream: closed by us, by the peer, or by an error (-errno).
 	void (*on_closed)(struct sp_stream *s, void *user, int err);
 };

@@ -1,6 +1,7 @@
 /// The ring itself: set-up, the turn, listeners and watched descriptors.
 #include "dataplane/io/uring.h"
 
+#include "dataplane/soon.h"
 #include "common/clock.h"
 
 #include <fcntl.h>
@@ -259,6 +260,37 @@ static void dispatch(struct uring_io *u, uint64_t tag, int res, uint32_t flags)
 	}
 }
 
+/// The stream an event that has come, `ahead` of the one at `head`, is for; NULL when it is for none, or has not come.
+static const struct sp_stream *stream_ahead(
+	const struct uring_io *u, unsigned head, unsigned ahead, const struct io_uring_cqe **ret)
+{
+	const struct io_uring_cq *cq = &u->ring.cq;
+	const struct io_uring_cqe *c = &cq->cqes[(head + ahead) & cq->ring_mask];
+	enum uring_op op;
+
+	if (*cq->ktail - head <= ahead)
+		return NULL;
+	op = (enum uring_op)(c->user_data & 15);
+	*ret = c;
+	return op == URING_OP_RECV || op == URING_OP_SEND ? sp_io_stream(&u->io, (uint32_t)c->user_data >> 4) :
+							    NULL;
+}
+
+/// What an event touches has mostly left the caches since the stream's last one. So it is fetched while those before
+/// are worked on: first the stream, then its user, then what that one names.
+static void foresee(const struct uring_io *u, unsigned head)
+{
+	const struct io_uring_cqe *c;
+	const struct sp_stream *s;
+
+	if ((s = stream_ahead(u, head, 3, &c)))
+		sp_prefetch(s, 2);
+	if ((s = stream_ahead(u, head, 2, &c)))
+		sp_prefetch(s->user, 2);
+	if ((s = stream_ahead(u, head, 1, &c)) && c->res > 0 && s->phase == SP_STREAM_OPEN && s->ops->on_soon)
+		s->ops->on_soon(s->user);
+}
+
 static unsigned drain(struct uring_io *u)
 {
 	struct io_uring_cqe *c;
@@ -266,6 +298,7 @@ static unsigned drain(struct uring_io *u)
 
 	io_uring_for_each_cqe(&u->ring, head, c)
 	{
+		foresee(u, head);
 		dispatch(u, c->user_data, c->res, c->flags);
 		n++;
 		if (++unseen == 32) {

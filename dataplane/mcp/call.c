@@ -2,6 +2,7 @@
 
 #include "dataplane/decide/stages.h"
 #include "dataplane/mcp/mcp.h"
+#include "dataplane/soon.h"
 #include "dataplane/worker_shared.h"
 #include "common/banned.h"
 
@@ -56,10 +57,13 @@ static struct sp_call *get(struct sp_call_pool *p)
 {
 	struct sp_call *c = p->free;
 
-	if (c)
+	if (c) {
 		p->free = c->next;
-	else if (p->fresh < p->count)
+		if (p->free)
+			sp_prefetch(&p->free->next, 1);
+	} else if (p->fresh < p->count) {
 		c = &p->mem[p->fresh++];
+	}
 	return c;
 }
 
@@ -225,12 +229,11 @@ struct sp_call *sp_call_find(const struct sp_call *of, struct sp_bytes raw_id)
 int sp_call_enter(struct sp_call *c)
 {
 	struct sp_bytes id = sp_bytes(c->id, c->id_len);
-	struct sp_call *twin = sp_call_find(c, id);
 	struct sp_call **head;
 
 	// Modern agents without a session may be many processes under one identity: their ids are
 	// only theirs on one connection, and a connection carries one request at a time.
-	if (twin && c->has_session)
+	if (c->has_session && sp_call_find(c, id))
 		return -EEXIST;
 	c->hash = sp_call_party(c, id);
 	head = &c->w->calls.in_flight[c->hash % SP_CALL_HASH];

@@ -147,7 +147,7 @@ struct sp_call {
 	struct sp_principal principal;
 };
 
-#define SP_CALL_HASH 4096u
+#define SP_CALL_HASH 1024u
 struct sp_call_pool {
 	struct sp_call *mem, *free;
 	struct sp_window_ask *taken; ///< SP_JUDGE_LIMITS_MAX a call

@@ -21,6 +21,15 @@ static struct list {
 	{.over = 16384, .bytes = 20480, .most = 64}, // a record
 };
 
+/// Blocks of lists that went out last: nearly all come back at once, and asking the allocator about them takes longer
+/// than all else here.
+#define RECENT 8u
+static struct {
+	void *p;
+	struct list *of;
+} recent[RECENT];
+static unsigned recent_at;
+
 static struct list *list_for(size_t n)
 {
 	for (size_t i = 0; i < SP_ARRAY_LEN(lists); i++)
@@ -43,34 +52,63 @@ static void *take(size_t n, const char *file, int line)
 		return malloc(l->bytes);
 	l->first = b->next;
 	l->n--;
+	recent[recent_at].p = b;
+	recent[recent_at].of = l;
+	recent_at = (recent_at + 1) % RECENT;
 	return b;
+}
+
+/// The list that `p` came from not long ago, which is forgotten with that, or NULL.
+static struct list *recent_list(const void *p)
+{
+	for (unsigned i = 0; i < RECENT; i++) {
+		if (recent[i].p != p)
+			continue;
+		recent[i].p = NULL;
+		return recent[i].of;
+	}
+	return NULL;
 }
 
 static void *resize(void *p, size_t n, const char *file, int line)
 {
 	(void)file;
 	(void)line;
+	if (p)
+		(void)recent_list(p);
 	return realloc(p, n);
+}
+
+/// NULL: not of the size of any list's.
+static struct list *list_by_size(void *p)
+{
+	size_t usable = malloc_usable_size(p);
+
+	for (size_t i = 0; i < SP_ARRAY_LEN(lists); i++)
+		if (usable == lists[i].usable)
+			return &lists[i];
+	return NULL;
 }
 
 static void give(void *p, const char *file, int line)
 {
-	size_t usable = malloc_usable_size(p);
+	struct list *l;
+	struct block *b = p;
 
 	(void)file;
 	(void)line;
-	for (size_t i = 0; i < SP_ARRAY_LEN(lists); i++) {
-		struct list *l = &lists[i];
-		struct block *b = p;
-
-		if (usable != l->usable || l->n == l->most)
-			continue;
-		b->next = l->first;
-		l->first = b;
-		l->n++;
+	if (!p)
+		return;
+	l = recent_list(p);
+	if (!l)
+		l = list_by_size(p);
+	if (!l || l->n == l->most) {
+		free(p);
 		return;
 	}
-	free(p);
+	b->next = l->first;
+	l->first = b;
+	l->n++;
 }
 
 int sp_tls_memory(void)

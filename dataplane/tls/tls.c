@@ -1,6 +1,8 @@
 /// One connection: OpenSSL between a fed span of ciphertext and the stream's transmit blocks.
 #include "dataplane/tls/private.h"
 
+#include "dataplane/soon.h"
+
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include "common/banned.h"
@@ -136,6 +138,11 @@ struct sp_tls *sp_tls_free(struct sp_tls *t)
 	sp_tls_client_free(t->client);
 	free(t);
 	return NULL;
+}
+
+void sp_tls_soon(const struct sp_tls *t)
+{
+	sp_prefetch(t->ssl, 4);
 }
 
 void sp_tls_feed(struct sp_tls *t, const uint8_t *data, size_t n)

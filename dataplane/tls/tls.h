@@ -38,6 +38,8 @@ SP_MUST_CHECK int sp_tls_connect(struct sp_tls_client *cli, const char *server_n
 	struct sp_stream *out, struct sp_tls **ret);
 struct sp_tls *sp_tls_free(struct sp_tls *t);
 
+/// Ciphertext will be fed soon: fetches what that reads.
+void sp_tls_soon(const struct sp_tls *t);
 /// Hand over ciphertext; it must stay valid until sp_tls_read() said -EAGAIN.
 void sp_tls_feed(struct sp_tls *t, const uint8_t *data, size_t n);
 /// Advance the handshake and decrypt: *ret > 0 plaintext bytes. -EAGAIN all input used, -EPROTO (alert

@@ -1,5 +1,6 @@
 #include "dataplane/upstream/upstream_int.h"
 
+#include "dataplane/soon.h"
 #include "common/clock.h"
 #include "common/banned.h"
 
@@ -354,6 +355,17 @@ static void on_closed(struct sp_stream *s, void *user, int err)
 	up_serve_waiting(p);
 }
 
+static void on_soon(const void *user)
+{
+	const struct up_conn *c = user;
+
+	sp_prefetch(c->parser, 4);
+	if (!c->x)
+		return;
+	sp_prefetch(c->x, 2);
+	sp_prefetch(c->x->user, 2);
+}
+
 static void on_drained(struct sp_stream *s, void *user)
 {
 	struct up_conn *c = user;
@@ -368,6 +380,7 @@ static const struct sp_stream_ops stream_ops = {
 	.on_data = on_data,
 	.on_eof = on_eof,
 	.on_drained = on_drained,
+	.on_soon = on_soon,
 	.on_closed = on_closed,
 };
 

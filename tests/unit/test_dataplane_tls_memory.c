@@ -54,11 +54,28 @@ static void what_is_kept_is_bounded(void **state)
 	sp_tls_server_free(srv);
 }
 
+/// It was a list's when it went out, and is none's when it comes back.
+static void a_block_that_was_resized_is_not_kept(void **state)
+{
+	size_t kept;
+	void *p;
+
+	(void)state;
+	OPENSSL_free(OPENSSL_malloc(17000));
+	p = OPENSSL_malloc(17000);
+	kept = sp_tls_memory_kept();
+	p = OPENSSL_realloc(p, 100000);
+	assert_non_null(p);
+	OPENSSL_free(p);
+	assert_int_equal(sp_tls_memory_kept(), kept);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(records_leave_what_they_took_for_the_next),
 		cmocka_unit_test(what_is_kept_is_bounded),
+		cmocka_unit_test(a_block_that_was_resized_is_not_kept),
 	};
 
 	return cmocka_run_group_tests(tests, begin, drop_all);
