@@ -50,8 +50,8 @@ struct sp_worker_slot {
 	_Atomic uint32_t sleeping;                   ///< worker: 1 while it waits in the kernel
 	_Atomic uint32_t state;                      ///< worker: enum sp_process_state
 	_Atomic uint32_t pins[SP_POLICY_SLOTS];      ///< worker: calls in flight judged by a slot
-	/// worker: the candidate it judges beside the policy, 0 = none; calls it judged, and those it would have ended
-	/// otherwise, over all lives of the worker
+	/// worker: the candidate it judges beside the policy, 0 = none; calls it judged, and those it
+	/// would have ended otherwise, over all lives of the worker
 	alignas(SP_CACHE_LINE) _Atomic uint64_t shadow_generation, shadow_judged, shadow_differed;
 	alignas(SP_CACHE_LINE) _Atomic uint64_t stat[SP_STAT__COUNT]; ///< worker
 	alignas(SP_CACHE_LINE) _Atomic uint64_t cancels;         ///< worker: entries ever written
@@ -101,7 +101,7 @@ struct sp_root {
 	uint64_t qsbr_bytes;
 	/// control: generation << 8 | slot; 0 = nothing published. Loaded once a loop turn.
 	alignas(SP_CACHE_LINE) _Atomic uint64_t policy_head;
-	_Atomic uint64_t shadow_head; ///< control: as policy_head, of the candidate in shadow; 0 = none
+	_Atomic uint64_t shadow_head;  ///< control: the same of the candidate in shadow; 0 = none
 	_Atomic uint64_t secrets_head; ///< control: generation << 8 | half
 	_Atomic uint64_t revoked_head; ///< control: number of revocations ever made
 	_Atomic uint32_t run_state;    ///< supervisor: 0 run, 1 drain and leave

@@ -1,7 +1,8 @@
-/// What a policy snapshot says of a call: the one place that decides. Pure over its inputs, no allocation,
-/// no lock, no system call, deterministic: the same call, snapshot and history give the same verdict, score and
-/// explanation. Used by the worker's stages, by `policy explain`, `test`, `simulate` and shadow judging alike.
-/// Counting (limits, history) is not done here: the caller passes history in and takes limits named here.
+/// What a policy snapshot says of a call: the one place that decides. Pure over its inputs, no
+/// allocation, no lock, no system call, deterministic: the same call, snapshot and history give the
+/// same verdict, score and explanation. Used by the worker's stages, by `policy explain`, `test`,
+/// `simulate` and shadow judging alike. Counting (limits, history) is not done here: the caller
+/// passes history in and takes limits named here.
 #pragma once
 
 #include "common/cel/cel.h"

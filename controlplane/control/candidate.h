@@ -18,7 +18,8 @@ struct sp_candidate {
 SP_MUST_CHECK int sp_candidate_read(
 	const char *config_path, struct sp_check *check, struct sp_candidate *ret);
 void sp_candidate_done(struct sp_candidate *c);
-/// Compile without keys and without taking limit slots: for a check, or to judge in shadow. The caller frees *ret.
+/// Compile without keys and without taking limit slots: for a check, or to judge in shadow. The
+/// caller frees *ret.
 SP_MUST_CHECK int sp_candidate_try(const struct sp_candidate *c, const struct sp_policy *policy,
 	uint64_t generation, struct sp_check *check, uint8_t **ret, size_t *ret_n);
 /// One problem a line, "file:line:col: what (mend)"; `hide` (may be NULL) is a folder not shown in

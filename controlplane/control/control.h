@@ -31,7 +31,7 @@ struct sp_control {
 	struct sp_channel worker[SP_WORKERS_MAX]; ///< their messages
 	struct sp_candidate now; ///< what is in force
 	struct sp_policy_entry entry; ///< how its policy came to be
-	struct sp_policy_entry shadow; ///< how the candidate in shadow came to be; generation 0 = there is none
+	struct sp_policy_entry shadow; ///< the same of the candidate in shadow; generation 0 = none
 	bool sessions_full; ///< the last session an agent ended could not be
 	bool secrets_due; ///< a publish of secrets waits for a worker
 	uint64_t upstreams_due_ns; ///< boot time at which names are resolved again

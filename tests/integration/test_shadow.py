@@ -1,13 +1,15 @@
-"""A candidate policy in shadow, through the whole gateway: it is judged beside the policy in force, its differences are
-on record, and no call is affected."""
+"""A candidate policy in shadow, through the whole gateway: it is judged beside the policy in force,
+its differences are on record, and no call is affected."""
 import json
 import os
+import signal
 import subprocess
+import threading
 
 from client import Legacy, Modern
 from operators import NOBODY, as_user, opened_to_all
 from runner import eventually
-from scene import AGENTS, compare, kill, load as start_load, serving, start
+from scene import AGENTS, Later, compare, kill, load as start_load, serving, start
 from tokens import Issuer
 from upstream import Lab, Upstream, agent
 from views import whitelist
@@ -24,12 +26,14 @@ rules:
 sequences: [{name: verify, kind: require-before, first: [read_row], then: [write_row]}]
 limits: [{name: pings, calls: 5, per: day, agents: [few], tools: [ping]}]
 """
+SLOTS = 8  # for the policy in force, the candidate, and those that calls in flight hold
+ALL_READY = "2 of 2 workers ready"
 FIELDS = {"shadow", "shadow_hash", "shadow_decision", "shadow_reason", "shadow_risk"}
 
 
 def lab(build):
     up = Upstream(tools=TOOLS, conf={"era": "both"})
-    return Lab(build, {"up": up}, issuer=Issuer(kid="shadow"), workers=2, policies={"policy.yaml": POLICY})
+    return Lab(build, {"up": up}, issuer=Issuer(), workers=2, policies={"policy.yaml": POLICY})
 
 
 shared = lab
@@ -55,7 +59,7 @@ def status(g):
 
 
 def report(g, *args, code=None):
-    """The report, and what it said of the differences: {(decision, reason, would be, why, agent, tool): calls}."""
+    """The report, and its differences: {(decision, reason, would be, why, agent, tool): calls}."""
     got, out, err = g.ctl_text("policy", "shadow", "report", *args, "--json")
     assert got == code or code is None, (got, out, err)
     found = json.loads(out)
@@ -68,11 +72,22 @@ def decisions(g, *query):
     return [r for r in g.audit("--type", "decision", *query) if r.get("tool")]
 
 
+def ends(g, settle=0):
+    """The records of a candidate's end."""
+    acts = g.audit("--type", "admin", settle=settle)
+    return [a for a in acts if a.get("method") == "policy shadow off"]
+
+
 def differing(g, generation):
-    """Decisions of which this candidate says otherwise, as the filter finds them and as all of them tell."""
+    """Decisions of which this candidate says otherwise, by the filter and by what all tell."""
     found = decisions(g, "--shadow", str(generation))
     assert found == [r for r in decisions(g) if r.get("shadow") == generation]
     return found
+
+
+def verdicts(records):
+    return [tuple(r[n] for n in ("tool", "decision", "shadow_decision", "shadow_reason"))
+            for r in records]
 
 
 def test_a_candidate_that_denies_what_is_allowed_changes_nothing_but_the_record(gateway):
@@ -124,7 +139,8 @@ def test_what_is_off_judges_nothing_and_the_trail_keeps_what_was(gateway):
     generation = shadow(gateway, POLICY.replace("verify_row, ping]", "verify_row]"))
     with agent(gateway, "one") as m:
         m.call("ping", {})
-        assert f"generation {generation} is judged no more" in gateway.ctl("policy", "shadow", "off")
+        said = gateway.ctl("policy", "shadow", "off")
+        assert f"generation {generation} is judged no more" in said
         assert status(gateway) == {"state": "off"}
         judged = [w["shadow_judged"] for w in gateway.ctl("workers")]
         m.call("ping", {})
@@ -135,9 +151,10 @@ def test_what_is_off_judges_nothing_and_the_trail_keeps_what_was(gateway):
     nothing = report(gateway, "--generation", "4711", code=0)[0]
     assert nothing["differed"] == 0 and "publish" not in nothing["advice"], nothing
     found, groups = report(gateway, "--generation", str(generation), code=1)
-    assert groups == {("allow", "none", "deny", "tool_denied", "one", "ping"): 1} and "judged" not in found, found
+    assert groups == {("allow", "none", "deny", "tool_denied", "one", "ping"): 1}, found
+    assert "judged" not in found, found
     assert "no candidate" in gateway.ctl("policy", "shadow", "off")
-    assert set(map(str, {r["shadow"] for r in decisions(gateway, "--shadow", "any")})) >= {str(generation)}
+    assert generation in {r["shadow"] for r in decisions(gateway, "--shadow", "any")}
     for wrong in ("0", "all", "-1"):
         code, _, err = gateway.ctl_text("audit", "query", "--shadow", wrong)
         assert code == 1 and "candidate's generation" in err, err
@@ -157,12 +174,14 @@ def test_a_candidate_that_is_no_good_is_told_with_its_place_and_the_one_before_s
 def test_limits_are_looked_at_but_never_taken(make):
     g = make(kind=lab)
     generation = shadow(g, POLICY.replace("calls: 5, per: day", "calls: 3, per: day").replace(
-        "tools: [ping]}]", "tools: [ping]}, {name: pongs, calls: 1, per: day, agents: [few], tools: [pong]}]"))
+        "tools: [ping]}]",
+        "tools: [ping]}, {name: pongs, calls: 1, per: day, agents: [few], tools: [pong]}]"))
     assert status(g)["not_judged"] == ["limit pongs"], status(g)
     with agent(g, "few") as m:
-        assert [m.call("ping", {}).reason for _ in range(6)] == [None] * 5 + ["rate_day"], "as many as without"
+        said = [m.call("ping", {}).reason for _ in range(6)]
+        assert said == [None] * 5 + ["rate_day"], "as many as without"
         assert [m.call("pong", {}).reason for _ in range(3)] == [None] * 3
-    found = [(r["tool"], r["decision"], r["shadow_decision"], r["shadow_reason"]) for r in differing(g, generation)]
+    found = verdicts(differing(g, generation))
     assert found == [("ping", "allow", "deny", "rate_day")] * 2, found
     more = shadow(g, POLICY.replace("calls: 5, per: day", "calls: 50, per: day"))
     with agent(g, "few") as m:
@@ -175,8 +194,10 @@ def test_counts_of_another_kind_or_of_others_are_not_taken_for_a_limits_own(make
     g = make(kind=lab)
     with agent(g, "few") as m:
         assert [m.call("ping", {}).reason for _ in range(4)] == [None] * 4
-    for was, now in (("calls: 5, per: day", "calls: 2, per: hour"), ("calls: 5, per: day", "money: 1, per: day"),
-                     ("calls: 5, per: day, agents: [few], tools: [ping]", "calls: 2, per: day, agents: [few], tools: [pong]"),
+    for was, now in (("calls: 5, per: day", "calls: 2, per: hour"),
+                     ("calls: 5, per: day", "money: 1, per: day"),
+                     ("calls: 5, per: day, agents: [few], tools: [ping]",
+                      "calls: 2, per: day, agents: [few], tools: [pong]"),
                      ("per: day, agents: [few]", "per: day, agents: [few, one]"),
                      ("calls: 5, per: day", "calls: 2, per: day, apart: []")):
         generation = shadow(g, POLICY.replace(was, now))
@@ -188,7 +209,8 @@ def test_counts_of_another_kind_or_of_others_are_not_taken_for_a_limits_own(make
 
 def test_an_order_rule_whose_state_lies_elsewhere_lets_calls_pass(make):
     g = make(kind=lab)
-    for now in ("first: [read_row], then: [write_row], window: 1h", "first: [ping], then: [write_row]",
+    for now in ("first: [read_row], then: [write_row], window: 1h",
+                "first: [ping], then: [write_row]",
                 "first: [read_row], between: [ping], then: [write_row]"):
         generation = shadow(g, POLICY.replace("first: [read_row], then: [write_row]", now))
         assert status(g)["not_judged"] == ["order rule verify"], (now, status(g))
@@ -203,7 +225,8 @@ def test_sessions_that_nobody_remembers_are_told_and_not_held_against_a_call(mak
     g.ctl("policy", "publish", write(g, plain, "plain.yaml"))
     generation = shadow(g, plain + "risk: {mode: mixed}\n"
                         "sequences: [{name: clean, kind: forbid-after-taint, then: [ping]}]\n")
-    assert status(g)["not_judged"] == ["risk: new and tainted sessions", "order rule clean"], status(g)
+    not_judged = status(g)["not_judged"]
+    assert not_judged == ["risk: new and tainted sessions", "order rule clean"], not_judged
     with agent(g, "one") as m:
         assert m.call("ping", {}).reason is None
     assert differing(g, generation) == []
@@ -214,21 +237,48 @@ def test_the_report_gives_no_all_clear_for_differences_that_are_in_no_record(mak
     shadow(g, POLICY.replace("verify_row, ping]", "verify_row]"))
     with agent(g, "one") as m:
         assert m.call("ping", {}).reason is None
-    eventually("its record", lambda: report(g, code=1)[0]["advice"].startswith("look at the calls"), 10)
+    eventually("its record",
+               lambda: report(g, code=1)[0]["advice"].startswith("look at the calls"), 10)
     for name, of in (("control", g), ("audit", empty)):  # its trail was lost, as it were
         os.symlink(os.path.join(of.run_dir, f"{name}.sock"), os.path.join(tmp, f"{name}.sock"))
-    r = subprocess.run([g.programs["sallyctl"], "--run-dir", tmp, "policy", "shadow", "report", "--json"],
-                       capture_output=True, text=True, timeout=30, check=False)
+    asked = [g.programs["sallyctl"], "--run-dir", tmp, "policy", "shadow", "report", "--json"]
+    r = subprocess.run(asked, capture_output=True, text=True, timeout=30, check=False)
     found = json.loads(r.stdout)
-    assert (r.returncode, found["differed"], found["not_in_trail"], found["differences"]) == (1, 1, 1, []), found
+    assert (r.returncode, found["differed"], found["not_in_trail"]) == (1, 1, 1), found
+    assert found["differences"] == [], found
     assert "not in the trail" in found["advice"], found
+
+
+def test_beyond_a_thousand_groups_the_report_takes_an_agents_tools_together(make):
+    agents, tools = [f"agent-{i:02}" for i in range(32)], [f"tool-{i:02}" for i in range(34)]
+    policy = {"version": 1, "agents": [{"name": a} for a in agents],
+              "rules": [{"name": "all", "effect": "allow", "agents": agents, "tools": tools}]}
+    up = Upstream(tools=tools, conf={"era": "both"})
+    g = make(kind=Lab, servers={"up": up}, issuer=Issuer(),
+             policies={"policy.yaml": json.dumps(policy)})
+    policy["rules"][0]["effect"] = "deny"
+    shadow(g, json.dumps(policy))
+    for a in agents:
+        with agent(g, a) as m:
+            for t in tools:
+                assert m.call(t, {}).reason is None
+    total, whole = len(agents) * len(tools), 1000 // len(tools)
+    eventually("all records", lambda: "not_in_trail" not in report(g, code=1)[0], 20)
+    found, groups = report(g, code=1)
+    assert found["differed"] == found["verdict_changed"] == sum(groups.values()) == total, found
+    assert "not_grouped" not in found, found
+    together = {k[4]: calls for k, calls in groups.items() if k[5] == "(others)"}
+    left = {agents[whole]: (whole + 1) * len(tools) - 1000}
+    assert together == {**left, **{a: len(tools) for a in agents[whole + 1:]}}, together
+    assert len(groups) - len(together) == 1000
+    assert [d["calls"] for d in found["differences"]] == sorted(groups.values(), reverse=True)
 
 
 def test_order_rules_are_judged_by_the_states_that_are_kept_and_change_none(make):
     g = make(kind=lab)
-    generation = shadow(g, POLICY.replace("sequences: [", "sequences:\n  - {name: new, kind: require-before, "
-                                          "first: [ping], then: [read_row]}\n  - ").replace("then: [write_row]}]",
-                                          "then: [write_row, verify_row]}"))
+    new = "sequences:\n  - {name: new, kind: require-before, first: [ping], then: [read_row]}\n  - "
+    generation = shadow(g, POLICY.replace("sequences: [", new).replace(
+        "then: [write_row]}]", "then: [write_row, verify_row]}"))
     assert status(g)["not_judged"] == ["order rule new"], status(g)
     for client in (Modern, Legacy):
         with agent(g, "one", client) as m:
@@ -244,12 +294,14 @@ def test_an_agent_that_only_the_candidate_knows_is_judged_by_it(gateway):
     with agent(gateway, "three") as m:
         assert m.call("ping", {}).reason == "agent_unknown"
     assert differing(gateway, unknown) == []
-    more = shadow(gateway, POLICY.replace("{name: few}]", "{name: few}, {name: three, allow: [ping]}]"))
+    more = shadow(gateway, POLICY.replace("{name: few}]",
+                                          "{name: few}, {name: three, allow: [ping]}]"))
     with agent(gateway, "three") as m:
         assert m.call("ping", {}).reason == "agent_unknown"
         assert m.call("pong", {}).reason == "agent_unknown"
-    found = [(r["tool"], r["decision"], r["shadow_decision"], r["shadow_reason"]) for r in differing(gateway, more)]
-    assert found == [("ping", "deny", "allow", "none"), ("pong", "deny", "deny", "tool_denied")], found
+    found = verdicts(differing(gateway, more))
+    assert found == [("ping", "deny", "allow", "none"),
+                     ("pong", "deny", "deny", "tool_denied")], found
 
 
 def test_claims_that_only_the_candidate_reads_are_read(gateway):
@@ -283,16 +335,83 @@ def test_publishing_the_candidate_ends_it_and_another_policy_does_not(make):
     assert s["generation"] == generation and s["beside"] > generation, s
     g.ctl("policy", "publish", write(g, candidate))
     assert status(g) == {"state": "off"}
-    acts = g.audit("--type", "admin")
-    assert [a["detail"] for a in acts if a.get("method") == "policy shadow off"] == ["its files were published"], acts
+    assert [a["detail"] for a in ends(g, settle=0.2)] == ["its files were published"]
     with agent(g, "one") as m:
         assert m.call("ping", {}).reason == "tool_unknown"
     assert not FIELDS & set(decisions(g)[-1])
 
 
+def test_the_slot_of_a_candidate_that_a_publish_ends_comes_back(make):
+    g = make(kind=lab)
+    for i in range(2 * SLOTS):
+        shadow(g, f"{POLICY}# {i}\n")
+        g.ctl("policy", "publish", os.path.join(g.dir, "candidate.yaml"))
+        assert status(g) == {"state": "off"}, i
+
+
+def test_a_publish_that_needs_the_candidates_slot_ends_it(make):
+    g = make(kind=lab)
+    come, go = threading.Semaphore(0), threading.Event()
+
+    @g.servers["up"].tool("ping")
+    def ping(request, reply):
+        come.release()
+        go.wait(50)
+        reply.result({"content": []})
+
+    token = g.issuer.token(sub="one", aud=f"https://{g.host}/up")
+
+    def call():
+        with Modern(g, token=token, path="/up", timeout=60) as m:
+            return m.call("ping", {}).reason
+    shadow(g, POLICY + "# a candidate\n")
+    calls = []
+    try:
+        for i in range(SLOTS - 1):  # with the candidate's and the newest one's no slot is left
+            assert status(g)["state"] == "judging", i
+            calls.append(Later(call))
+            assert come.acquire(timeout=20)
+            g.ctl("policy", "publish", write(g, f"{POLICY}# {i}\n", "next.yaml"))
+        assert status(g) == {"state": "off"}
+        code, _, err = g.ctl_text("policy", "shadow", write(g, POLICY))
+        assert code == 1 and "no room would be left for a publish" in err, err
+    finally:
+        go.set()
+    assert [c.result() for c in calls] == [None] * len(calls)
+    assert [a["detail"] for a in ends(g, settle=0.2)] == ["its slot was needed for a publish"]
+    shadow(g, POLICY)
+
+
+def off_while_a_worker_begins(g):
+    """What `off` said that waited for a worker that stood still and one that died unaware."""
+    shadow(g, POLICY)
+    ended, ready = len(ends(g)), g.log_text().count(ALL_READY)
+    still, dies = g.pids()["worker"]
+    for pid in (still, dies):
+        os.kill(pid, signal.SIGSTOP)
+    off = Later(lambda: g.ctl_text("policy", "shadow", "off"))
+    try:
+        eventually("it to be on record", lambda: len(ends(g)) > ended, 20)
+        os.kill(dies, signal.SIGKILL)
+        eventually("a worker in its place", lambda: g.log_text().count(ALL_READY) > ready, 30)
+    finally:
+        os.kill(still, signal.SIGCONT)
+    return off.result()
+
+
+def test_a_worker_that_begins_acknowledges_that_the_candidate_is_off(make):
+    g = make(kind=lab)
+    for _ in range(4):
+        said = off_while_a_worker_begins(g)
+        if "worker 0" not in said[2]:  # else what stood still was not waited for: a slow machine
+            break
+    assert said[0] == 0 and "is judged no more" in said[1], said
+
+
 def test_the_candidate_outlives_control_and_a_worker_but_not_the_gateway(make):
     g = make(kind=lab)
-    g.ctl("policy", "shadow", write(g, POLICY.replace("verify_row, ping]", "verify_row]")), "--note", "why not")
+    candidate = write(g, POLICY.replace("verify_row, ping]", "verify_row]"))
+    g.ctl("policy", "shadow", candidate, "--note", "why not")
     was = status(g)
     assert was["note"] == "why not" and was["by"].startswith("root"), was
     with agent(g, "one") as m:
@@ -328,7 +447,8 @@ def test_candidates_that_take_turns_under_load_lose_nothing(make):
         os.makedirs(folders[-1])
         for name in AGENTS:
             with open(os.path.join(folders[-1], f"{name}.json"), "w", encoding="utf-8") as f:
-                json.dump({"tool_id": name, **whitelist(*AGENTS[name]), "allowed_actions": [tool]}, f)
+                policy = {**whitelist(*AGENTS[name]), "allowed_actions": [tool]}
+                json.dump({"tool_id": name, **policy}, f)
     load = start_load(g, seconds=600)
     eventually("the load", lambda: os.path.exists(load.path) and os.path.getsize(load.path), 20)
     turns = {}
@@ -360,6 +480,7 @@ def test_who_may_publish_may_begin_it_and_who_may_read_the_trail_its_report(make
         for ask, allowed in zip(asked, may):
             code, out, err = as_user(g, *ask, uid=uid)
             assert (code == 0) == allowed, (uid, ask, code, out, err)
-    acts = [(r["method"], r["outcome"]) for r in g.audit("--type", "admin") if "shadow" in r.get("method", "")]
+    acts = [(r["method"], r["outcome"]) for r in g.audit("--type", "admin")
+            if "shadow" in r.get("method", "")]
     assert ("policy shadow", "ok") in acts and ("policy shadow off", "ok") in acts, acts
     assert acts.count(("policy shadow", "refused")) == 3, acts
