@@ -229,8 +229,33 @@ struct sp_bytes sp_utf8_cut(struct sp_bytes s, size_t max)
 	return sp_bytes(s.p, max);
 }
 
+/// The last eight bytes, or four, are looked at together with some before them.
+static inline bool ascii(const uint8_t *p, size_t n)
+{
+	uint64_t seen = 0, eight;
+	uint32_t a, b;
+
+	if (n >= sizeof(eight)) {
+		for (size_t i = 0; i < n - sizeof(eight); i += sizeof(eight)) {
+			memcpy(&eight, p + i, sizeof(eight));
+			seen |= eight;
+		}
+		memcpy(&eight, p + n - sizeof(eight), sizeof(eight));
+		seen |= eight;
+	} else if (n >= sizeof(a)) {
+		memcpy(&a, p, sizeof(a));
+		memcpy(&b, p + n - sizeof(b), sizeof(b));
+		seen = a | b;
+	} else if (n) {
+		seen = p[0] | p[n / 2] | p[n - 1];
+	}
+	return !(seen & 0x8080808080808080ull);
+}
+
 bool sp_utf8_ok(struct sp_bytes s)
 {
+	if (ascii(s.p, s.n))
+		return true;
 	for (size_t i = 0; i < s.n;) {
 		uint64_t eight;
 		size_t len = 1;

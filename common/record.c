@@ -115,6 +115,59 @@ static void read_value(struct sp_mp *m, unsigned f, struct sp_record *r)
 	r->present[f / 64] |= 1ull << f % 64;
 }
 
+/// Integers: 0xcc to 0xcf and one, two, four or eight bytes.
+static inline const uint8_t *quick_number(const uint8_t *p, const uint8_t *end, uint64_t *ret)
+{
+	unsigned size;
+	uint64_t v;
+
+	if (p[0] <= 0x7f) {
+		*ret = p[0];
+		return p + 1;
+	}
+	if (p[0] < 0xcc || p[0] > 0xcf || (size_t)(end - p) < 1 + sizeof(v))
+		return NULL;
+	size = 1u << (p[0] - 0xcc);
+	memcpy(&v, p + 1, sizeof(v));
+	*ret = __builtin_bswap64(v) >> (64 - 8 * size);
+	return p + 1 + size;
+}
+
+static inline const uint8_t *quick_run(
+	const uint8_t *p, const uint8_t *end, bool text, struct sp_bytes *ret)
+{
+	bool fix = text && p[0] >> 5 == 0xa0 >> 5;
+	size_t head = fix ? 1 : 2, n;
+
+	if ((size_t)(end - p) < head || (!fix && p[0] != (text ? 0xd9 : 0xc4)))
+		return NULL;
+	n = fix ? p[0] & 0x1f : p[1];
+	if (n > (size_t)(end - p) - head || (text && !sp_utf8_ok(sp_bytes(p + head, n))))
+		return NULL;
+	*ret = sp_bytes(p + head, n);
+	return p + head + n;
+}
+
+/// A pair as our own writer makes them: where it ends. NULL, with nothing taken: read it the long way.
+static inline const uint8_t *quick_pair(const uint8_t *p, const uint8_t *end, struct sp_record *r)
+{
+	unsigned f, kind;
+
+	if (end - p < 2 || p[0] >= NUMBERS)
+		return NULL;
+	f = p[0];
+	kind = kinds[f];
+	if (kind == KIND_NONE || sp_record_has(r, (enum sp_record_field)f))
+		return NULL;
+	if (kind == KIND_S || kind == KIND_B)
+		p = quick_run(p + 1, end, kind == KIND_S, &r->b[f]);
+	else
+		p = quick_number(p + 1, end, &r->u[f]);
+	if (p)
+		r->present[f / 64] |= 1ull << f % 64;
+	return p;
+}
+
 int sp_record_read(struct sp_bytes bytes, struct sp_record *ret)
 {
 	struct sp_mp m = sp_mp_init(bytes);
@@ -125,8 +178,14 @@ int sp_record_read(struct sp_bytes bytes, struct sp_record *ret)
 		return -EBADMSG;
 	pairs = sp_mp_map(&m);
 	while (pairs-- && !m.bad) {
-		uint64_t f = sp_mp_u(&m);
+		const uint8_t *next = quick_pair(m.p, m.end, ret);
+		uint64_t f;
 
+		if (sp_likely(next)) {
+			m.p = next;
+			continue;
+		}
+		f = sp_mp_u(&m);
 		if (f < NUMBERS && kinds[f] != KIND_NONE)
 			read_value(&m, (unsigned)f, ret);
 		else

@@ -45,44 +45,51 @@ static void forget_batch(struct sp_drain *d)
 		d->worker[i].last = d->worker[i].durable;
 	}
 	d->notes = 0;
-	d->feds = 0;
 	d->acts_added = 0;
 	d->strict = false;
 	d->since = 0;
 }
 
-static void open_call(struct sp_drain *d, const struct sp_note *n, uint32_t worker)
+static void follow_call(struct sp_drain *d, const struct sp_note *n)
 {
 	struct sp_open_call c = {
 		.seq = n->feed.seq,
 		.segment = n->feed.segment,
 		.off = n->feed.off,
-		.worker = worker,
+		.worker = n->worker,
 		.epoch = n->epoch,
 	};
 
+	if (n->kind == SP_NOTE_CLOSES)
+		sp_open_calls_close(&d->open, n->call, n->worker);
+	if (n->kind != SP_NOTE_OPENS)
+		return;
 	memcpy(c.call, n->call, sizeof(c.call));
 	sp_open_calls_add(&d->open, &c);
 }
 
-/// From the journal, for every record that is on disk.
-void sp_drain_on_durable(void *ctx, const struct sp_frame *f, uint64_t segment, uint32_t index)
+static void note_of(const struct sp_frame *f, uint64_t segment, struct sp_note *ret)
 {
-	struct sp_drain *d = ctx;
-	struct sp_note fresh, *n = &fresh;
+	sp_note_of(f, ret);
+	ret->feed.segment = segment;
+	ret->feed.off = (uint32_t)f->off;
+}
 
-	if (d->live && index < d->notes && d->note[index].feed.seq == f->head.seq)
-		n = &d->note[index];
-	else
-		sp_note_of(f, &fresh);
-	n->feed.segment = segment;
-	n->feed.off = (uint32_t)f->off;
-	if (n->kind == SP_NOTE_OPENS)
-		open_call(d, n, f->head.worker);
-	else if (n->kind == SP_NOTE_CLOSES)
-		sp_open_calls_close(&d->open, n->call, f->head.worker);
-	if (d->live)
-		d->fed[d->feds++] = n->feed;
+void sp_drain_on_found(void *ctx, const struct sp_frame *f, uint64_t segment)
+{
+	struct sp_note n;
+
+	note_of(f, segment, &n);
+	follow_call(ctx, &n);
+}
+
+/// The open batch is on disk.
+static void take_durable(struct sp_drain *d)
+{
+	for (uint32_t i = 0; i < d->notes; i++) {
+		follow_call(d, &d->note[i]);
+		d->fed[i] = d->note[i].feed;
+	}
 }
 
 static void tell_workers(struct sp_drain *d)
@@ -115,7 +122,7 @@ static void tell_everyone(struct sp_drain *d, uint32_t records, uint64_t bytes)
 	atomic_fetch_add_explicit(&s->commits, 1, memory_order_relaxed);
 	atomic_fetch_add_explicit(&s->bytes, bytes, memory_order_relaxed);
 	// The index first: who was told that a record is durable also finds it.
-	sp_feed_put(d->c.feed, d->fed, d->feds, d->journal.chain.seq);
+	sp_feed_put(d->c.feed, d->fed, d->notes, d->journal.chain.seq);
 	tell_workers(d);
 	if (d->acts_added) {
 		d->acts -= d->acts_added;
@@ -140,8 +147,9 @@ bool sp_drain_commit(struct sp_drain *d)
 		latch(d, err);
 		return false;
 	}
+	take_durable(d);
 	tell_everyone(d, records, bytes);
-	d->notes = d->feds = d->acts_added = 0;
+	d->notes = d->acts_added = 0;
 	d->strict = false;
 	d->since = 0;
 	return true;
@@ -172,12 +180,12 @@ bool sp_drain_put(struct sp_drain *d, uint32_t worker, uint64_t worker_seq, uint
 void sp_drain_note(struct sp_drain *d, const struct sp_frame *f)
 {
 	struct sp_note *n;
+	struct sp_frame pin;
 
-	// The record that names a segment's head stands before the first of its batch.
-	while (d->notes + 1 < d->journal.batch_n)
-		d->note[d->notes++].feed.seq = 0;
+	if (d->notes == 0 && sp_journal_pinned(&d->journal, &pin))
+		note_of(&pin, d->journal.number, &d->note[d->notes++]);
 	n = &d->note[d->notes++];
-	sp_note_of(f, n);
+	note_of(f, d->journal.number, n);
 	d->strict |= n->strict;
 }
 

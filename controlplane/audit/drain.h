@@ -42,10 +42,8 @@ struct sp_drain {
 	struct sp_note *note; ///< of the open batch
 	uint32_t notes;
 	struct sp_feed_entry *fed; ///< of the batch that just became durable
-	uint32_t feds;
 	struct sp_feed_act act[SP_FEED_ACTS];
 	uint32_t acts, acts_added;
-	bool live;      ///< past recovery: durable records go to the feed
 	bool strict;    ///< the open batch holds a record somebody waits for
 	uint64_t since; ///< boot time of the open batch's first record; 0 = none
 	uint64_t tried_ns; ///< last attempt to reopen

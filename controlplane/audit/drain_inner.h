@@ -8,4 +8,4 @@ bool sp_drain_put(struct sp_drain *d, uint32_t worker, uint64_t worker_seq, uint
 	struct sp_bytes bytes, struct sp_frame *ret);
 /// Read the record just put.
 void sp_drain_note(struct sp_drain *d, const struct sp_frame *f);
-void sp_drain_on_durable(void *ctx, const struct sp_frame *f, uint64_t segment, uint32_t index);
+void sp_drain_on_found(void *ctx, const struct sp_frame *f, uint64_t segment);

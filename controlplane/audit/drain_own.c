@@ -234,7 +234,7 @@ int sp_drain_init(struct sp_drain *d, const struct sp_drain_config *c)
 		.io = c->io,
 		.segment_bytes = sp_max(c->plan->segment_bytes, (uint64_t)SP_JOURNAL_SEGMENT_MIN),
 		.open = &d->open,
-		.on_durable = sp_drain_on_durable,
+		.on_found = sp_drain_on_found,
 		.ctx = d,
 	};
 	uint64_t told = atomic_load_explicit(&c->root->audit.seq, memory_order_acquire);
@@ -249,7 +249,6 @@ int sp_drain_init(struct sp_drain *d, const struct sp_drain_config *c)
 	SP_TRY(sp_journal_open(&d->journal, &jc));
 	if (d->journal.chain.seq < told)
 		return -ESTALE;
-	d->live = true;
 	tell_start(d);
 	if (!sp_drain_commit(d))
 		return d->journal.failed;

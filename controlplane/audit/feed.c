@@ -18,10 +18,25 @@ uint64_t sp_dim_hash_u(uint64_t v)
 	return mix(v + 0x9e3779b97f4a7c15ull);
 }
 
+/// What is left of `all` bytes as a little-endian number: with more before it, out of the last eight.
+static uint64_t rest(struct sp_bytes b, size_t all)
+{
+	uint64_t w = 0;
+
+	if (all >= sizeof(w)) {
+		memcpy(&w, b.p + b.n - sizeof(w), sizeof(w));
+		return w >> 8 * (sizeof(w) - b.n);
+	}
+	for (size_t i = 0; i < b.n; i++)
+		w |= (uint64_t)b.p[i] << 8 * i;
+	return w;
+}
+
 /// Collisions cost a look at one record more: what is found is compared with what was asked.
 uint64_t sp_dim_hash_bytes(struct sp_bytes b)
 {
 	uint64_t h = b.n * 0x9e3779b97f4a7c15ull, w;
+	size_t all = b.n;
 
 	for (; b.n >= sizeof(w); b.p += sizeof(w), b.n -= sizeof(w)) {
 		memcpy(&w, b.p, sizeof(w));
@@ -29,9 +44,7 @@ uint64_t sp_dim_hash_bytes(struct sp_bytes b)
 		h ^= h >> 29;
 	}
 	if (b.n) {
-		w = 0;
-		for (size_t i = 0; i < b.n; i++)
-			w |= (uint64_t)b.p[i] << 8 * i;
+		w = rest(b, all);
 		h = (h ^ w) * 0xff51afd7ed558ccdull;
 		h ^= h >> 29;
 	}

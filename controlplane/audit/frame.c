@@ -42,11 +42,14 @@ void sp_frame_write(uint8_t *p, struct sp_chain *chain, uint32_t worker, uint64_
 	};
 	size_t end = sizeof(h) + bytes.n;
 
+	// Hash our copy: the original may still be changing. What is hashed takes just the frame's place.
+	_Static_assert(sizeof(h) == SP_SHA256 + HASHED, "the last hash and what is hashed of the head");
 	if (bytes.n)
 		memmove(p + sizeof(h), bytes.p, bytes.n);
+	memcpy(p, chain->hash, SP_SHA256);
+	memcpy(p + SP_SHA256, &h, HASHED);
+	sp_sha256_in_place(p, end, h.hash);
 	memset(p + end, 0, sp_frame_size(bytes.n) - end);
-	// Hash our copy: the original may still be changing.
-	chain_on(chain, &h, sp_bytes(p + sizeof(h), bytes.n), h.hash);
 	memcpy(p, &h, sizeof(h));
 	chain->seq = h.seq;
 	memcpy(chain->hash, h.hash, SP_SHA256);

@@ -55,8 +55,8 @@ struct sp_chain {
 	uint8_t hash[SP_SHA256];
 };
 
-/// Write a frame of `bytes` at `p` (sp_frame_size(bytes.n) long; bytes may already lie in place)
-/// and move the chain on.
+/// Write a frame of `bytes` at `p` and move the chain on; bytes may already lie in place. It is sp_frame_size(bytes.n)
+/// long; of what lies behind it SP_SHA256_PAD bytes are written over.
 void sp_frame_write(uint8_t *p, struct sp_chain *chain, uint32_t worker, uint64_t worker_seq,
 	uint32_t epoch, struct sp_bytes bytes);
 void sp_batch_head_write(uint8_t *p, uint32_t bytes, uint64_t first_seq, uint32_t count);

@@ -196,6 +196,9 @@ static void frame_into_batch(struct sp_journal *j, uint32_t worker, uint64_t wor
 	memcpy(&ret->head, p, sizeof(ret->head));
 	ret->bytes = sp_bytes(p + sizeof(ret->head), bytes.n);
 	ret->off = j->off + j->batch_len;
+	sp_merkle_add(&j->next_tree, ret->head.hash);
+	if (worker < SP_PRODUCERS_MAX && worker_seq)
+		j->next_worker_seq[worker] = worker_seq;
 	j->batch_len += sp_frame_size(bytes.n);
 	j->batch_n++;
 }
@@ -238,6 +241,8 @@ static int begin_batch(struct sp_journal *j)
 	j->batch_len = sizeof(struct sp_batch_head);
 	j->batch_n = 0;
 	j->next = j->chain;
+	j->next_tree = j->tree;
+	memcpy(j->next_worker_seq, j->worker_seq, sizeof(j->worker_seq));
 	if (j->off == j->data)
 		pin_head(j);
 	return 0;
@@ -260,14 +265,16 @@ int sp_journal_add(struct sp_journal *j, uint32_t worker, uint64_t worker_seq, u
 	return 0;
 }
 
-/// One durable record: what the state keeps of it.
-static void take_durable(struct sp_journal *j, const struct sp_frame *f, uint32_t index)
+bool sp_journal_pinned(const struct sp_journal *j, struct sp_frame *ret)
 {
-	sp_merkle_add(&j->tree, f->head.hash);
-	if (f->head.worker < SP_PRODUCERS_MAX && f->head.worker_seq)
-		j->worker_seq[f->head.worker] = f->head.worker_seq;
-	if (j->c.on_durable)
-		j->c.on_durable(j->c.ctx, f, j->number, index);
+	size_t at = sizeof(struct sp_batch_head);
+	struct sp_frame f;
+
+	if (j->batch_n == 0 || j->off != j->data || sp_frame_at(sp_bytes(j->batch, j->batch_len), at, &f) < 0)
+		return false;
+	f.off += j->off;
+	*ret = f;
+	return true;
 }
 
 /// The batch in whole pages: its first one as it is on disk up to the batch, its last one ending in zeros.
@@ -293,13 +300,13 @@ static void keep_last_page(struct sp_journal *j)
 
 int sp_journal_commit(struct sp_journal *j)
 {
-	size_t at = sizeof(struct sp_batch_head);
-	uint32_t n = j->batch_n;
+	size_t head = sizeof(struct sp_batch_head);
 	int err;
 
-	if (j->failed || n == 0)
+	if (j->failed || j->batch_n == 0)
 		return j->failed;
-	sp_batch_head_write(j->batch, (uint32_t)(j->batch_len - at), j->chain.seq + 1, n);
+	sp_batch_head_write(
+		j->batch, (uint32_t)(j->batch_len - head), j->chain.seq + 1, j->batch_n);
 	err = append_batch(j);
 	j->batch_n = 0;
 	if (err < 0) {
@@ -307,15 +314,8 @@ int sp_journal_commit(struct sp_journal *j)
 		return err;
 	}
 	j->chain = j->next;
-	for (uint32_t i = 0; i < n; i++) {
-		struct sp_frame f;
-
-		err = sp_frame_at(sp_bytes(j->batch, j->batch_len), at, &f);
-		SP_BUG_IF(err < 0);
-		at += sp_frame_size(f.head.len);
-		f.off += j->off;
-		take_durable(j, &f, i);
-	}
+	j->tree = j->next_tree;
+	memcpy(j->worker_seq, j->next_worker_seq, sizeof(j->worker_seq));
 	keep_last_page(j);
 	if (j->off - j->data > (j->end - j->data) / 4)
 		atomic_store_explicit(&j->spare_wanted, true, memory_order_relaxed);
@@ -346,6 +346,15 @@ static int restore_head(struct sp_journal *j, struct sp_bytes data)
 	return 0;
 }
 
+static void take_found(struct sp_journal *j, const struct sp_frame *f)
+{
+	sp_merkle_add(&j->tree, f->head.hash);
+	if (f->head.worker < SP_PRODUCERS_MAX && f->head.worker_seq)
+		j->worker_seq[f->head.worker] = f->head.worker_seq;
+	if (j->c.on_found)
+		j->c.on_found(j->c.ctx, f, j->number);
+}
+
 /// Frames are handed on batch by batch: those of a torn batch were never acknowledged.
 static int replay(struct sp_journal *j, struct sp_scan *s)
 {
@@ -357,9 +366,9 @@ static int replay(struct sp_journal *j, struct sp_scan *s)
 
 		if (s->batch_end)
 			continue;
-		for (uint32_t i = 0; at < s->off; i++) {
+		while (at < s->off) {
 			SP_TRY(sp_frame_at(s->data, at, &f));
-			take_durable(j, &f, i);
+			take_found(j, &f);
 			at += sp_frame_size(f.head.len);
 		}
 	}

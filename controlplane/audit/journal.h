@@ -14,9 +14,8 @@ struct sp_journal_config {
 	uint64_t segment_bytes;  ///< SP_JOURNAL_SEGMENT_MIN at least
 	uint8_t boot_id[16];
 	struct sp_open_calls *open; ///< borrowed: filled from the last head, written into new ones
-	/// Every record that is durable, in order: those found in the last segment when the journal is
-	/// opened, then each batch once it is synced. `index` counts within the batch.
-	void (*on_durable)(void *ctx, const struct sp_frame *f, uint64_t segment, uint32_t index);
+	/// Every record found in the last segment when the journal is opened, in order.
+	void (*on_found)(void *ctx, const struct sp_frame *f, uint64_t segment);
 	void *ctx;
 };
 #define SP_JOURNAL_SEGMENT_MIN (256u << 10)
@@ -39,7 +38,10 @@ struct sp_journal {
 	uint8_t *batch; ///< within it
 	size_t batch_len;
 	uint32_t batch_n;
+	// what becomes durable with it
 	struct sp_chain next;
+	struct sp_merkle next_tree;
+	uint64_t next_worker_seq[SP_PRODUCERS_MAX];
 	int failed; ///< 0, or the -errno that latched
 	// what opening found
 	uint64_t cut_bytes; ///< of a batch that was never acknowledged
@@ -58,6 +60,8 @@ void sp_journal_close(struct sp_journal *j);
 /// -EAGAIN: commit first. Else the error that latched.
 SP_MUST_CHECK int sp_journal_add(struct sp_journal *j, uint32_t worker, uint64_t worker_seq,
 	uint32_t epoch, struct sp_bytes bytes, struct sp_frame *ret);
+/// The record that pins the segment's head under the chain, when the open batch begins with it.
+bool sp_journal_pinned(const struct sp_journal *j, struct sp_frame *ret);
 /// Make the batch durable. On failure it is dropped and the journal latched.
 SP_MUST_CHECK int sp_journal_commit(struct sp_journal *j);
 /// After a failure: read the segment back from disk, prove it up to the last acknowledged record, cut

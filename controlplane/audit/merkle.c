@@ -4,18 +4,22 @@
 
 static void join(const uint8_t *left, const uint8_t *right, uint8_t *ret)
 {
-	struct sp_bytes piece[] = {SP_LIT("\x01"), {left, SP_SHA256}, {right, SP_SHA256}};
+	uint8_t b[1 + 2 * SP_SHA256 + SP_SHA256_PAD];
 
-	sp_sha256(piece, SP_ARRAY_LEN(piece), ret);
+	b[0] = 1;
+	memcpy(b + 1, left, SP_SHA256);
+	memcpy(b + 1 + SP_SHA256, right, SP_SHA256);
+	sp_sha256_in_place(b, 1 + 2 * SP_SHA256, ret);
 }
 
 void sp_merkle_add(struct sp_merkle *m, const uint8_t leaf[SP_SHA256])
 {
-	struct sp_bytes piece[] = {SP_LIT("\x00"), {leaf, SP_SHA256}};
-	uint8_t h[SP_SHA256];
+	uint8_t b[1 + SP_SHA256 + SP_SHA256_PAD], h[SP_SHA256];
 	unsigned k = 0;
 
-	sp_sha256(piece, SP_ARRAY_LEN(piece), h);
+	b[0] = 0;
+	memcpy(b + 1, leaf, SP_SHA256);
+	sp_sha256_in_place(b, 1 + SP_SHA256, h);
 	for (; m->size >> k & 1; k++)
 		join(m->node[k], h, h);
 	SP_BUG_IF(k >= SP_MERKLE_LEVELS);

@@ -26,6 +26,7 @@ void sp_note_of(const struct sp_frame *f, struct sp_note *ret)
 
 	ret->kind = SP_NOTE_OTHER;
 	ret->strict = false;
+	ret->worker = f->head.worker;
 	ret->epoch = f->head.epoch;
 	if (sp_record_read(f->bytes, &r) < 0 || !sp_record_has(&r, SP_F_TYPE)) {
 		ret->feed = (struct sp_feed_entry){.seq = f->head.seq};

@@ -12,6 +12,7 @@ enum sp_note_kind { SP_NOTE_OTHER = 0, SP_NOTE_OPENS, SP_NOTE_CLOSES };
 struct sp_note {
 	struct sp_feed_entry feed;
 	uint8_t call[SP_CALL_ID];
+	uint32_t worker; ///< as the frame has it
 	uint32_t epoch; ///< of the worker's life that wrote it: its own word, but never a later one
 	uint8_t kind;   ///< enum sp_note_kind
 	bool strict;    ///< its writer waits for it

@@ -25,7 +25,7 @@ struct fixture {
 	uint8_t boot;
 	unsigned calls, fail_at; ///< 0 = never
 	int fail_with;           ///< -errno; 1 = a short write
-	uint64_t seen;           ///< records handed to on_durable
+	uint64_t seen;           ///< records handed to on_found
 };
 
 static bool fails(struct sp_store_io *io)
@@ -122,18 +122,18 @@ static int tear_down(void **state)
 	return 0;
 }
 
-static void on_durable(void *ctx, const struct sp_frame *fr, uint64_t segment, uint32_t index)
+static void on_found(void *ctx, const struct sp_frame *fr, uint64_t segment)
 {
 	struct fixture *f = ctx;
 
-	(void)fr, (void)segment, (void)index;
+	(void)fr, (void)segment;
 	f->seen++;
 }
 
 static int reopen(struct fixture *f)
 {
 	struct sp_journal_config c = {.dir = f->dir, .io = &f->io, .segment_bytes = SEGMENT,
-		.open = &f->open, .on_durable = on_durable, .ctx = f};
+		.open = &f->open, .on_found = on_found, .ctx = f};
 	int err;
 
 	memset(c.boot_id, f->boot, sizeof(c.boot_id));

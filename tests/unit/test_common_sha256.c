@@ -50,11 +50,31 @@ static void wherever_the_pieces_are_cut_the_digest_is_the_same(void **state)
 	assert_memory_not_equal(got, whole, SP_SHA256);
 }
 
+static void a_digest_made_in_place_is_the_same(void **state)
+{
+	uint8_t text[300 + SP_SHA256_PAD], want[SP_SHA256], got[SP_SHA256];
+
+	(void)state;
+	for (size_t n = 0; n <= 300; n++) {
+		memset(text, 0xff, sizeof(text));
+		for (size_t i = 0; i < n; i++)
+			text[i] = (uint8_t)(i * 11 + n);
+		sp_sha256_of(sp_bytes(text, n), want);
+		sp_sha256_in_place(text, n, got);
+		assert_memory_equal(got, want, SP_SHA256);
+		for (size_t i = 0; i < n; i++)
+			assert_int_equal(text[i], (uint8_t)(i * 11 + n));
+		sp_sha256_in_place(text, n, text);
+		assert_memory_equal(text, want, SP_SHA256);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_examples_of_the_standard_come_out),
 		cmocka_unit_test(wherever_the_pieces_are_cut_the_digest_is_the_same),
+		cmocka_unit_test(a_digest_made_in_place_is_the_same),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
