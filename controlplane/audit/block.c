@@ -2,10 +2,12 @@
 
 #include "common/banned.h"
 
-#define SLOTS (1u << 17) // power of two over all values a block can have
+#define HOMES_BITS 13
+#define HOMES (1u << HOMES_BITS)
+#define SLOTS (HOMES + SP_BLOCK_RECORDS) // what is pushed off the last home needs no way round
 #define ITEMS (SP_BLOCK_RECORDS * SP_DIM__COUNT)
 
-_Static_assert(SLOTS > 2 * ITEMS, "the table of values must stay half empty");
+_Static_assert(HOMES >= 2 * SP_BLOCK_RECORDS, "the table of values must stay half empty");
 
 /// While building: a value, with its records as a list linked through next[].
 struct value {
@@ -15,7 +17,8 @@ struct value {
 };
 
 struct sp_block_builder {
-	uint16_t slot[SLOTS]; ///< 1 + index into value[]; 0 = free
+	uint16_t slot[SLOTS]; ///< of one dimension: 1 + index into value[]; 0 = free
+	struct value found[SP_BLOCK_RECORDS]; ///< of one dimension, as they came
 	struct value value[ITEMS];
 	uint16_t next[SP_DIM__COUNT][SP_BLOCK_RECORDS];
 	uint32_t values;
@@ -37,44 +40,66 @@ void sp_block_builder_free(struct sp_block_builder *b)
 	free(b);
 }
 
-static void put(struct sp_block_builder *b, unsigned dim, uint64_t hash, uint16_t i)
+/// Homes follow the order of the hashes.
+static uint32_t home_of(uint64_t hash)
 {
-	uint32_t s = (uint32_t)(hash ^ dim * 0x9e3779b9u) & (SLOTS - 1);
-	struct value *v;
-
-	for (; b->slot[s]; s = (s + 1) & (SLOTS - 1)) {
-		v = &b->value[b->slot[s] - 1];
-		if (v->hash == hash && v->dim == dim) {
-			b->next[dim][v->last] = i;
-			v->last = i;
-			v->count++;
-			return;
-		}
-	}
-	v = &b->value[b->values++];
-	*v = (struct value){hash, i, i, 1, (uint8_t)dim};
-	b->slot[s] = (uint16_t)b->values;
+	return (uint32_t)(hash >> (64 - HOMES_BITS));
 }
 
-static int by_dim_and_hash(const void *pa, const void *pb)
+static uint32_t put(
+	struct sp_block_builder *b, uint32_t values, uint64_t hash, uint16_t i, uint16_t *next)
 {
-	const struct value *a = pa, *b = pb;
+	uint32_t s = home_of(hash);
+	struct value *v;
 
-	if (a->dim != b->dim)
-		return a->dim < b->dim ? -1 : 1;
-	return a->hash < b->hash ? -1 : a->hash > b->hash;
+	for (; b->slot[s]; s++) {
+		v = &b->found[b->slot[s] - 1];
+		if (v->hash == hash) {
+			next[v->last] = i;
+			v->last = i;
+			v->count++;
+			return values;
+		}
+	}
+	b->found[values] = (struct value){.hash = hash, .first = i, .last = i, .count = 1};
+	b->slot[s] = (uint16_t)(values + 1);
+	return values + 1;
+}
+
+/// The values of a dimension in the order of their hashes: as they lie in the table, but for neighbours.
+static void sort_in(struct sp_block_builder *b, uint32_t values, unsigned dim)
+{
+	struct value *to = b->value + b->values;
+	uint32_t n = 0;
+
+	for (uint32_t s = 0; n < values; s++) {
+		struct value v;
+		uint32_t at = n;
+
+		if (!b->slot[s])
+			continue;
+		v = b->found[b->slot[s] - 1];
+		v.dim = (uint8_t)dim;
+		for (; at && to[at - 1].hash > v.hash; at--)
+			to[at] = to[at - 1];
+		to[at] = v;
+		n++;
+	}
+	b->values += n;
 }
 
 static void collect(struct sp_block_builder *b, const struct sp_feed_entry *e, uint32_t n)
 {
-	memset(b->slot, 0, sizeof(b->slot));
 	b->values = 0;
-	for (unsigned d = 0; d < SP_DIM__COUNT; d++)
+	for (unsigned d = 0; d < SP_DIM__COUNT; d++) {
+		uint32_t values = 0;
+
+		memset(b->slot, 0, sizeof(b->slot));
 		for (uint32_t i = 0; i < n; i++)
 			if (e[i].hash[d])
-				put(b, d, e[i].hash[d], (uint16_t)i);
-	if (b->values)
-		qsort(b->value, b->values, sizeof(b->value[0]), by_dim_and_hash);
+				values = put(b, values, e[i].hash[d], (uint16_t)i, b->next[d]);
+		sort_in(b, values, d);
+	}
 }
 
 static struct sp_block_head head_of(const struct sp_feed_entry *e, uint32_t n)
@@ -104,6 +129,22 @@ static void write_places(struct sp_out *o, const struct sp_feed_entry *e, uint32
 		}
 }
 
+/// Number by number past sp_out_put(): there are eight for each record.
+static void write_lists(const struct sp_block_builder *b, struct sp_out *o, uint32_t lists)
+{
+	uint16_t *to = (uint16_t *)(o->p + o->len);
+
+	SP_BUG_IF(o->cap - o->len < lists * sizeof(*to));
+	for (uint32_t i = 0; i < b->values; i++) {
+		const struct value *v = &b->value[i];
+		uint16_t at = v->first;
+
+		for (uint32_t k = 0; k < v->count; k++, at = b->next[v->dim][at])
+			*to++ = at;
+	}
+	o->len += lists * sizeof(*to);
+}
+
 struct sp_bytes sp_block_build(struct sp_block_builder *b, const struct sp_feed_entry *e, uint32_t n)
 {
 	struct sp_out o = sp_out_init(b->bytes, sizeof(b->bytes));
@@ -123,13 +164,7 @@ struct sp_bytes sp_block_build(struct sp_block_builder *b, const struct sp_feed_
 		sp_out_put(&o, &g, sizeof(g));
 		at += v->count;
 	}
-	for (uint32_t i = 0; i < b->values; i++) {
-		const struct value *v = &b->value[i];
-		uint16_t at = v->first;
-
-		for (uint32_t k = 0; k < v->count; k++, at = b->next[v->dim][at])
-			sp_out_put(&o, &at, sizeof(at));
-	}
+	write_lists(b, &o, h.lists);
 	SP_BUG_IF(o.overflow);
 	return sp_bytes(b->bytes, o.len);
 }

@@ -113,7 +113,7 @@ void sp_feed_put(struct sp_feed *f, const struct sp_feed_entry *e, uint32_t n, u
 	pthread_mutex_lock(&f->lock);
 	atomic_store(&f->durable_seq, durable_seq);
 	first = f->entries == 0 && n > 0;
-	many = f->entries < SP_FEED_ENTRIES / 4 && f->entries + n >= SP_FEED_ENTRIES / 4;
+	many = f->entries < SP_FEED_ENTRIES / 2 && f->entries + n >= SP_FEED_ENTRIES / 2;
 	if (n <= SP_FEED_ENTRIES - f->entries) {
 		if (n)
 			memcpy(f->entry + f->entries, e, n * sizeof(*e));

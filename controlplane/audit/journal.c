@@ -6,13 +6,27 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include "common/banned.h"
 
-#define ZERO_STEP (1u << 20)
+#define HUGE_PAGE (2u << 20)
+#define ZERO_STEP HUGE_PAGE
+#define ROOM_BYTES (2 * HUGE_PAGE)
+_Static_assert(ROOM_BYTES >= SP_BATCH_BYTES_MAX + 2 * SP_SEGMENT_PAGE + SP_SHA256_PAD, "a batch in whole pages");
 /// Room that a segment must have left for a batch to be begun in it.
 #define ROOM_MIN (sizeof(struct sp_batch_head) + 2 * (sizeof(struct sp_frame_head) + SP_RECORD_MAX))
+
+/// Memory that goes to the disk as it lies, in as few pieces as can be.
+static uint8_t *disk_memory(size_t bytes)
+{
+	uint8_t *p = aligned_alloc(HUGE_PAGE, bytes);
+
+	if (p)
+		(void)!madvise(p, bytes, MADV_HUGEPAGE);
+	return p;
+}
 
 /// Past the page cache where the file system can: copying zeros into it costs more than records do.
 /// *ret_direct = it could.
@@ -53,7 +67,7 @@ static int make_spare(struct sp_journal *j, uint64_t bytes)
 		return -errno;
 	SP_TRY(io->open(io, j->c.dir, SP_SEGMENT_SPARE, O_RDWR | O_CREAT | O_EXCL, &fd));
 	SP_TRY(io->allocate(io, fd, bytes));
-	zeros = aligned_alloc(SP_SEGMENT_PAGE, ZERO_STEP);
+	zeros = disk_memory(ZERO_STEP);
 	if (!zeros)
 		return -ENOMEM;
 	memset(zeros, 0, ZERO_STEP);
@@ -461,7 +475,7 @@ int sp_journal_open(struct sp_journal *j, const struct sp_journal_config *c)
 		return -EINVAL;
 	*j = (struct sp_journal){.c = *c, .fd = -1, .spare = -1, .boot_first_seq = 1};
 	pthread_mutex_init(&j->spare_lock, NULL);
-	j->room = aligned_alloc(SP_SEGMENT_PAGE, SP_BATCH_BYTES_MAX + 2 * SP_SEGMENT_PAGE);
+	j->room = disk_memory(ROOM_BYTES);
 	if (!j->room)
 		return -ENOMEM;
 	err = recover_or_create(j);

@@ -2,6 +2,9 @@
 
 #include "common/banned.h"
 
+/// Slots to begin with: what is looked at all the time should fit the cache.
+#define FEW 512u
+
 int sp_open_calls_init(struct sp_open_calls *t, uint32_t most)
 {
 	uint32_t size = 16;
@@ -10,20 +13,27 @@ int sp_open_calls_init(struct sp_open_calls *t, uint32_t most)
 		return -EINVAL;
 	while (size < 2 * most)
 		size *= 2;
-	*t = (struct sp_open_calls){.mask = size - 1, .most = most};
+	*t = (struct sp_open_calls){
+		.mask = sp_min(size, FEW) - 1, .mask_most = size - 1, .most = most};
 	t->slot = calloc(size, sizeof(*t->slot));
-	return t->slot ? 0 : -ENOMEM;
+	t->other = calloc(size, sizeof(*t->slot));
+	if (t->slot && t->other)
+		return 0;
+	sp_open_calls_done(t);
+	return -ENOMEM;
 }
 
 void sp_open_calls_done(struct sp_open_calls *t)
 {
 	free(t->slot);
+	free(t->other);
 	*t = (struct sp_open_calls){0};
 }
 
 void sp_open_calls_clear(struct sp_open_calls *t)
 {
 	memset(t->slot, 0, ((size_t)t->mask + 1) * sizeof(*t->slot));
+	t->mask = sp_min(t->mask, FEW - 1);
 	t->used = 0;
 }
 
@@ -49,6 +59,21 @@ static uint32_t find(const struct sp_open_calls *t, const uint8_t *call)
 	return i;
 }
 
+/// Twice as many slots: half of them are always free.
+static void widen(struct sp_open_calls *t)
+{
+	struct sp_open_call *old = t->slot;
+	uint32_t n = t->mask + 1;
+
+	t->slot = t->other;
+	t->mask = 2 * t->mask + 1;
+	for (uint32_t i = 0; i < n; i++)
+		if (old[i].seq)
+			t->slot[find(t, old[i].call)] = old[i];
+	memset(old, 0, (size_t)n * sizeof(*old));
+	t->other = old;
+}
+
 void sp_open_calls_add(struct sp_open_calls *t, const struct sp_open_call *c)
 {
 	uint32_t i = find(t, c->call);
@@ -59,6 +84,11 @@ void sp_open_calls_add(struct sp_open_calls *t, const struct sp_open_call *c)
 			return;
 		}
 		t->used++;
+		if (2 * t->used > t->mask && t->mask < t->mask_most) {
+			t->slot[i] = *c;
+			widen(t);
+			return;
+		}
 	} else if (t->slot[i].worker != c->worker) {
 		return;
 	}

@@ -1,5 +1,5 @@
 /// Calls whose decision "allow" is on record and whose outcome is not. Owned by the thread that
-/// writes the journal; fixed size, no allocation after start.
+/// writes the journal; no allocation after start, but only as much of it in use as there are calls.
 #pragma once
 
 #include "controlplane/audit/frame.h"
@@ -18,8 +18,8 @@ struct sp_open_call {
 };
 
 struct sp_open_calls {
-	struct sp_open_call *slot;
-	uint32_t mask, used, most;
+	struct sp_open_call *slot, *other; ///< `other`: of the same size, empty
+	uint32_t mask, mask_most, used, most;
 	uint64_t untracked; ///< decisions that found the table full
 };
 
