@@ -26,7 +26,8 @@ uint32_t sp_json_get(const struct sp_json *j, uint32_t obj, struct sp_bytes key)
 		return SP_JSON_NONE;
 	end = j->tok[obj].next;
 	for (uint32_t k = obj + 1; k < end; k = j->tok[k + 1].next)
-		if (sp_json_str_eq(j, k, key))
+		if (sp_likely(!j->tok[k].escaped) ? sp_bytes_eq_short(sp_json_span(j, k), key)
+						  : sp_json_str_eq(j, k, key))
 			return k + 1;
 	return SP_JSON_NONE;
 }

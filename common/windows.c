@@ -240,7 +240,8 @@ static int take_once(const struct sp_windows *t, struct sp_window_ask *ask, unsi
 	}
 	if (parts == 0)
 		return 0;
-	SP_TRY(refusal(t, part, parts, boot_ns, ret_refused, ret_ms));
+	if (parts > 1) // of several, all are looked at before any is taken from
+		SP_TRY(refusal(t, part, parts, boot_ns, ret_refused, ret_ms));
 	for (i = 0; i < parts; i++) {
 		err = part_take(t, &part[i]);
 		if (!err)

@@ -66,7 +66,7 @@ static uint32_t find(const struct sp_snap *s, struct sp_snap_index index,
 		if (e == 0)
 			return SP_SNAP_NONE;
 		v = sp_snap_at(s, table, e - 1, size);
-		if (sp_bytes_eq(sp_snap_str(s, *v), name))
+		if (sp_bytes_eq_short(sp_snap_str(s, *v), name))
 			return e - 1;
 	}
 	return SP_SNAP_NONE;

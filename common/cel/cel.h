@@ -38,6 +38,7 @@ const char *sp_cel_error_text(enum sp_cel_error e);
 
 struct sp_cel_list;
 struct sp_cel_map;
+struct cel_meter;
 struct sp_cel {
 	enum sp_cel_type type;
 	union {
@@ -69,6 +70,11 @@ void *sp_cel_alloc(struct sp_cel_arena *a, size_t n); ///< 8-aligned, or NULL wh
 /// Returns 0 or an error to hand on.
 enum sp_cel_error sp_cel_from_json(
 	const struct sp_json *doc, uint32_t tok, struct sp_cel_arena *arena, struct sp_cel *ret);
+/// Field of a map: an object of a document, or one of `n` members that a caller looks through itself. What looking costs is
+/// paid to the meter of the evaluation.
+enum sp_cel_error sp_cel_field_of_json(const struct sp_json *doc, uint32_t obj, struct sp_bytes name,
+	struct cel_meter *m, struct sp_cel *ret);
+bool sp_cel_pay_members(struct cel_meter *m, uint32_t n);
 /// A map the caller fills: `n` pairs key, value in the arena; keys STRING, INT, UINT or BOOL, unique.
 enum sp_cel_error sp_cel_map_of(
 	struct sp_cel_arena *a, const struct sp_cel (*pairs)[2], uint32_t n, struct sp_cel *ret);
@@ -86,8 +92,14 @@ bool sp_cel_member(const struct sp_cel *container, uint32_t i, struct sp_cel_are
 typedef enum sp_cel_error sp_cel_var_fn(
 	void *user, uint32_t var, struct sp_cel_arena *arena, struct sp_cel *ret);
 
+/// Field `name` of variable `var`, as sp_cel_field_of_json() and the value of the map would give it, without making the
+/// map. SP_CEL_E_UNKNOWN_VAR: not this way; the variable is then asked for.
+typedef enum sp_cel_error sp_cel_field_fn(void *user, uint32_t var, struct sp_bytes name,
+	struct cel_meter *m, struct sp_cel *ret);
+
 struct sp_cel_run {
 	sp_cel_var_fn *var;
+	sp_cel_field_fn *field; ///< or NULL
 	void *user;
 	struct sp_cel_arena *arena;
 	uint32_t max_steps; ///< instructions and iterations; 0 = SP_CEL_STEPS_MAX

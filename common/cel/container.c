@@ -103,21 +103,33 @@ static enum sp_cel_error element(
 	return SP_CEL_E_NONE;
 }
 
+bool sp_cel_pay_members(struct cel_meter *m, uint32_t n)
+{
+	return cel_pay(m, n / 8);
+}
+
+enum sp_cel_error sp_cel_field_of_json(const struct sp_json *doc, uint32_t obj, struct sp_bytes name,
+	struct cel_meter *m, struct sp_cel *ret)
+{
+	uint32_t tok;
+
+	if (!cel_pay(m, doc->tok[obj].count / 8))
+		return SP_CEL_E_COST;
+	tok = sp_json_get(doc, obj, name);
+	return tok == SP_JSON_NONE ? SP_CEL_E_NO_SUCH_KEY : sp_cel_from_json(doc, tok, m->arena, ret);
+}
+
 enum sp_cel_error cel_field(
 	const struct sp_cel *map, struct sp_bytes name, struct cel_meter *m, struct sp_cel *ret)
 {
 	const struct sp_cel_map *t = map->map;
-	uint32_t tok;
 
 	if (map->type != SP_CEL_MAP)
 		return SP_CEL_E_NO_OVERLOAD;
-	if (!cel_pay(m, cel_count(map) / 8))
+	if (map->is_json)
+		return sp_cel_field_of_json(map->json.doc, map->json.tok, name, m, ret);
+	if (!cel_pay(m, t->n / 8))
 		return SP_CEL_E_COST;
-	if (map->is_json) {
-		tok = sp_json_get(map->json.doc, map->json.tok, name);
-		return tok == SP_JSON_NONE ? SP_CEL_E_NO_SUCH_KEY
-					   : sp_cel_from_json(map->json.doc, tok, m->arena, ret);
-	}
 	for (uint32_t i = 0; i < t->n; i++) {
 		if (t->kv[i][0].type == SP_CEL_STRING && sp_bytes_eq(t->kv[i][0].s, name)) {
 			*ret = t->kv[i][1];

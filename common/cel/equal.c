@@ -162,7 +162,7 @@ static enum sp_cel_error equal_at(const struct sp_cel *a, const struct sp_cel *b
 		case SP_CEL_TYPE:
 			if (!cel_pay(m, a->s.n == b->s.n ? a->s.n / 64 : 0))
 				return SP_CEL_E_COST;
-			*ret = sp_bytes_eq(a->s, b->s);
+			*ret = sp_bytes_eq_short(a->s, b->s);
 			return SP_CEL_E_NONE;
 		default:
 			break;

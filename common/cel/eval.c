@@ -12,17 +12,53 @@
 #define op_GATHER cel_op_gather
 #define op_END cel_op_end
 
+static inline struct sp_cel_const konst(const struct vm *vm, uint32_t i)
+{
+	struct sp_cel_const c;
+
+	memcpy(&c, vm->consts + i * sizeof(c), sizeof(c));
+	return c;
+}
+
 static void op_CONST(struct vm *vm, struct sp_cel_insn in)
 {
-	enum sp_cel_error e = cel_from_const(vm->prog, in.z, vm->m.arena, vm->sp++);
+	const struct sp_cel_const c = konst(vm, in.z);
+	enum sp_cel_error e = cel_const_value(vm->prog, &c, vm->m.arena, vm->sp++);
 
 	if (sp_unlikely(e))
 		fail_top(vm, e);
 }
 
+/// A variable of which the next instruction wants a field: taken at once where the caller has a way to.
+static bool field_of_var(struct vm *vm, uint32_t var)
+{
+	struct sp_cel_insn next;
+	struct sp_cel_const k;
+	struct cel_meter m = vm->m;
+	enum sp_cel_error e;
+
+	memcpy(&next, vm->prog + sizeof(struct sp_cel_head) + vm->pc * sizeof(next), sizeof(next));
+	if (next.op != SP_CEL_OP_FIELD)
+		return false;
+	k = konst(vm, next.z);
+	e = vm->run->field(vm->run->user, var, sp_bytes(vm->prog + k.v, k.n), &m, vm->sp);
+	if (e == SP_CEL_E_UNKNOWN_VAR || !cel_pay(&m, 1))
+		return false;
+	vm->m.steps = m.steps;
+	vm->pc++;
+	vm->sp++;
+	if (sp_unlikely(e))
+		fail_top(vm, e);
+	return true;
+}
+
 static void op_VAR(struct vm *vm, struct sp_cel_insn in)
 {
-	enum sp_cel_error e = vm->run->var(vm->run->user, in.z, vm->m.arena, vm->sp++);
+	enum sp_cel_error e;
+
+	if (vm->run->field && field_of_var(vm, in.z))
+		return;
+	e = vm->run->var(vm->run->user, in.z, vm->m.arena, vm->sp++);
 
 	if (sp_unlikely(e))
 		fail_top(vm, e);
@@ -50,7 +86,7 @@ static void op_ERROR(struct vm *vm, struct sp_cel_insn in)
 
 static void op_FIELD(struct vm *vm, struct sp_cel_insn in)
 {
-	struct sp_cel_const k = sp_cel_const(vm->prog, in.z);
+	struct sp_cel_const k = konst(vm, in.z);
 	struct sp_cel *v = vm->sp - 1;
 	enum sp_cel_error e;
 
@@ -63,7 +99,7 @@ static void op_FIELD(struct vm *vm, struct sp_cel_insn in)
 
 static void op_HAS(struct vm *vm, struct sp_cel_insn in)
 {
-	struct sp_cel_const k = sp_cel_const(vm->prog, in.z);
+	struct sp_cel_const k = konst(vm, in.z);
 	struct sp_cel *v = vm->sp - 1, field;
 	enum sp_cel_error e;
 
@@ -106,7 +142,7 @@ static void op_IN(struct vm *vm, struct sp_cel_insn in)
 
 static void op_IN_CONST(struct vm *vm, struct sp_cel_insn in)
 {
-	struct sp_cel_const k = sp_cel_const(vm->prog, in.z);
+	struct sp_cel_const k = konst(vm, in.z);
 	const struct sp_cel_list l = {.n = k.n, .prog = vm->prog, .first = (uint32_t)k.v};
 	const struct sp_cel list = {.type = SP_CEL_LIST, .list = &l};
 
@@ -117,7 +153,7 @@ static void op_IN_CONST(struct vm *vm, struct sp_cel_insn in)
 /// A list of strings in order, as the compiler made it; on another the answer is some boolean.
 static void op_IN_SORTED(struct vm *vm, struct sp_cel_insn in)
 {
-	struct sp_cel_const k = sp_cel_const(vm->prog, in.z), c;
+	struct sp_cel_const k = konst(vm, in.z), c;
 	uint32_t lo = (uint32_t)k.v, hi = lo + k.n, mid;
 	struct sp_cel *v = &vm->sp[-1];
 	bool found = false;
@@ -129,7 +165,7 @@ static void op_IN_SORTED(struct vm *vm, struct sp_cel_insn in)
 		int r;
 
 		mid = lo + (hi - lo) / 2;
-		c = sp_cel_const(vm->prog, mid);
+		c = konst(vm, mid);
 		if (c.type != SP_CEL_STRING)
 			break;
 		n = sp_min(v->s.n, (size_t)c.n);
@@ -172,19 +208,19 @@ static void op_NE(struct vm *vm, struct sp_cel_insn in)
 
 static void equal_const(struct vm *vm, uint32_t i, bool want)
 {
-	struct sp_cel_const k = sp_cel_const(vm->prog, i);
+	struct sp_cel_const k = konst(vm, i);
 	struct sp_cel *v = &vm->sp[-1], c;
 	enum sp_cel_error e;
 
 	if (v->type == SP_CEL_ERROR)
 		return;
 	if (v->type == SP_CEL_STRING && k.type == SP_CEL_STRING) {
-		cel_set_bool(v, sp_bytes_eq(v->s, sp_bytes(vm->prog + k.v, k.n)) == want);
+		cel_set_bool(v, sp_bytes_eq_short(v->s, sp_bytes(vm->prog + k.v, k.n)) == want);
 		if (!cel_pay(&vm->m, k.n / 64))
 			cel_set_error(v, SP_CEL_E_COST);
 		return;
 	}
-	e = cel_from_const(vm->prog, i, vm->m.arena, &c);
+	e = cel_const_value(vm->prog, &k, vm->m.arena, &c);
 	if (e)
 		cel_set_error(v, e);
 	else
@@ -349,7 +385,7 @@ static void op_MATCH(struct vm *vm, struct sp_cel_insn in)
 	if (v->type == SP_CEL_ERROR)
 		return;
 	if (v->type == SP_CEL_STRING)
-		e = cel_match(vm->prog + sp_cel_const(vm->prog, in.z).v, v->s, &vm->m, &r);
+		e = cel_match(vm->prog + konst(vm, in.z).v, v->s, &vm->m, &r);
 	cel_set_bool(v, r);
 	if (e)
 		cel_set_error(v, e);
@@ -357,7 +393,7 @@ static void op_MATCH(struct vm *vm, struct sp_cel_insn in)
 
 static void op_ZONED(struct vm *vm, struct sp_cel_insn in)
 {
-	struct sp_cel_const k = sp_cel_const(vm->prog, in.z);
+	struct sp_cel_const k = konst(vm, in.z);
 	struct sp_cel *v = vm->sp - 1;
 	enum sp_cel_error e = SP_CEL_E_NO_OVERLOAD;
 
@@ -406,6 +442,8 @@ void sp_cel_eval(struct sp_bytes program, struct sp_cel_run *run, struct sp_cel 
 	memset(&vm, 0, sizeof(vm)); // it does not know what verify.c proved of the stack
 #endif
 	vm.prog = program.p;
+	vm.consts = program.p + sizeof(struct sp_cel_head) +
+		    (size_t)sp_cel_head(program.p).code_n * sizeof(struct sp_cel_insn);
 	vm.run = run;
 	vm.m.arena = run->arena;
 	vm.m.steps = 0;

@@ -55,29 +55,36 @@ enum sp_cel_error cel_from_const(
 	const uint8_t *prog, uint32_t i, struct sp_cel_arena *arena, struct sp_cel *ret)
 {
 	struct sp_cel_const c = sp_cel_const(prog, i);
+
+	return cel_const_value(prog, &c, arena, ret);
+}
+
+enum sp_cel_error cel_const_value(const uint8_t *prog, const struct sp_cel_const *c,
+	struct sp_cel_arena *arena, struct sp_cel *ret)
+{
 	struct sp_cel_list *l;
 
-	ret->type = (enum sp_cel_type)c.type;
+	ret->type = (enum sp_cel_type)c->type;
 	ret->ns = 0;
 	ret->is_json = false;
 	switch (ret->type) {
 	case SP_CEL_STRING:
 	case SP_CEL_BYTES:
 	case SP_CEL_TYPE:
-		ret->s = sp_bytes(prog + c.v, c.n);
+		ret->s = sp_bytes(prog + c->v, c->n);
 		return SP_CEL_E_NONE;
 	case SP_CEL_BOOL:
-		ret->b = c.v;
+		ret->b = c->v;
 		return SP_CEL_E_NONE;
 	case SP_CEL_LIST:
 		l = sp_cel_alloc(arena, sizeof(*l));
 		if (!l)
 			return SP_CEL_E_COST;
-		*l = (struct sp_cel_list){.n = c.n, .prog = prog, .first = (uint32_t)c.v};
+		*l = (struct sp_cel_list){.n = c->n, .prog = prog, .first = (uint32_t)c->v};
 		ret->list = l;
 		return SP_CEL_E_NONE;
 	default:
-		ret->u = c.v;
+		ret->u = c->v;
 		return SP_CEL_E_NONE;
 	}
 }

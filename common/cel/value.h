@@ -60,6 +60,8 @@ static inline bool cel_is_number(const struct sp_cel *v)
 	return v->type == SP_CEL_INT || v->type == SP_CEL_UINT || v->type == SP_CEL_DOUBLE;
 }
 
+enum sp_cel_error cel_const_value(const uint8_t *prog, const struct sp_cel_const *c,
+	struct sp_cel_arena *arena, struct sp_cel *ret);
 enum sp_cel_error cel_from_const(
 	const uint8_t *prog, uint32_t i, struct sp_cel_arena *arena, struct sp_cel *ret);
 /// Elements of a LIST, entries of a MAP.

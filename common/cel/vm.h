@@ -6,7 +6,7 @@
 /// State of one evaluation. The program was verified: stack, jumps and constants are in bounds;
 /// types are not known and are looked at by every instruction.
 struct vm {
-	const uint8_t *prog;
+	const uint8_t *prog, *consts;
 	const struct sp_cel_run *run;
 	struct cel_meter m;
 	uint32_t pc; ///< of the instruction after this one

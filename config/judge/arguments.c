@@ -213,11 +213,20 @@ static void judge_size(struct judge *j, const struct sp_snap_tool *t)
 		n <= t->max_argument_bytes ? "within max_argument_bytes" : "over max_argument_bytes", "");
 }
 
+static bool any_judges(const struct sp_snap *s, const struct sp_judge_verdict *v)
+{
+	for (size_t i = 0; i < SP_ARRAY_LEN(v->tools); i++)
+		if (v->tools[i] != SP_SNAP_NONE &&
+			SP_SNAP_POLICY(s, tools, sp_snap_tool, v->tools[i])->judges_arguments)
+			return true;
+	return false;
+}
+
 enum sp_reason sp_judge_arguments(const struct sp_judge_call *c, struct sp_judge_verdict *v)
 {
 	struct judge j;
 
-	if (v->tool == SP_SNAP_NONE)
+	if (!any_judges(c->snap, v))
 		return judge_go_on(v);
 	judge_init(&j, c, v);
 	for (uint32_t i = 0; i < j.names_n; i++) {

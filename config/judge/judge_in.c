@@ -15,30 +15,6 @@ void sp_judge_begin(struct sp_judge_verdict *v)
 	};
 }
 
-/// The cache of variables is not cleared: `vars_at` says what is in it.
-void judge_init(struct judge *j, const struct sp_judge_call *c, struct sp_judge_verdict *v)
-{
-	j->c = c;
-	j->v = v;
-	j->s = c->snap;
-	j->p = &c->snap->h->policy;
-	j->agent = c->agent < j->p->agent_facts.n
-			   ? SP_SNAP_POLICY(c->snap, agent_facts, sp_snap_agent_facts, c->agent)
-			   : NULL;
-	j->name[0] = j->name[1] = c->tool;
-	j->names_n = 1;
-	if (c->prefix > 0 && c->prefix < c->tool.n) {
-		j->name[1] = sp_bytes(c->tool.p + c->prefix, c->tool.n - c->prefix);
-		j->names_n = 2;
-	}
-	j->purpose_state = PURPOSE_UNREAD;
-	j->purpose = SP_NOBYTES;
-	j->vars_at = 0;
-	if (c->arena)
-		c->arena->used = 0;
-	j->keep = 0;
-}
-
 static void set_detail(struct sp_judge_verdict *v, struct sp_bytes d)
 {
 	size_t n = d.n < sizeof(v->detail) ? d.n : sizeof(v->detail) - 1;
@@ -62,23 +38,6 @@ void judge_refuse(struct judge *j, enum sp_reason why, struct sp_bytes detail)
 	v->reason = why;
 	v->review = is_review(why);
 	set_detail(v, detail);
-}
-
-enum sp_reason judge_go_on(const struct sp_judge_verdict *v)
-{
-	return v->review ? SP_REASON_NONE : v->reason;
-}
-
-struct sp_bytes judge_str(const struct judge *j, struct sp_snap_str s)
-{
-	return sp_snap_str(j->s, s);
-}
-
-const struct sp_snap_tool *judge_tool(const struct judge *j, uint32_t i)
-{
-	uint32_t t = j->v->tools[i];
-
-	return t == SP_SNAP_NONE ? NULL : SP_SNAP_POLICY(j->s, tools, sp_snap_tool, t);
 }
 
 bool judge_names_match(const struct judge *j, struct sp_snap_table globs)

@@ -29,18 +29,53 @@ struct judge {
 };
 
 void judge_ask_for(const void *p, size_t n); ///< of memory, ahead of reading it
-void judge_init(struct judge *j, const struct sp_judge_call *c, struct sp_judge_verdict *v);
+/// The cache of variables is not cleared: `vars_at` says what is in it.
+static inline void judge_init(
+	struct judge *j, const struct sp_judge_call *c, struct sp_judge_verdict *v)
+{
+	j->c = c;
+	j->v = v;
+	j->s = c->snap;
+	j->p = &c->snap->h->policy;
+	j->agent = c->agent < j->p->agent_facts.n
+			   ? SP_SNAP_POLICY(c->snap, agent_facts, sp_snap_agent_facts, c->agent)
+			   : NULL;
+	j->name[0] = j->name[1] = c->tool;
+	j->names_n = 1;
+	if (c->prefix > 0 && c->prefix < c->tool.n) {
+		j->name[1] = sp_bytes(c->tool.p + c->prefix, c->tool.n - c->prefix);
+		j->names_n = 2;
+	}
+	j->purpose_state = PURPOSE_UNREAD;
+	j->purpose = SP_NOBYTES;
+	j->vars_at = 0;
+	if (c->arena)
+		c->arena->used = 0;
+	j->keep = 0;
+}
 /// Note a refusal or review, and what to tell of it; the first refusal stays, and beats every review.
 /// `detail` is made visible ASCII.
 void judge_refuse(struct judge *j, enum sp_reason why, struct sp_bytes detail);
 /// What a question returns: a refusal; NONE also while a review is kept.
-enum sp_reason judge_go_on(const struct sp_judge_verdict *v);
-struct sp_bytes judge_str(const struct judge *j, struct sp_snap_str s);
+static inline enum sp_reason judge_go_on(const struct sp_judge_verdict *v)
+{
+	return v->review ? SP_REASON_NONE : v->reason;
+}
+static inline struct sp_bytes judge_str(const struct judge *j, struct sp_snap_str s)
+{
+	return sp_snap_str(j->s, s);
+}
 static inline struct sp_bytes judge_shown(const struct judge *j)
 {
 	return j->c->shown.n ? j->c->shown : j->c->tool;
 }
-const struct sp_snap_tool *judge_tool(const struct judge *j, uint32_t i); ///< of v->tools, or NULL
+/// Of v->tools, or NULL.
+static inline const struct sp_snap_tool *judge_tool(const struct judge *j, uint32_t i)
+{
+	uint32_t t = j->v->tools[i];
+
+	return t == SP_SNAP_NONE ? NULL : SP_SNAP_POLICY(j->s, tools, sp_snap_tool, t);
+}
 
 /// Any of `globs` (struct sp_snap_str) stands for one of the call's names.
 bool judge_names_match(const struct judge *j, struct sp_snap_table globs);
@@ -54,6 +89,8 @@ bool judge_visible(const struct judge *j);
 
 enum sp_cel_error judge_var(
 	void *judge, uint32_t var, struct sp_cel_arena *arena, struct sp_cel *ret);
+enum sp_cel_error judge_field(void *judge, uint32_t var, struct sp_bytes name, struct cel_meter *m,
+	struct sp_cel *ret);
 enum judge_holds judge_conditions(
 	struct judge *j, const struct sp_snap_rule *r, uint32_t number);
 void judge_read_purpose(struct judge *j); ///< fills purpose_state, purpose and v->purpose

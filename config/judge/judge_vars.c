@@ -266,6 +266,50 @@ static enum sp_cel_error make(
 	}
 }
 
+static enum sp_cel_error attribute(
+	const struct judge *j, struct sp_bytes name, struct cel_meter *m, struct sp_cel *ret)
+{
+	struct sp_snap_table t = j->agent->attributes;
+
+	if (!sp_cel_pay_members(m, t.n))
+		return SP_CEL_E_COST;
+	for (uint32_t i = 0; i < t.n; i++) {
+		const struct sp_snap_str *kv = SP_SNAP_GET(j->s, t, sp_snap_str, 2 * i);
+
+		if (!sp_bytes_eq_short(judge_str(j, kv[0]), name))
+			continue;
+		*ret = (struct sp_cel){.type = SP_CEL_STRING, .s = judge_str(j, kv[1])};
+		return SP_CEL_E_NONE;
+	}
+	return SP_CEL_E_NO_SUCH_KEY;
+}
+
+/// Of maps that are one object or one table as they lie there; others have to be put together.
+enum sp_cel_error judge_field(void *judge, uint32_t var, struct sp_bytes name, struct cel_meter *m,
+	struct sp_cel *ret)
+{
+	const struct judge *j = judge;
+	const struct sp_judge_call *c = j->c;
+
+	switch (var) {
+	case SP_VAR_REQUEST:
+		if (context_token(c) != SP_JSON_NONE)
+			return SP_CEL_E_UNKNOWN_VAR;
+		// fall through
+	case SP_VAR_TOOL_ARGUMENTS:
+	case SP_VAR_REQUEST_ARGUMENTS:
+		if (c->listing || !c->args_doc || sp_json_type(c->args_doc, c->args) != SP_JSON_OBJECT)
+			return SP_CEL_E_UNKNOWN_VAR;
+		return sp_cel_field_of_json(c->args_doc, c->args, name, m, ret);
+	case SP_VAR_AGENT_ATTRIBUTES:
+		if (c->claims || !j->agent || j->agent->attributes.n == 0)
+			return SP_CEL_E_UNKNOWN_VAR;
+		return attribute(j, name, m, ret);
+	default:
+		return SP_CEL_E_UNKNOWN_VAR;
+	}
+}
+
 /// Made once a question; what it took of the arena stays for as long.
 enum sp_cel_error judge_var(void *judge, uint32_t var, struct sp_cel_arena *arena, struct sp_cel *ret)
 {

@@ -3,7 +3,6 @@
 #include "common/banned.h"
 
 #define SHOW_MAX 512u
-#define PREFETCH_MAX 512u ///< bytes of one program
 
 static void trace_condition(const struct judge *j, const struct sp_snap_condition *k, uint32_t number,
 	const struct sp_cel *value, enum sp_cel_error error)
@@ -32,7 +31,8 @@ static void trace_condition(const struct judge *j, const struct sp_snap_conditio
 static enum judge_holds condition(
 	struct judge *j, const struct sp_snap_condition *k, uint32_t number)
 {
-	struct sp_cel_run run = {.var = judge_var, .user = j, .arena = j->c->arena};
+	struct sp_cel_run run = {
+		.var = judge_var, .field = judge_field, .user = j, .arena = j->c->arena};
 	struct sp_cel value;
 	enum sp_cel_error error;
 
@@ -52,15 +52,12 @@ static enum judge_holds condition(
 	return value.b ? HOLDS_YES : HOLDS_NO;
 }
 
-/// Programs lie anywhere in the policy: all of a rule's are asked for before the first runs.
+/// Those that other rules have too lie anywhere in the policy: asked for before the first runs.
 static void prefetch_programs(const struct judge *j, const struct sp_snap_rule *r)
 {
-	for (uint32_t i = 0; i < r->conditions.n; i++) {
-		struct sp_snap_str code = SP_SNAP_GET(j->s, r->conditions, sp_snap_condition, i)->code;
-
-		for (uint32_t at = 0; at < code.len && at < PREFETCH_MAX; at += SP_CACHE_LINE)
-			__builtin_prefetch(j->s->base + code.off + at);
-	}
+	for (uint32_t i = 1; i < r->conditions.n; i++)
+		__builtin_prefetch(
+			j->s->base + SP_SNAP_GET(j->s, r->conditions, sp_snap_condition, i)->code.off);
 }
 
 /// One that is false settles it, whatever the others lack.

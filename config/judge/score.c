@@ -25,11 +25,13 @@ static int32_t weight(const struct judge *j, enum sp_risk_term t)
 }
 
 /// `part` of `whole` of the weight, rounded down.
-static int32_t share(const struct judge *j, enum sp_risk_term t, uint64_t part, uint64_t whole)
+static inline int32_t share(const struct judge *j, enum sp_risk_term t, uint64_t part, uint32_t whole)
 {
-	if (part > whole)
-		part = whole;
-	return (int32_t)((uint64_t)weight(j, t) * part / whole);
+	if (part == 0)
+		return 0;
+	if (part >= whole)
+		return weight(j, t);
+	return (int32_t)((uint32_t)weight(j, t) * (uint32_t)part / whole);
 }
 
 static int32_t of_class(const struct judge *j)
@@ -105,13 +107,15 @@ static void of_history(const struct judge *j, int32_t term[SP_TERM__COUNT])
 /// they begin on.
 static bool working(const struct sp_snap_risk *r, uint64_t wall_ns)
 {
-	uint64_t minutes = wall_ns / 60000000000u;
-	uint32_t minute = (uint32_t)(minutes % DAY_MINUTES);
-	uint32_t day = (uint32_t)((minutes / DAY_MINUTES + 3) % 7);
+	uint64_t minutes;
+	uint32_t minute, day;
 	bool inside;
 
 	if (r->work_from_minute == r->work_until_minute)
 		return true;
+	minutes = wall_ns / 60000000000u;
+	minute = (uint32_t)(minutes % DAY_MINUTES);
+	day = (uint32_t)((minutes / DAY_MINUTES + 3) % 7);
 	if (r->work_from_minute < r->work_until_minute) {
 		inside = minute >= r->work_from_minute && minute < r->work_until_minute;
 	} else {

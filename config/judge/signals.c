@@ -243,12 +243,73 @@ static size_t longest_run(struct sp_bytes text)
 	return longest;
 }
 
-static void see_text(struct sp_bytes text, struct judge_signals *s)
+typedef uint8_t sixteen __attribute__((vector_size(16)));
+
+/// Letters, digits, blanks, '_', '-': none of LOOK. A vector's lanes that are.
+static bool all_plain(sixteen v)
+{
+	uint64_t half[2];
+	sixteen ok = (sixteen)((v | 0x20) - 'a' <= 'z' - 'a') | (sixteen)(v - '0' <= '9' - '0') |
+		     (sixteen)(v == ' ') | (sixteen)(v == '_') | (sixteen)(v == '-');
+
+	memcpy(half, &ok, sizeof(half));
+	return (half[0] & half[1]) == UINT64_MAX;
+}
+
+/// A text of 1 to 15 bytes, some of them twice.
+static sixteen short_text(const uint8_t *p, size_t n)
+{
+	uint64_t half[2];
+	uint32_t quarter[2];
+	sixteen v;
+
+	if (n >= 8) {
+		memcpy(&half[0], p, 8);
+		memcpy(&half[1], p + n - 8, 8);
+	} else if (n >= 4) {
+		memcpy(&quarter[0], p, 4);
+		memcpy(&quarter[1], p + n - 4, 4);
+		half[0] = half[1] = (uint64_t)quarter[0] << 32 | quarter[1];
+	} else {
+		half[0] = half[1] = (p[0] | (uint64_t)p[n / 2] << 8 | (uint64_t)p[n - 1] << 16) * 0x1000001 |
+				    (uint64_t)p[0] << 48 | (uint64_t)p[0] << 56;
+	}
+	memcpy(&v, half, sizeof(v));
+	return v;
+}
+
+/// Nearly all texts are, or have a few bytes that the table has to be asked for. The last vectors overlap.
+static bool is_plain(struct sp_bytes text)
+{
+	size_t at = 0;
+	sixteen v;
+
+	if (text.n < 16)
+		return all_plain(short_text(text.p, text.n));
+	for (; at + 16 <= text.n; at += 16) {
+		memcpy(&v, text.p + at, sizeof(v));
+		if (!all_plain(v))
+			return false;
+	}
+	memcpy(&v, text.p + text.n - 16, sizeof(v));
+	return all_plain(v);
+}
+
+static unsigned classes_of(struct sp_bytes text)
 {
 	unsigned all = 0;
 
 	for (size_t i = 0; i < text.n; i++)
 		all |= classes[text.p[i]];
+	return all;
+}
+
+static void see_text(struct sp_bytes text, struct judge_signals *s)
+{
+	unsigned all = text.n == 0 || is_plain(text) ? 0 : classes_of(text);
+
+	if (!(all & LOOK) && text.n < 256)
+		return;
 	if (all & LOOK)
 		look_closer(text, s);
 	if (text.n >= 256) {

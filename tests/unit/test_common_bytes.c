@@ -51,6 +51,26 @@ static void json_escaping_leaves_no_raw_quote_or_control(void **state)
 	assert_memory_equal(buf, "a\\\"\\\\\\u000a\\u0001z", 18);
 }
 
+/// Every length around the widths that are compared at once, every byte of it different.
+static void short_equality_looks_at_every_byte(void **state)
+{
+	uint8_t a[41], b[41];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(a); i++)
+		a[i] = b[i] = (uint8_t)(i * 7 + 1);
+	for (size_t n = 0; n < sizeof(a); n++) {
+		assert_true(sp_bytes_eq_short(sp_bytes(a, n), sp_bytes(b, n)));
+		assert_false(sp_bytes_eq_short(sp_bytes(a, n), sp_bytes(b, n + 1)));
+		for (size_t i = 0; i < n; i++) {
+			b[i] ^= 0x80;
+			assert_false(sp_bytes_eq_short(sp_bytes(a, n), sp_bytes(b, n)));
+			b[i] ^= 0x80;
+		}
+	}
+	assert_true(sp_bytes_eq_short(SP_NOBYTES, SP_LIT("")));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -58,6 +78,7 @@ int main(void)
 		cmocka_unit_test(equality_ignores_ascii_case_only),
 		cmocka_unit_test(writer_overflows_once_and_stays_so),
 		cmocka_unit_test(json_escaping_leaves_no_raw_quote_or_control),
+		cmocka_unit_test(short_equality_looks_at_every_byte),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -446,6 +446,41 @@ static void request_is_arguments_then_context_then_scope(void **state)
 	rig_done(&r);
 }
 
+/// A field of a variable is taken without making the variable; through a list the whole is made.
+static void a_field_is_the_same_whether_or_not_its_map_is_made(void **state)
+{
+	static const char *const params[] = {"", "{\"arguments\":{}}", "{\"arguments\":{\"x\":5}}",
+		"{\"arguments\":{\"x\":6}}", "{\"arguments\":{\"y\":5}}",
+		"{\"arguments\":{\"\\u0078\":5}}", "{\"arguments\":{\"x\":\"\\u0035\"}}",
+		"{\"arguments\":{\"x\":{\"x\":5}}}", "{\"arguments\":{\"x\":1e400}}",
+		"{\"arguments\":{\"y\":1},\"_meta\":{\"sallyport/context\":{\"x\":5}}}",
+		"{\"arguments\":{\"x\":1},\"_meta\":{\"sallyport/context\":{\"x\":5}}}",
+		"{\"arguments\":{\"x\":5},\"_meta\":{\"sallyport/context\":{\"x\":1}}}"};
+	struct rig r;
+
+	(void)state;
+	rig_init(&r);
+	rig_agent(r.p, "bot");
+	rig_rule(r.p, "r0", SP_EFFECT_ALLOW, "bot", "field", "request.x == 5");
+	rig_rule(r.p, "r1", SP_EFFECT_ALLOW, "bot", "whole", "[request].all(q, q.x == 5)");
+	rig_rule(r.p, "r2", SP_EFFECT_ALLOW, "bot", "field", "request.arguments.x == '5'");
+	rig_rule(r.p, "r3", SP_EFFECT_ALLOW, "bot", "whole", "[request.arguments].all(q, q.x == '5')");
+	rig_publish(&r);
+	for (size_t i = 0; i < SP_ARRAY_LEN(params); i++) {
+		enum sp_reason whole = rig_ask(&r, "bot", "whole", params[i]);
+		enum sp_reason field = rig_ask(&r, "bot", "field", params[i]);
+
+		if (field != whole)
+			fail_msg("%s: %d and %d", params[i], field, whole);
+	}
+	ALLOWED(rig_ask(&r, "bot", "field", params[2]));
+	ALLOWED(rig_ask(&r, "bot", "field", params[6]));
+	ALLOWED(rig_ask(&r, "bot", "field", params[9]));
+	REFUSED(rig_ask(&r, "bot", "field", params[10]), TOOL_DENIED);
+	REFUSED(rig_ask(&r, "bot", "field", params[4]), CONDITION_FAILED);
+	rig_done(&r);
+}
+
 static void attributes_are_the_registrys_then_the_tokens(void **state)
 {
 	struct rig r;
@@ -526,6 +561,7 @@ int main(void)
 		cmocka_unit_test(a_review_is_no_grant),
 		cmocka_unit_test(the_group_of_the_rule_says_how_a_call_is_audited),
 		cmocka_unit_test(request_is_arguments_then_context_then_scope),
+		cmocka_unit_test(a_field_is_the_same_whether_or_not_its_map_is_made),
 		cmocka_unit_test(attributes_are_the_registrys_then_the_tokens),
 		cmocka_unit_test(lists_show_what_a_condition_on_arguments_decides),
 	};

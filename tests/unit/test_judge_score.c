@@ -229,6 +229,28 @@ static void plain_arguments_give_no_signal(void **state)
 	rig_done(&r);
 }
 
+/// Texts are looked over many bytes at a time: wherever a byte that tells stands, it is seen.
+static void a_signal_is_seen_wherever_it_stands(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	begin(&r)->weight[SP_TERM_ARGUMENTS] = 100;
+	rig_publish(&r);
+	for (int n = 1; n <= 50; n++) {
+		for (int at = 0; at < n; at++) {
+			char params[128], text[64];
+
+			memset(text, "aZ_ 9-"[at % 6], sizeof(text));
+			text[at] = '`';
+			snprintf(params, sizeof(params), "{\"arguments\":{\"a\":\"%.*s\"}}", n, text);
+			if (points(&r, params) != 10)
+				fail_msg("%s gives %d points", params, TERM(r, ARGUMENTS));
+		}
+	}
+	rig_done(&r);
+}
+
 static void shapes_of_attacks_give_points(void **state)
 {
 	struct rig r;
@@ -381,6 +403,7 @@ int main(void)
 		cmocka_unit_test(a_policy_silent_on_risk_only_records_the_score),
 		cmocka_unit_test(hours_outside_of_work_add_points),
 		cmocka_unit_test(plain_arguments_give_no_signal),
+		cmocka_unit_test(a_signal_is_seen_wherever_it_stands),
 		cmocka_unit_test(shapes_of_attacks_give_points),
 		cmocka_unit_test(long_and_encoded_texts_give_points),
 		cmocka_unit_test(the_same_inputs_give_the_same_verdict_bit_for_bit),
