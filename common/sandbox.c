@@ -1,6 +1,7 @@
 #include "common/sandbox.h"
 
 #include <linux/landlock.h>
+#include <linux/vfio.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <sys/mman.h>
@@ -224,6 +225,9 @@ static int port_rules(scmp_filter_ctx f)
 	SP_TRY(worker_rules(f));
 	SP_TRY(seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(socket), 2, SCMP_A0(SCMP_CMP_EQ, AF_UNIX, 0),
 		SCMP_A1(SCMP_CMP_MASKED_EQ, ~(scmp_datum_t)types, SOCK_SEQPACKET)));
+	// Drivers of PCI devices arm their interrupt again in its handler.
+	SP_TRY(seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
+		SCMP_A1(SCMP_CMP_EQ, VFIO_DEVICE_SET_IRQS, 0)));
 	return ALLOW(f, calls_port);
 }
 

@@ -4,10 +4,12 @@
 #include <fcntl.h>
 #include <liburing.h>
 #include <linux/landlock.h>
+#include <linux/vfio.h>
 #include <pthread.h>
 #include <signal.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -128,6 +130,24 @@ static int stream_socket(void)
 {
 	return socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0) < 0 ? 7 : 0;
 }
+static int arm_interrupt(void)
+{
+	return ioctl(-1, VFIO_DEVICE_SET_IRQS, NULL) < 0 ? errno : 0;
+}
+static int any_ioctl(void)
+{
+	int n;
+
+	return ioctl(0, FIONREAD, &n) < 0 ? errno : 0;
+}
+static void a_worker_with_a_port_asks_devices_for_their_interrupts_and_nothing_else(void **state)
+{
+	(void)state;
+	assert_int_equal(caged(SP_SANDBOX_WORKER_PORT, arm_interrupt), EBADF);
+	assert_int_equal(caged(SP_SANDBOX_WORKER_PORT, any_ioctl), 1000 + SIGSYS);
+	assert_int_equal(caged(SP_SANDBOX_WORKER, arm_interrupt), 1000 + SIGSYS);
+}
+
 static int packet_socket(void)
 {
 	return socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0) < 0 ? 7 : 0;
@@ -151,6 +171,7 @@ int main(void)
 		cmocka_unit_test(a_worker_cannot_open_through_io_uring_either),
 		cmocka_unit_test(memory_never_becomes_executable),
 		cmocka_unit_test(control_makes_threads_but_no_process_and_a_worker_neither),
+		cmocka_unit_test(a_worker_with_a_port_asks_devices_for_their_interrupts_and_nothing_else),
 		cmocka_unit_test(a_worker_makes_stream_sockets_only_and_audit_no_network_socket),
 #endif
 	};
