@@ -231,7 +231,10 @@ int sp_control_reload(struct sp_control *c, struct sp_check *check)
 	int err;
 
 	SP_TRY(sp_candidate_read(c->plan->config_path, check, &next));
-	err = bring_up(c, &next, check);
+	// the region is as large as at the start; once policy is in force it is too late to find out
+	err = sp_tls_files_room(next.tls, next.gateway, c->secrets.region->half_bytes, check);
+	if (err == 0)
+		err = bring_up(c, &next, check);
 	if (err < 0) {
 		sp_candidate_done(&next);
 		return err;

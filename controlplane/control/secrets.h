@@ -11,6 +11,9 @@ struct sp_tls_files;
 /// Read and check them all. -EBADMSG with every problem in `check`, -ENOMEM.
 SP_MUST_CHECK int sp_tls_files_read(
 	const struct sp_gateway *g, struct sp_check *check, struct sp_tls_files **ret);
+/// -EBADMSG with a problem in `check` when a half of so many bytes has no room for them.
+SP_MUST_CHECK int sp_tls_files_room(
+	const struct sp_tls_files *f, const struct sp_gateway *g, uint64_t bytes, struct sp_check *check);
 struct sp_tls_files *sp_tls_files_free(struct sp_tls_files *f); ///< wiped
 /// Days until the first certificate ends; INT_MAX when there is none.
 int sp_tls_files_days_left(const struct sp_tls_files *f, uint64_t wall_ns);

@@ -135,6 +135,27 @@ static int read_client_ca(
 	return 0;
 }
 
+size_t sp_tls_files_bytes(const struct sp_tls_files *f)
+{
+	size_t n = sizeof(struct sp_secrets_half) + f->client_ca.n;
+
+	for (uint32_t i = 0; i < f->certs_n; i++)
+		n += f->cert[i].chain.n + f->cert[i].key.n;
+	return n;
+}
+
+int sp_tls_files_room(
+	const struct sp_tls_files *f, const struct sp_gateway *g, uint64_t bytes, struct sp_check *check)
+{
+	if (sp_tls_files_bytes(f) <= bytes)
+		return 0;
+	sp_check_add(check, (struct sp_at){g->file, g->tls.at.line, g->tls.at.col},
+		"raise limits.secrets, which takes a start, or leave out what the files hold besides PEM",
+		"certificates and keys take %zu bytes, there is room for %llu", sp_tls_files_bytes(f),
+		(unsigned long long)bytes);
+	return -EBADMSG;
+}
+
 int sp_tls_files_read(const struct sp_gateway *g, struct sp_check *check, struct sp_tls_files **ret)
 {
 	struct sp_tls_files *f = calloc(1, sizeof(*f));
@@ -154,6 +175,8 @@ int sp_tls_files_read(const struct sp_gateway *g, struct sp_check *check, struct
 
 		err = err == 0 || ca == -ENOMEM ? ca : err;
 	}
+	if (err == 0)
+		err = sp_tls_files_room(f, g, g->limits.secrets_bytes, check);
 	if (err < 0) {
 		sp_tls_files_free(f);
 		return err;

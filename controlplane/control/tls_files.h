@@ -18,3 +18,4 @@ struct sp_tls_files {
 	uint32_t certs_n;
 	struct sp_tls_cert cert[SP_CERTS_MAX];
 };
+size_t sp_tls_files_bytes(const struct sp_tls_files *f); ///< of a half that holds them

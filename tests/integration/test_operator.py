@@ -160,6 +160,24 @@ def test_without_a_gateway_the_command_says_so(build, tmp):
     assert ask("--version")[0] == 0
 
 
+def test_certificates_without_room_change_nothing_at_all(make):
+    g = make(config={"limits": {"secrets": "512KiB"}}, policies={"p.yaml": "version: 1\nagents: [{name: one}]\n"})
+    with open(g.settings["tls"]["certificates"][0]["chain"], encoding="utf-8") as f:
+        chain = os.path.join(g.dir, "large.pem")
+        with open(chain, "w", encoding="utf-8") as to:
+            to.write("# what stands before PEM is passed over\n" * 6000 + f.read())
+    one = {**g.settings["tls"]["certificates"][0], "chain": chain}
+    g.settings["tls"]["certificates"] = [one] * 3
+    with open(os.path.join(g.dir, "policy", "p.yaml"), "w", encoding="utf-8") as f:
+        f.write("version: 1\nagents: [{name: one}, {name: two}]\n")
+    for limits in ({"secrets": "512KiB"}, {"secrets": "8MiB"}):  # the latter is for the next start
+        g.settings["limits"] = limits
+        g.write_config()
+        status, out, err = g.ctl_text("config", "reload")
+        assert status == 1 and "there is room for 524288" in out + err, (out, err)
+        assert [a["agent"] for a in g.ctl("agents")] == ["one"] and g.ctl("status")["generation"] == 1
+
+
 def test_what_an_agent_may_call_is_shown_with_patterns_and_roles(make):
     g = make(policies={"p.yaml": """
 version: 1

@@ -83,8 +83,9 @@ static int set_up(void **state)
 	(void)state;
 	cert = (struct sp_gw_certificate){
 		.chain = {.s = chain_path}, .key = {.s = key_path}, .names = {&name, 1}};
-	gateway =
-		(struct sp_gateway){.file = "sallyport.yaml", .tls = {.certificates = {&cert, 1}}};
+	gateway = (struct sp_gateway){.file = "sallyport.yaml",
+		.tls = {.certificates = {&cert, 1}},
+		.limits = {.secrets_bytes = 1 << 20}};
 	return 0;
 }
 
@@ -135,6 +136,24 @@ static void what_does_not_fit_is_named(void **state)
 	assert_int_equal(read_files(&f, problem, sizeof(problem)), -EBADMSG);
 	assert_non_null(strstr(problem, "/nonexistent"));
 	assert_null(f);
+}
+
+static void more_than_there_is_room_for_is_a_problem_of_the_files(void **state)
+{
+	struct sp_tls_files *f = NULL;
+	char problem[256];
+	size_t n;
+
+	(void)state;
+	assert_int_equal(read_files(&f, problem, sizeof(problem)), 0);
+	n = sp_tls_files_bytes(f);
+	sp_tls_files_free(f);
+	gateway.limits.secrets_bytes = n;
+	assert_int_equal(read_files(&f, problem, sizeof(problem)), 0);
+	sp_tls_files_free(f);
+	gateway.limits.secrets_bytes = n - 1;
+	assert_int_equal(read_files(&f, problem, sizeof(problem)), -EBADMSG);
+	assert_non_null(strstr(problem, "there is room for"));
 }
 
 struct world {
@@ -213,6 +232,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(a_pair_is_read_with_its_names_and_its_end, set_up),
 		cmocka_unit_test_setup(what_does_not_fit_is_named, set_up),
+		cmocka_unit_test_setup(more_than_there_is_room_for_is_a_problem_of_the_files, set_up),
 		cmocka_unit_test_setup(
 			a_half_holds_what_was_read_and_nothing_is_published_twice, set_up),
 		cmocka_unit_test_setup(a_half_that_a_worker_may_be_reading_is_not_written, set_up),
