@@ -329,7 +329,7 @@ def test_an_agent_that_does_not_read_its_answer_is_let_go(make):
         http.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         http.send(post(g, body, line="POST /mcp HTTP/1.1", Mcp_Name="big_answer"))
         conns.append(http)
-    eventually("the readers to be let go", lambda: worker(g)["timeout_write"] >= 4, 8)
+    eventually("the readers to be let go", lambda: worker(g)["timeout_write"] >= 4, 30)
     assert worker(g)["connections_open"] == 0 and worker(g)["calls_open"] == 0
     for http in conns:
         http.close()

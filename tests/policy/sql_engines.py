@@ -90,6 +90,17 @@ class Wire:
         self.s.close()
 
 
+def run_once(connect, text):
+    """What the server said against a text over a connection of its own; None when it ran."""
+    try:
+        client = connect()
+        _, error = client.query(text)
+        client.close()
+        return error
+    except (ConnectionError, OSError) as e:
+        return str(e).encode()
+
+
 class PostgresClient(Wire):
     def __init__(self, path, database):
         super().__init__(path)
@@ -209,13 +220,7 @@ class Postgres:
             os.unlink(path)
 
     def run(self, text):
-        try:
-            client = PostgresClient(self.path, "play")
-            _, error = client.query(text)
-            client.close()
-            return error
-        except (ConnectionError, OSError) as e:
-            return str(e).encode()
+        return run_once(lambda: PostgresClient(self.path, "play"), text)
 
     def state(self):
         client = PostgresClient(self.path, "play")
@@ -386,13 +391,7 @@ class Mariadb:
             os.unlink(path)
 
     def run(self, text):
-        try:
-            client = MariadbClient(self.path)
-            _, error = client.query(text)
-            client.close()
-            return error
-        except (ConnectionError, OSError) as e:
-            return str(e).encode()
+        return run_once(lambda: MariadbClient(self.path), text)
 
     def state(self):
         got = {"disk": files_of(self.out)}

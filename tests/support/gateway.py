@@ -85,6 +85,16 @@ def children(pid):
     return [p for p in found if alive(p)]
 
 
+def kill_all(proc):
+    """A process of ours and all its descendants."""
+    for pid in [proc.pid, *children(proc.pid)]:
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except OSError:
+            pass
+    proc.wait()
+
+
 def stop_process(proc, seconds, name):
     """SIGTERM, then a deadline; a process that must be killed is a failure."""
     if proc.poll() is None:
@@ -92,12 +102,7 @@ def stop_process(proc, seconds, name):
     try:
         return proc.wait(seconds)
     except subprocess.TimeoutExpired:
-        for pid in [proc.pid, *children(proc.pid)]:
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except OSError:
-                pass
-        proc.wait()
+        kill_all(proc)
         raise Failed(f"{name} did not stop within {seconds} s of SIGTERM") from None
 
 
@@ -434,12 +439,7 @@ class Gateway:
         """No checks: for when a test has already failed."""
         for proc in (self.proc, self.demo and self.demo.proc):
             if proc and proc.poll() is None:
-                for pid in [proc.pid, *children(proc.pid)]:
-                    try:
-                        os.kill(pid, signal.SIGKILL)
-                    except OSError:
-                        pass
-                proc.wait()
+                kill_all(proc)
         self.proc = self.demo = None
         Taps.remove(self)
         if not os.environ.get("SP_KEEP"):
