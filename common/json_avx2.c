@@ -58,6 +58,34 @@ static inline __attribute__((always_inline)) TWIN const uint8_t *twin_plain(
 	return plain_tail(base, p, end);
 }
 
+/// A bit for each of 32 bytes, so that one load serves all escapes among them.
+static TWIN __attribute__((noinline)) const uint8_t *twin_escaped(const uint8_t *p, const uint8_t *end)
+{
+	while (end - p > 32) {
+		uint32_t mask = stops(p);
+		unsigned next = 32;
+
+		for (; mask; mask &= mask - 1) {
+			unsigned i = (unsigned)__builtin_ctz(mask);
+
+			if (p[i] != '\\' || !sp_json_short_escape(p[i + 1]))
+				return p + i;
+			next = sp_max(i + 2, 32u);
+			mask &= ~(2u << i);
+		}
+		p += next;
+	}
+	while (p < end && *p != '"' && *p >= 0x20 && *p < 0x80) {
+		if (*p != '\\')
+			p++;
+		else if (end - p >= 2 && sp_json_short_escape(p[1]))
+			p += 2;
+		else
+			break;
+	}
+	return p;
+}
+
 static TWIN __attribute__((noinline)) const uint8_t *twin_blanks(
 	const uint8_t *p, const uint8_t *end)
 {

@@ -10,6 +10,24 @@
 /// Fill *error; NULL, so that a scanning function can return it.
 const uint8_t *sp_json_fail(struct sp_json_error *error, size_t off, int err, const char *what);
 
+/// Of an escape of two characters, the second.
+static inline bool sp_json_short_escape(uint8_t c)
+{
+	switch (c) {
+	case '"':
+	case '\\':
+	case '/':
+	case 'b':
+	case 'f':
+	case 'n':
+	case 'r':
+	case 't':
+		return true;
+	default:
+		return false;
+	}
+}
+
 /// At a backslash inside a string: the byte after the escape (both halves of a surrogate pair), or
 /// NULL.
 const uint8_t *sp_json_escape(

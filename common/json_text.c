@@ -35,21 +35,10 @@ const uint8_t *sp_json_escape(
 
 	if (end - p < 2)
 		return sp_json_fail(error, (size_t)(end - base), -EBADMSG, "unterminated string");
-	switch (p[1]) {
-	case '"':
-	case '\\':
-	case '/':
-	case 'b':
-	case 'f':
-	case 'n':
-	case 'r':
-	case 't':
+	if (sp_json_short_escape(p[1]))
 		return p + 2;
-	case 'u':
-		break;
-	default:
+	if (p[1] != 'u')
 		return sp_json_fail(error, off, -EBADMSG, "unknown escape");
-	}
 	hi = hex4(p + 2, end);
 	if (hi < 0)
 		return sp_json_fail(error, off, -EBADMSG, "escape without four hex digits");

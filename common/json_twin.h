@@ -3,6 +3,7 @@
 ///   TWIN_SCAN               name of the scan function it exports
 ///   twin_plain(base,p,end)  first byte at or after p that is no plain string byte: '"', '\\',
 ///                           a control or not ASCII; or end
+///   twin_escaped(p,end)     first byte at or after p that is neither plain nor of an escape of two characters; or end
 ///   twin_blanks(p,end)      first byte at or after p that is no JSON whitespace, or end
 /// An open container keeps its parent in `next` and its count so far in `count`, so that depth
 /// costs no stack and is bounded by max_depth alone. No pragma once: a template.
@@ -62,7 +63,12 @@ TWIN_INLINE const uint8_t *twin_string(struct twin *s, const uint8_t *p)
 		if (q == s->end)
 			return twin_fail(s, q, -EBADMSG, "unterminated string");
 		if (*q == '\\') {
+			const uint8_t *at = q;
+
 			escaped = true;
+			q = twin_escaped(q, s->end);
+			if (q != at)
+				continue;
 			q = sp_json_escape(s->base, q, s->end, s->error);
 		} else if (*q >= 0x80) {
 			q = sp_json_utf8(s->base, q, s->end, s->error);

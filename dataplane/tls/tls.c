@@ -231,8 +231,7 @@ int sp_tls_write(struct sp_tls *t, const uint8_t *p, size_t n)
 		return -EPROTO;
 	if (!n)
 		return 0;
-	forget_errors();
-	r = SSL_write_ex(t->ssl, p, n, &done);
+	r = SSL_write_ex(t->ssl, p, n, &done); // whatever goes wrong is the end: which error it was does not matter
 	if (r == 1)
 		return 0;
 	r = outcome(t, r);

@@ -19,6 +19,15 @@ static int verdict(const char *text)
 	return b.err;
 }
 
+static int verdict_of(const char *text, size_t n)
+{
+	struct json_both b = json_both(sp_bytes(text, n), DEPTH, CAP);
+	int err = b.err;
+
+	json_both_done(&b);
+	return err;
+}
+
 static void refused(const char *text, int err, uint32_t off)
 {
 	struct json_both b = json_both(sp_bytes_cstr(text), DEPTH, CAP);
@@ -359,6 +368,40 @@ static void strings_of_a_mebibyte_pass(void **state)
 	free(text);
 }
 
+/// Around the ends of whatever is loaded at once, alone and one behind the other, and at the end of the text.
+static void escapes_are_read_wherever_they_lie(void **state)
+{
+	static const struct {
+		const char *text;
+		int err;
+	} escapes[] = {{"\\\"", 0}, {"\\\\", 0}, {"\\/", 0}, {"\\b", 0}, {"\\f", 0}, {"\\n", 0}, {"\\r", 0},
+		{"\\t", 0}, {"\\\\\\\"", 0}, {"\\u00e9", 0}, {"\\ud83d\\ude00", 0}, {"\\n\xc3\xa9\\n", 0},
+		{"\\x", -EBADMSG}, {"\\n\\q", -EBADMSG}, {"\\\"\x01", -EBADMSG}, {"\\n\xff", -EILSEQ},
+		{"\\n\\udc00", -EILSEQ}};
+	char text[256];
+
+	(void)state;
+	for (size_t e = 0; e < SP_ARRAY_LEN(escapes); e++) {
+		for (size_t at = 0; at < 140; at++) {
+			size_t pad = at % 70, behind = at / 70 * 64;
+			int n = snprintf(text, sizeof(text), "\"%.*s%s%s%.*s\"", (int)pad,
+				"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+				escapes[e].text, escapes[e].text, (int)behind,
+				"bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb");
+			struct json_both b = json_both(sp_bytes(text, (size_t)n), DEPTH, CAP);
+
+			assert_int_equal(b.err, escapes[e].err);
+			if (!b.err) {
+				assert_int_equal(b.j.tok[0].len, n - 2);
+				assert_true(b.j.tok[0].escaped);
+			}
+			json_both_done(&b);
+			for (size_t cut = pad + 1; !escapes[e].err && cut < (size_t)n; cut++)
+				assert_true(verdict_of(text, cut) < 0);
+		}
+	}
+}
+
 static uint32_t rnd(uint32_t *x)
 {
 	*x ^= *x << 13;
@@ -479,6 +522,7 @@ int main(void)
 		cmocka_unit_test(a_byte_at_any_place_of_a_vector_is_seen),
 		cmocka_unit_test(blanks_of_any_length_are_skipped),
 		cmocka_unit_test(strings_of_a_mebibyte_pass),
+		cmocka_unit_test(escapes_are_read_wherever_they_lie),
 		cmocka_unit_test(twins_agree_on_mutations),
 		cmocka_unit_test(strings_come_out_unescaped),
 		cmocka_unit_test(integers_are_exact_or_refused),
