@@ -32,7 +32,7 @@ static void put_one(
 
 static bool is_gauge(enum sp_stat s)
 {
-	return s == SP_STAT_OPEN || s == SP_STAT_CALLS_OPEN;
+	return s == SP_STAT_OPEN || s == SP_STAT_CALLS_OPEN || s == SP_STAT_TLS_KEPT;
 }
 
 static void put_workers(const struct sp_root *r, struct sp_out *out)

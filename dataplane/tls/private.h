@@ -49,6 +49,10 @@ SP_MUST_CHECK int tls_ctx_new(const SSL_METHOD *method, SSL_CTX **ret);
 // client.c
 void tls_client_established(struct sp_tls *t);
 
+// memory.c
+/// `n` bytes from a peer were put at `p`, which OpenSSL asked for: to be wiped when it gives that back.
+void tls_memory_filled(const void *p, size_t n);
+
 // pem.c
 /// Leaf and chain, leaf first; the key must belong to the leaf. -EINVAL.
 SP_MUST_CHECK int tls_pem_identity(SSL_CTX *ctx, struct sp_bytes chain, struct sp_bytes key);

@@ -21,6 +21,7 @@ static int pipe_read(BIO *b, char *buf, int cap)
 		return -1;
 	}
 	memcpy(buf, t->in, n);
+	tls_memory_filled(buf, n);
 	t->in += n;
 	t->in_n -= n;
 	return (int)n;

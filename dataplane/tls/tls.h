@@ -7,7 +7,8 @@
 #include "dataplane/io/io.h"
 
 /// Once at start, before anything of OpenSSL's is used, in a process of one thread: what a record takes is kept for the
-/// next one instead of asked of the allocator, up to SP_TLS_MEMORY_MAX bytes. -EBUSY: OpenSSL was used before.
+/// next one instead of asked of the allocator, up to SP_TLS_MEMORY_MAX bytes, and what peers sent is wiped from it.
+/// -EBUSY: OpenSSL was used before. -ENOMEM.
 SP_MUST_CHECK int sp_tls_memory(void);
 #define SP_TLS_MEMORY_MAX (512u * 48u + 64u * 20480u)
 size_t sp_tls_memory_kept(void); ///< bytes that wait for a next record

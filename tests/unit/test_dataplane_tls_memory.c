@@ -61,13 +61,127 @@ static void a_block_that_was_resized_is_not_kept(void **state)
 	void *p;
 
 	(void)state;
-	OPENSSL_free(OPENSSL_malloc(17000));
-	p = OPENSSL_malloc(17000);
+	OPENSSL_free(OPENSSL_malloc(40));
+	p = OPENSSL_malloc(40);
 	kept = sp_tls_memory_kept();
 	p = OPENSSL_realloc(p, 100000);
 	assert_non_null(p);
 	OPENSSL_free(p);
 	assert_int_equal(sp_tls_memory_kept(), kept);
+}
+
+static void a_record_that_was_resized_leaves_its_place(void **state)
+{
+	size_t kept;
+	void *p;
+
+	(void)state;
+	OPENSSL_free(OPENSSL_malloc(17000));
+	kept = sp_tls_memory_kept();
+	p = OPENSSL_realloc(OPENSSL_malloc(17000), 100000);
+	assert_non_null(p);
+	assert_int_equal(sp_tls_memory_kept(), kept);
+	OPENSSL_free(p);
+	assert_int_equal(sp_tls_memory_kept(), kept);
+}
+
+#define SECRETS_MAX 16u
+static uint8_t secret[SECRETS_MAX][48];
+static size_t secret_n[SECRETS_MAX];
+static unsigned secrets;
+
+/// "LABEL CLIENT_RANDOM SECRET", the last two in hexadecimal.
+static void on_keylog(const SSL *ssl, const char *line)
+{
+	const char *hex = strrchr(line, ' ') + 1;
+	size_t n = strlen(hex) / 2;
+
+	(void)ssl;
+	assert_true(secrets < SECRETS_MAX && n <= sizeof(secret[0]));
+	for (size_t i = 0; i < n; i++) {
+		unsigned byte;
+
+		assert_int_equal(sscanf(hex + 2 * i, "%2x", &byte), 1);
+		secret[secrets][i] = (uint8_t)byte;
+	}
+	secret_n[secrets++] = n;
+}
+
+static bool holds(const uint8_t *p, size_t n, const void *what, size_t what_n)
+{
+	return memmem(p, n, what, what_n) != NULL;
+}
+
+/// Everything that waits, asked for again: of each size as much as may have been given back.
+static void nothing_told(const char *text)
+{
+	static const size_t most = 4000;
+	void **all = calloc(most, sizeof(*all));
+
+	assert_non_null(all);
+	for (size_t size = 16; size <= 17000; size = size < 256 ? size + 16 : size == 256 ? 17000 : 17001) {
+		size_t n = size > 256 ? 64 : most;
+
+		for (size_t i = 0; i < n; i++) {
+			all[i] = OPENSSL_malloc(size);
+			assert_non_null(all[i]);
+			assert_false(holds(all[i], size, text, strlen(text)));
+			for (unsigned k = 0; k < secrets; k++)
+				assert_false(holds(all[i], size, secret[k], sp_min(secret_n[k], size)));
+		}
+		for (size_t i = 0; i < n; i++)
+			OPENSSL_free(all[i]);
+	}
+	free(all);
+}
+
+static void what_is_given_back_tells_nothing(void **state)
+{
+	static const char text[] = "authorization: bearer of what nobody else may read";
+	struct sp_tls_server *srv = server_of(new_half());
+	struct sp_tls_client *cli = client_of(&ca);
+	struct pair *p;
+
+	(void)state;
+	SSL_CTX_set_keylog_callback(srv->ctx[0], on_keylog);
+	p = shake(srv, cli, "a.example");
+	assert_true(secrets >= 4);
+	for (unsigned i = 0; i < 8; i++) {
+		assert_int_equal(sp_tls_write(p->client.tls, (const uint8_t *)text, strlen(text)), 0);
+		run(p);
+	}
+	assert_int_equal(p->server.plain_n, 8 * strlen(text));
+	free_pair(p);
+	sp_tls_client_free(cli);
+	sp_tls_server_free(srv);
+	nothing_told(text);
+}
+
+static void blocks_of_all_sizes_keep_what_is_put_into_them(void **state)
+{
+	static const size_t sizes[] = {1, 15, 16, 17, 48, 255, 256, 257, 4096, 16384, 16385, 20480, 20481, 100000};
+	uint8_t *p[SP_ARRAY_LEN(sizes)][100];
+
+	(void)state;
+	for (size_t i = 0; i < SP_ARRAY_LEN(sizes); i++)
+		for (size_t k = 0; k < 100; k++) {
+			p[i][k] = OPENSSL_malloc(sizes[i]);
+			assert_non_null(p[i][k]);
+			assert_int_equal((uintptr_t)p[i][k] % 16, 0);
+			memset(p[i][k], (int)(i * 100 + k), sizes[i]);
+		}
+	for (size_t i = 0; i < SP_ARRAY_LEN(sizes); i++)
+		for (size_t k = 0; k < 100; k++) {
+			size_t next = sizes[(i + k) % SP_ARRAY_LEN(sizes)];
+
+			p[i][k] = OPENSSL_realloc(p[i][k], next);
+			assert_non_null(p[i][k]);
+			for (size_t at = 0; at < sp_min(sizes[i], next); at++)
+				assert_int_equal(p[i][k][at], (uint8_t)(i * 100 + k));
+		}
+	for (size_t i = 0; i < SP_ARRAY_LEN(sizes); i++)
+		for (size_t k = 0; k < 100; k++)
+			OPENSSL_free(p[i][k]);
 }
 
 int main(void)
@@ -76,6 +190,9 @@ int main(void)
 		cmocka_unit_test(records_leave_what_they_took_for_the_next),
 		cmocka_unit_test(what_is_kept_is_bounded),
 		cmocka_unit_test(a_block_that_was_resized_is_not_kept),
+		cmocka_unit_test(a_record_that_was_resized_leaves_its_place),
+		cmocka_unit_test(what_is_given_back_tells_nothing),
+		cmocka_unit_test(blocks_of_all_sizes_keep_what_is_put_into_them),
 	};
 
 	return cmocka_run_group_tests(tests, begin, drop_all);
