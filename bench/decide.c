@@ -3,9 +3,10 @@
 /// Judges calls of random agents under the policy that bench/decide wrote: agent number n may call tools n*4 to n*4+3
 /// (modulo). Each call is timed alone, from the parsed call of an identified agent to the taken limit: all questions
 /// of the judge, the limits that bind, their windows. What a worker has done by then goes before, in its order, and
-/// is timed with it in ns_whole_*: who calls, asking memory ahead for the agent's part of the policy
-/// (dataplane/conn.c: a connection's bytes have come; mcp/parse.c), the JSON, asking ahead for the tool's part and
-/// the windows. ns_p99_window: the median over windows of 1,000 calls in a row of each one's p99. Prints one JSON object.
+/// is timed with it in ns_whole_*: asking memory ahead for the agent that called last on the connection (dataplane/conn.c:
+/// its bytes have come) and for that agent's rule (mcp/parse.c), the JSON, finding the agent by its name, asking ahead for
+/// the tool and the windows (decide/identify.c). ns_p99_window: the median over windows of 1,000 calls in a row of each
+/// one's p99. Prints one JSON object.
 #include "common/clock.h"
 #include "common/shm.h"
 #include "common/windows.h"
@@ -28,6 +29,7 @@
 
 struct asked {
 	char agent[24], tool[24], params[160];
+	uint32_t called; ///< number of the agent that called last on this connection: it was the same
 	struct sp_json_tok tok[TOKENS];
 	struct sp_json doc;
 };
@@ -58,6 +60,7 @@ static void make_calls(struct bench *b)
 		uint32_t tool = (uint32_t)((agent * 4 + next_random(&s) % 4) % b->tools);
 
 		snprintf(a->agent, sizeof(a->agent), "agent-%05u", agent);
+		a->called = sp_snap_find_agent(&b->rig.snap, sp_bytes_cstr(a->agent));
 		snprintf(a->tool, sizeof(a->tool), "get_%04u", tool);
 		snprintf(a->params, sizeof(a->params),
 			"{\"arguments\":{\"user_id\":\"u%u\",\"amount\":%u,\"note\":\"about the order of %u\"}}",
@@ -87,13 +90,11 @@ static bool take(struct bench *b, const struct sp_judge_call *c, const struct sp
 static bool arrive(struct bench *b, struct asked *a, struct sp_judge_call *c)
 {
 	const struct sp_snap *s = &b->rig.snap;
-	uint32_t agent = sp_snap_find_agent(s, sp_bytes_cstr(a->agent));
 
-	sp_judge_ahead_agent(s, agent);
-	sp_judge_ahead_rules(s, agent);
+	sp_judge_ahead_agent(s, a->called);
+	sp_judge_ahead_rules(s, a->called);
 	*c = (struct sp_judge_call){
 		.snap = s,
-		.agent = agent,
 		.tool = sp_bytes_cstr(a->tool),
 		.args_doc = &a->doc,
 		.meta = SP_JSON_NONE,
@@ -107,8 +108,9 @@ static bool arrive(struct bench *b, struct asked *a, struct sp_judge_call *c)
 	if (sp_json_scan(sp_bytes_cstr(a->params), 8, a->tok, TOKENS, &a->doc, NULL) < 0)
 		return false;
 	c->args = sp_json_get(&a->doc, 0, SP_LIT("arguments"));
-	sp_judge_ahead_tool(s, agent, c->tool);
-	sp_judge_ahead_windows(s, agent, 0, &b->windows);
+	c->agent = sp_snap_find_agent(s, sp_bytes_cstr(a->agent));
+	sp_judge_ahead_tool(s, c->agent, c->tool);
+	sp_judge_ahead_windows(s, c->agent, 0, &b->windows);
 	return c->agent != SP_SNAP_NONE;
 }
 

@@ -176,6 +176,20 @@ static enum sp_reason check_revision(struct sp_call *c)
 	return SP_REASON_NONE;
 }
 
+/// What the decision will read of agent, tool and windows, while session and way are settled.
+static void ask_ahead(const struct sp_call *c)
+{
+	const struct sp_history *h = &c->w->history;
+
+	if (c->conn->agent != c->agent)
+		sp_judge_ahead_agent(c->snap, c->agent);
+	c->conn->agent = c->agent;
+	if (c->parse_reason || c->method != SP_METHOD_TOOLS_CALL)
+		return;
+	sp_judge_ahead_tool(c->snap, c->agent, sp_call_name(c));
+	sp_judge_ahead_windows(c->snap, c->agent, h->salt, &h->windows);
+}
+
 enum sp_step sp_stage_identify(struct sp_call *c)
 {
 	const struct sp_snap_route *route = sp_call_route(c);
@@ -194,7 +208,7 @@ enum sp_step sp_stage_identify(struct sp_call *c)
 	c->agent = sp_snap_find_agent(c->snap, sp_bytes_cstr(c->principal.agent));
 	if (c->agent != SP_SNAP_NONE)
 		c->level = (enum sp_audit_level)sp_snap_agent(c->snap, c->agent)->audit_level;
-	c->conn->agent = c->agent;
+	ask_ahead(c);
 	scopes = sp_snap_str(c->snap, route->scopes);
 	if (!route->auth_none && !sp_scopes_cover(sp_bytes_cstr(c->principal.scopes), scopes))
 		return deny(c, SP_REASON_SCOPE_INSUFFICIENT);

@@ -58,15 +58,6 @@ static enum sp_reason keep_log_level(struct sp_call *c)
 	return c->log_level ? SP_REASON_NONE : SP_REASON_PARAMS_INVALID;
 }
 
-/// What the decision will read of the tool and of the agent's windows, while who it is and where it goes is settled.
-static void ask_ahead(const struct sp_call *c)
-{
-	const struct sp_history *h = &c->w->history;
-
-	sp_judge_ahead_tool(c->snap, c->conn->agent, sp_bytes(c->name, c->name_len));
-	sp_judge_ahead_windows(c->snap, c->conn->agent, h->salt, &h->windows);
-}
-
 static enum sp_reason read_message(struct sp_call *c)
 {
 	const struct sp_plan *p = c->w->plan;
@@ -90,11 +81,7 @@ static enum sp_reason read_message(struct sp_call *c)
 	r = judge_era(c);
 	if (!r)
 		r = keep_log_level(c);
-	if (!r)
-		r = keep_name(c);
-	if (!r && c->method == SP_METHOD_TOOLS_CALL)
-		ask_ahead(c);
-	return r;
+	return r ? r : keep_name(c);
 }
 
 /// Never refuses by itself: who calls is settled first, so that a stranger learns nothing but 401.
