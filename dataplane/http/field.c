@@ -1,27 +1,27 @@
 #include "dataplane/http/http1_int.h"
 #include "common/banned.h"
 
-enum { TOKEN = 1, HOSTCH = 2 };
+enum { TOKEN = 1, HOSTCH = 2, NAME2 = 4 };
 #define ALNUM                                                                                      \
-	['0' ... '9'] = TOKEN | HOSTCH, ['a' ... 'z'] = TOKEN | HOSTCH,                            \
+	['0' ... '9'] = TOKEN | HOSTCH | NAME2, ['a' ... 'z'] = TOKEN | HOSTCH | NAME2,            \
 		 ['A' ... 'Z'] = TOKEN | HOSTCH
 static const uint8_t class[256] = {
 	ALNUM,
-	['-'] = TOKEN | HOSTCH,
-	['.'] = TOKEN | HOSTCH,
-	['_'] = TOKEN | HOSTCH,
-	['~'] = TOKEN | HOSTCH,
-	['%'] = TOKEN | HOSTCH,
-	['!'] = TOKEN,
-	['#'] = TOKEN,
-	['$'] = TOKEN,
-	['&'] = TOKEN,
-	['\''] = TOKEN,
-	['*'] = TOKEN,
-	['+'] = TOKEN,
-	['^'] = TOKEN,
-	['`'] = TOKEN,
-	['|'] = TOKEN,
+	['-'] = TOKEN | HOSTCH | NAME2,
+	['.'] = TOKEN | HOSTCH | NAME2,
+	['_'] = TOKEN | HOSTCH | NAME2,
+	['~'] = TOKEN | HOSTCH | NAME2,
+	['%'] = TOKEN | HOSTCH | NAME2,
+	['!'] = TOKEN | NAME2,
+	['#'] = TOKEN | NAME2,
+	['$'] = TOKEN | NAME2,
+	['&'] = TOKEN | NAME2,
+	['\''] = TOKEN | NAME2,
+	['*'] = TOKEN | NAME2,
+	['+'] = TOKEN | NAME2,
+	['^'] = TOKEN | NAME2,
+	['`'] = TOKEN | NAME2,
+	['|'] = TOKEN | NAME2,
 	[':'] = HOSTCH,
 	['['] = HOSTCH,
 	[']'] = HOSTCH,
@@ -38,6 +38,11 @@ static bool all(struct sp_bytes s, uint8_t want)
 bool sp_http_token_ok(struct sp_bytes s)
 {
 	return all(s, TOKEN);
+}
+
+bool sp_http2_name_ok(struct sp_bytes s)
+{
+	return all(s, NAME2);
 }
 
 bool sp_field_host_ok(struct sp_bytes host)

@@ -44,6 +44,8 @@ bool sp_field_host_ok(struct sp_bytes host);
 
 /// Which header of SP_HTTP_HEADERS a name is, or -1. `name` is a token.
 int sp_http_header_find(struct sp_bytes name);
+/// A token without upper case, which HTTP/2 does not know (RFC 9113 8.2).
+bool sp_http2_name_ok(struct sp_bytes s);
 
 enum sp_body_kind { SP_BODY_NONE, SP_BODY_LENGTH, SP_BODY_CHUNKED, SP_BODY_EOF };
 

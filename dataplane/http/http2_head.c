@@ -24,14 +24,6 @@ static int take_status(struct sp_http_head *h, struct sp_bytes v)
 	return 0;
 }
 
-static bool is_upper(struct sp_bytes name)
-{
-	for (size_t i = 0; i < name.n; i++)
-		if (name.p[i] >= 'A' && name.p[i] <= 'Z')
-			return true;
-	return false;
-}
-
 /// Fields of a connection have no place here (RFC 9113 8.2.2).
 static bool of_connection(int known, struct sp_bytes name)
 {
@@ -76,7 +68,7 @@ int sp_http2_head_field(struct sp_http2_head *h, const struct sp_http_limits *li
 		return h->fields == 1 && sp_bytes_eq(name, SP_LIT(":status"))
 			       ? take_status(&h->head, value)
 			       : -EBADMSG;
-	if (!sp_http_token_ok(name) || is_upper(name))
+	if (!sp_http2_name_ok(name))
 		return -EBADMSG;
 	known = sp_http_header_find(name);
 	if (of_connection(known, name))

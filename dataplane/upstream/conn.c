@@ -118,6 +118,8 @@ static void leave(struct up_conn *c)
 	if (c->state == UP_CONNECTING || c->state == UP_HANDSHAKE ||
 		(c->state == UP_SHARED && !up_h2_is_settled(c)))
 		c->pool->dialing_n--;
+	if (c->state == UP_SHARED && up_h2_is_retired(c))
+		c->pool->leaving_n--;
 	sp_timer_stop(c->u->conf.wheel, &c->timer);
 	c->state = UP_CLOSING;
 	c->x = NULL;
@@ -197,15 +199,12 @@ int up_conn_dial(struct up_pool *p, struct sp_exchange *x)
 
 void up_conn_begin(struct up_conn *c, struct sp_exchange *x)
 {
-	struct sp_http_limits limits = c->u->conf.limits;
-
-	limits.max_head_bytes = (uint32_t)c->u->head_cap;
 	c->x = x;
 	c->state = UP_BUSY;
 	c->have = 0;
 	c->interim = 0;
 	c->began = c->head_shown = c->answered = c->stray = false;
-	sp_http1_init(c->parser, true, &limits);
+	sp_http1_init(c->parser, true, &c->u->conf.limits);
 	sp_http1_expect(c->parser, (enum sp_http_verb)x->verb);
 	x->conn = c;
 	x->state = UP_X_CONN;
@@ -217,13 +216,15 @@ void up_conn_begin(struct up_conn *c, struct sp_exchange *x)
 static void share(struct up_conn *c)
 {
 	struct sp_exchange *x = c->x;
+	int r;
 
 	c->x = NULL;
 	c->state = UP_SHARED;
 	list_add(&c->pool->shared, c);
 	x->conn = NULL;
-	if (up_h2_begin(c, x) < 0)
-		up_exchange_fail(x, SP_REASON_OVERLOAD);
+	r = up_h2_begin(c, x);
+	if (r < 0)
+		up_exchange_fail(x, up_h2_reason(r));
 	if (c->state == UP_SHARED && up_h2_unused(c))
 		up_conn_unused(c);
 	up_serve_waiting(c->pool);

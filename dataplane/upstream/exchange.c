@@ -64,18 +64,21 @@ static bool send_on(struct up_conn *c, struct sp_exchange *x, const struct sp_ex
 	return true;
 }
 
-/// As a stream of a shared connection; false when none takes it.
-static bool share(struct sp_exchange *x)
+/// As a stream of a shared connection: 0, -ENOBUFS when none takes it, or -E2BIG when none will.
+static int share(struct sp_exchange *x)
 {
 	struct up_conn *c = up_h2_room(x->pool);
 
-	return c && up_h2_begin(c, x) == 0;
+	return c ? up_h2_begin(c, x) : -ENOBUFS;
 }
 
-/// Not while enough streams are on their way for all who wait.
+/// Not while enough streams are on their way for all who wait. Those that leave are replaced, but no
+/// server may have more than as many of them again.
 static bool may_dial(const struct up_pool *p)
 {
-	return p->conns_n < p->conf.max_connections &&
+	uint32_t leaving = sp_min(p->leaving_n, p->conf.max_connections);
+
+	return p->conns_n - leaving < p->conf.max_connections &&
 	       !(up_h2_hoped(p) && p->dialing_n &&
 		       p->waiting_n < p->dialing_n * up_h2_streams_hoped(p));
 }
@@ -89,10 +92,10 @@ static uint32_t waiting_max(const struct up_pool *p)
 int up_exchange_place(struct sp_exchange *x)
 {
 	struct up_pool *p = x->pool;
-	int r = -ENOBUFS;
+	int r = share(x);
 
-	if (share(x))
-		return 0;
+	if (r == 0 || r == -E2BIG)
+		return r ? (int)up_h2_reason(r) : 0;
 	if (may_dial(p))
 		r = up_conn_dial(p, x);
 	if (r != -ENOBUFS)
@@ -178,7 +181,7 @@ static void fail_all_waiting(struct up_pool *p, enum sp_reason why)
 /// Not the upstream's doing: it never saw a request that only waited.
 static bool is_ours(const struct sp_exchange *x, enum sp_reason why)
 {
-	return x->state == UP_X_WAITING || why == SP_REASON_OVERLOAD;
+	return x->state == UP_X_WAITING || why == SP_REASON_OVERLOAD || why == SP_REASON_PARAMS_INVALID;
 }
 
 /// Its connection is of no use any more, or just its stream.
@@ -275,8 +278,9 @@ static bool serve_one(struct up_pool *p)
 	if ((c = up_h2_room(p))) {
 		up_wait_remove(x);
 		x->state = UP_X_CONN;
-		if (up_h2_begin(c, x) < 0)
-			up_exchange_fail(x, SP_REASON_OVERLOAD);
+		r = up_h2_begin(c, x);
+		if (r < 0)
+			up_exchange_fail(x, up_h2_reason(r));
 		return true;
 	}
 	c = up_conn_take_idle(p);

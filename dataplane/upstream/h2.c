@@ -129,6 +129,16 @@ bool up_h2_is_settled(const struct up_conn *c)
 	return c->h2->settled;
 }
 
+bool up_h2_is_retired(const struct up_conn *c)
+{
+	return c->h2->retired;
+}
+
+enum sp_reason up_h2_reason(int error)
+{
+	return error == -E2BIG ? SP_REASON_PARAMS_INVALID : SP_REASON_OVERLOAD;
+}
+
 uint32_t up_h2_streams_hoped(const struct up_pool *p)
 {
 	return p->streams_most ? sp_min(p->streams_most, UP_H2_STREAMS_MAX) : UP_H2_STREAMS_HOPED;
@@ -174,6 +184,7 @@ void up_h2_retire(struct up_conn *c)
 
 	if (!h->settled)
 		c->pool->dialing_n--; // nobody need wait for it
+	c->pool->leaving_n += !h->retired;
 	h->settled = h->retired = true;
 	up_h2_mark(c);
 }
@@ -211,7 +222,7 @@ int up_h2_begin(struct up_conn *c, struct sp_exchange *x)
 	if (r == -EAGAIN)
 		up_h2_retire(c);
 	if (r < 0)
-		return -ENOBUFS;
+		return r == -E2BIG ? r : -ENOBUFS;
 	if (c->warm)
 		up_count(c->u, SP_STAT_UP_REUSED);
 	up_count(c->u, SP_STAT_UP_STREAMS);
@@ -334,62 +345,66 @@ static int put(struct up_conn *c, const uint8_t *p, size_t n)
 	return c->tls ? up_secure_write(c, p, n) : sp_stream_send(c->stream, p, n);
 }
 
-/// Frames of one turn go out in as few TLS records as they fit. Callbacks run meanwhile, which may
-/// use u->out.
-static ssize_t next_piece(struct up_h2 *h, const uint8_t **ret)
+/// Frames of one turn go out in as few pieces, of which each is a record or less than a block, as
+/// they fit, whatever comes next. Callbacks run meanwhile, which may use u->out. Returns the bytes
+/// gathered; *ret and *ret_n are a frame too large for that, if any.
+static ssize_t gather(struct up_h2 *h, const uint8_t **ret, size_t *ret_n)
 {
 	struct sp_upstreams *u = h->conn->u;
-	const uint8_t *p;
 	size_t have = 0;
-	ssize_t n;
 
-	while ((n = nghttp2_session_mem_send(h->session, &p)) > 0) {
-		bool fits = (size_t)n <= (size_t)UP_H2_RECORD_MAX - have;
+	*ret_n = 0;
+	while (have + UP_H2_FRAME_ROOM <= UP_H2_RECORD_MAX) {
+		const uint8_t *p;
+		ssize_t n = nghttp2_session_mem_send(h->session, &p);
 
-		if (!h->conn->tls || (!fits && !have)) {
-			*ret = p;
+		if (n < 0)
 			return n;
-		}
-		if (!fits) { // two records at once
-			if (put(h->conn, u->gather, have) < 0)
-				return NGHTTP2_ERR_NOMEM;
-			have = 0;
-			if ((size_t)n > (size_t)UP_H2_RECORD_MAX) {
-				*ret = p;
-				return n;
-			}
+		if (n == 0)
+			break;
+		if ((size_t)n > UP_H2_FRAME_ROOM) {
+			*ret = p;
+			*ret_n = (size_t)n;
+			break;
 		}
 		memcpy(u->gather + have, p, (size_t)n);
 		have += (size_t)n;
 	}
-	*ret = u->gather;
-	return n < 0 ? n : (ssize_t)have;
+	return (ssize_t)have;
+}
+
+/// What nghttp2 gave is lost when it does not fit, so that room is had first. Returns 0 when nothing is
+/// left.
+static ssize_t send_some(struct up_h2 *h)
+{
+	struct up_conn *c = h->conn;
+	const uint8_t *p;
+	size_t room, large;
+	ssize_t n;
+
+	if (!sp_stream_reserve(c->stream, UP_H2_ROOM, &room))
+		return -EAGAIN;
+	sp_stream_commit(c->stream, 0);
+	h->inside = c->u->pumping = true;
+	n = gather(h, &p, &large);
+	h->inside = c->u->pumping = false;
+	if (c->state != UP_SHARED)
+		return 0;
+	if (n < 0 || (n && put(c, c->u->gather, (size_t)n) < 0) || (large && put(c, p, large) < 0))
+		return -ENOBUFS;
+	return n + (ssize_t)large;
 }
 
 /// All that nghttp2 has to say, as far as the queue takes it: 0, -EAGAIN (blocks ran out for now),
 /// or the connection is of no use any more.
 static int pump(struct up_h2 *h)
 {
-	struct up_conn *c = h->conn;
-	const uint8_t *p;
-	size_t room;
+	ssize_t n = 1;
 
-	while (sp_stream_queued(c->stream) < SP_IO_TX_HIGH) {
-		ssize_t n;
-
-		// What nghttp2 gave is lost when it does not fit.
-		if (!sp_stream_reserve(c->stream, UP_H2_ROOM, &room))
-			return -EAGAIN;
-		sp_stream_commit(c->stream, 0);
-		h->inside = c->u->pumping = true;
-		n = next_piece(h, &p);
-		h->inside = c->u->pumping = false;
-		if (c->state != UP_SHARED || n == 0)
-			return 0;
-		if (n < 0 || put(c, p, (size_t)n) < 0)
-			return -ENOBUFS;
-	}
-	return 0;
+	while (n > 0 && nghttp2_session_want_write(h->session) &&
+		sp_stream_queued(h->conn->stream) < SP_IO_TX_HIGH)
+		n = send_some(h);
+	return (int)sp_min(n, (ssize_t)0);
 }
 
 void up_h2_goodbye(struct up_conn *c)

@@ -50,20 +50,12 @@ static int on_begin_headers(nghttp2_session *s, const nghttp2_frame *frame, void
 	return 0;
 }
 
-static struct sp_http_limits head_limits(const struct up_h2 *h)
-{
-	struct sp_http_limits l = h->conn->u->conf.limits;
-
-	l.max_head_bytes = (uint32_t)h->conn->u->head_cap;
-	return l;
-}
-
 static int on_header(nghttp2_session *s, const nghttp2_frame *frame, const uint8_t *name,
 	size_t name_n, const uint8_t *value, size_t value_n, uint8_t flags, void *user)
 {
 	struct up_h2 *h = user;
 	struct sp_exchange *x = exchange(h, frame->hd.stream_id);
-	struct sp_http_limits limits = head_limits(h);
+	const struct sp_http_limits *limits = &h->conn->u->conf.limits;
 
 	(void)s;
 	(void)flags;
@@ -73,8 +65,8 @@ static int on_header(nghttp2_session *s, const nghttp2_frame *frame, const uint8
 	if (!x)
 		return 0;
 	x->began = true;
-	if (h->block_bytes > limits.max_head_bytes ||
-		(!x->head_shown && sp_http2_head_field(&h->head, &limits, sp_bytes(name, name_n),
+	if (h->block_bytes > limits->max_head_bytes ||
+		(!x->head_shown && sp_http2_head_field(&h->head, limits, sp_bytes(name, name_n),
 					   sp_bytes(value, value_n)) < 0))
 		up_exchange_fail(x, SP_REASON_UPSTREAM_INVALID);
 	return 0;
@@ -110,12 +102,11 @@ static int on_invalid_frame(nghttp2_session *s, const nghttp2_frame *frame, int 
 
 static void headers_done(struct up_h2 *h, struct sp_exchange *x)
 {
-	struct sp_http_limits limits = head_limits(h);
 	int r;
 
 	if (x->head_shown)
 		return; // trailers
-	r = sp_http2_head_finish(&h->head, &limits);
+	r = sp_http2_head_finish(&h->head, &h->conn->u->conf.limits);
 	if (r < 0) {
 		up_exchange_fail(
 			x, r == -EFBIG ? SP_REASON_UPSTREAM_TOO_LARGE : SP_REASON_UPSTREAM_INVALID);

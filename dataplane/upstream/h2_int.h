@@ -24,6 +24,7 @@
 #define UP_H2_DATA_MAX 8192u
 #define UP_H2_RECORD_MAX 16000u
 #define UP_H2_ROOM 16384u
+#define UP_H2_FRAME_ROOM (UP_H2_DATA_MAX + 9u)
 #define UP_H2_MEMORY_MAX (64u << 20)
 
 /// Memory for nghttp2: blocks of a few sizes, kept for the next call.

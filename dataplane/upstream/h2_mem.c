@@ -35,10 +35,11 @@ struct up_h2_mem {
 
 static unsigned class_of(size_t n)
 {
-	unsigned c = 0;
+	unsigned c;
 
-	for (size_t size = CLASS_MIN; c < CLASSES && size < n; size <<= 1)
-		c++;
+	if (n <= CLASS_MIN)
+		return 0;
+	c = 64 - (unsigned)__builtin_clzl((n - 1) / CLASS_MIN);
 	return c < CLASSES ? c : CLASS_HEAP;
 }
 

@@ -34,6 +34,7 @@ int sp_upstreams_new(const struct sp_upstreams_conf *conf, struct sp_upstreams *
 		return -ENOMEM;
 	u->conf = *conf;
 	u->head_cap = sp_min(conf->limits.max_head_bytes, UP_HEAD_MAX);
+	u->conf.limits.max_head_bytes = (uint32_t)u->head_cap;
 	u->conns = calloc(conf->max_connections, sizeof(*u->conns));
 	u->exchanges = calloc(conf->max_exchanges, sizeof(*u->exchanges));
 	u->heads = calloc(conf->max_connections, u->head_cap + 1);

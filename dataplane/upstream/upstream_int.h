@@ -87,6 +87,7 @@ struct up_pool {
 	uint64_t identity;
 	bool live; ///< in the snapshot taken up last
 	uint32_t conns_n, exchanges_n, waiting_n;
+	uint32_t leaving_n; ///< connections that only finish what they have
 	uint32_t dialing_n; ///< connections of which it is not known yet how many exchanges they take
 	struct up_conn *idle;   ///< last used first
 	struct up_conn *shared; ///< those that take streams, or have some
@@ -222,8 +223,11 @@ void up_h2_free(struct up_conn *c);
 struct up_conn *up_h2_room(const struct up_pool *p);
 /// Connections being made may turn out to carry many exchanges, so that others rather wait for them.
 bool up_h2_hoped(const struct up_pool *p);
-/// `x`, whose request is kept, becomes a stream of `c`; it leaves with the turn's flush. 0 or -ENOBUFS.
+/// `x`, whose request is kept, becomes a stream of `c`; it leaves with the turn's flush. 0, -ENOBUFS, or
+/// -E2BIG: it has more fields than any connection takes.
 SP_MUST_CHECK int up_h2_begin(struct up_conn *c, struct sp_exchange *x);
+/// What became of an exchange that could not be begun.
+enum sp_reason up_h2_reason(int error);
 /// `x` lets go of its stream; `reset`: the peer is told.
 void up_h2_detach(struct sp_exchange *x, bool reset);
 void up_h2_data(struct up_conn *c, const uint8_t *p, size_t n);
@@ -240,5 +244,7 @@ void up_h2_mark(struct up_conn *c);
 bool up_h2_unused(const struct up_conn *c);
 /// The peer said how many streams it takes.
 bool up_h2_is_settled(const struct up_conn *c);
+/// It takes no more streams.
+bool up_h2_is_retired(const struct up_conn *c);
 /// Streams thought to fit on a connection that is being made.
 uint32_t up_h2_streams_hoped(const struct up_pool *p);

@@ -17,7 +17,7 @@ struct peer {
 	uint32_t reset_code;
 	int32_t last_id;
 	size_t body;        ///< of the last request
-	char fields[4096];  ///< of the last request, "name: value\n" each
+	char fields[32768]; ///< of the last request, "name: value\n" each
 	size_t seen;        ///< bytes of the client
 };
 
@@ -30,7 +30,8 @@ static struct {
 	struct sp_bytes raw;
 	bool raw_close;
 	uint32_t max_streams;
-	bool count_answered;
+	nghttp2_settings_entry extra; ///< of its settings; none = 0
+	int32_t connection_window;    ///< 0 = the protocol's
 } lab;
 
 struct peer_body {
@@ -185,7 +186,8 @@ static const struct sp_stream_ops peer_ops = {
 
 static inline int peer_accept(struct sp_stream *s, void *user, const struct sockaddr_storage *from)
 {
-	const nghttp2_settings_entry most = {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, lab.max_streams};
+	nghttp2_settings_entry said[2];
+	size_t said_n = 0;
 	struct peer *p = &lab.peer[lab.n++];
 	nghttp2_session_callbacks *cb;
 
@@ -202,33 +204,111 @@ static inline int peer_accept(struct sp_stream *s, void *user, const struct sock
 	nghttp2_session_callbacks_set_on_frame_recv_callback(cb, peer_on_frame);
 	assert_int_equal(nghttp2_session_server_new(&p->session, cb, p), 0);
 	nghttp2_session_callbacks_del(cb);
-	assert_int_equal(nghttp2_submit_settings(p->session, 0, &most, lab.max_streams ? 1 : 0), 0);
+	if (lab.max_streams)
+		said[said_n++] = (nghttp2_settings_entry){
+			NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, lab.max_streams};
+	if (lab.extra.settings_id)
+		said[said_n++] = lab.extra;
+	assert_int_equal(nghttp2_submit_settings(p->session, 0, said, said_n), 0);
+	if (lab.connection_window)
+		assert_int_equal(nghttp2_session_set_local_window_size(
+					 p->session, 0, 0, lab.connection_window),
+			0);
 	peer_flush(p);
 	return 0;
 }
 
-/// A client in memory whose upstream is the lab's server.
-static inline void lab_begin(struct client *k, size_t piece, void (*serve)(struct peer *, int32_t))
+static inline struct sp_snap_in_upstream lab_upstream(void)
 {
-	struct sp_io_conf io = {.max_streams = 64, .blocks = 256, .recv_buffers = 64};
 	struct sp_snap_in_upstream up = upstream_at(7);
 
 	up.breaker_failures = 0; // never opens
 	up.http = SP_UP_HTTP_2;
 	up.connect_ns = up.response_ns = up.idle_ns = 30 * SP_NS_PER_SEC; // however loaded the machine
+	return up;
+}
+
+static inline void lab_begin_with(struct client *k, const struct sp_io_conf *io, size_t piece,
+	void (*serve)(struct peer *, int32_t))
+{
+	struct sp_snap_in_upstream up = lab_upstream();
+
 	memset(k, 0, sizeof(*k));
 	memset(&lab, 0, sizeof(lab));
 	lab.serve = serve;
-	assert_int_equal(sp_io_mem_new(&io, &k->io), 0);
+	assert_int_equal(sp_io_mem_new(io, &k->io), 0);
 	sp_io_mem_chunk(k->io, piece);
 	assert_int_equal(sp_io_listen(k->io, 7, peer_accept, NULL), 0);
 	client_begin(k, &up);
+}
+
+/// A client in memory whose upstream is the lab's server.
+static inline void lab_begin(struct client *k, size_t piece, void (*serve)(struct peer *, int32_t))
+{
+	const struct sp_io_conf io = {.max_streams = 64, .blocks = 256, .recv_buffers = 64};
+
+	lab_begin_with(k, &io, piece, serve);
 }
 
 static inline void turns(struct client *k, unsigned n)
 {
 	while (n--)
 		turn(k);
+}
+
+static struct {
+	size_t n;
+	bool head, done;
+} flow;
+static inline void flow_head(void *user, const struct sp_http_head *h, const uint8_t *buf)
+{
+	(void)user;
+	(void)h;
+	(void)buf;
+	flow.head = true;
+}
+static inline void flow_body(void *user, const uint8_t *p, size_t n)
+{
+	(void)user;
+	(void)p;
+	flow.n += n;
+}
+static inline void flow_done(void *user)
+{
+	(void)user;
+	flow.done = true;
+}
+static inline void flow_failed(void *user, enum sp_reason why, bool sent)
+{
+	(void)user;
+	(void)sent;
+	fail_msg("failed: %s", sp_reason_info(why)->name);
+}
+static inline void serve_flood(struct peer *p, int32_t id)
+{
+	const nghttp2_nv v[] = {NV(":status", "200")};
+	nghttp2_data_provider body = peer_data_of(NULL, 8u << 20);
+
+	if (p->requests > 1) {
+		peer_fine(p, id);
+		return;
+	}
+	assert_int_equal(nghttp2_submit_response(p->session, id, v, 1, &body), 0);
+}
+/// An answer of 8 MiB whose head came.
+static inline struct sp_exchange *flood_begin(struct client *k)
+{
+	static const struct sp_exchange_ops counting = {flow_head, flow_body, flow_done, flow_failed};
+	struct sp_exchange_req req = {.verb = SP_HTTP_POST, .body = REQ, .ops = &counting};
+	struct sp_exchange *x;
+
+	memset(&flow, 0, sizeof(flow));
+	lab_begin(k, 16384, serve_flood);
+	req.snap = &k->snap;
+	assert_int_equal(sp_upstream_start(k->u, &req, &x), 0);
+	while (!flow.head)
+		turn(k);
+	return x;
 }
 
 static inline void lab_raw(struct client *k, struct sp_bytes raw, bool close)

@@ -82,85 +82,32 @@ static void a_large_request_waits_for_the_peers_window(void **state)
 	lab_end(&k);
 }
 
-static struct {
-	size_t n;
-	bool head, done;
-} flood;
-static void flood_head(void *user, const struct sp_http_head *h, const uint8_t *buf)
-{
-	(void)user;
-	(void)h;
-	(void)buf;
-	flood.head = true;
-}
-static void flood_body(void *user, const uint8_t *p, size_t n)
-{
-	(void)user;
-	(void)p;
-	flood.n += n;
-}
-static void flood_done(void *user)
-{
-	(void)user;
-	flood.done = true;
-}
-static void flood_failed(void *user, enum sp_reason why, bool sent)
-{
-	(void)user;
-	(void)sent;
-	fail_msg("failed: %s", sp_reason_info(why)->name);
-}
-static void serve_flood(struct peer *p, int32_t id)
-{
-	const nghttp2_nv v[] = {NV(":status", "200")};
-	nghttp2_data_provider body = peer_data_of(NULL, 8u << 20);
-
-	if (p->requests > 1) {
-		peer_fine(p, id);
-		return;
-	}
-	assert_int_equal(nghttp2_submit_response(p->session, id, v, 1, &body), 0);
-}
 static void a_paused_answer_stays_within_its_window_and_holds_up_no_other(void **state)
 {
-	static const struct sp_exchange_ops counting = {flood_head, flood_body, flood_done, flood_failed};
-	struct sp_exchange_req req = {.verb = SP_HTTP_POST, .body = REQ, .ops = &counting};
 	struct sp_exchange *x;
 
 	(void)state;
-	memset(&flood, 0, sizeof(flood));
-	lab_begin(&k, 16384, serve_flood);
-	req.snap = &k.snap;
-	assert_int_equal(sp_upstream_start(k.u, &req, &x), 0);
-	while (!flood.head)
-		turn(&k);
+	x = flood_begin(&k);
 	sp_exchange_pause(x);
 	turns(&k, 300);
-	assert_true(flood.n <= 3u * UP_H2_STREAM_WINDOW);
+	assert_true(flow.n <= 3u * UP_H2_STREAM_WINDOW);
 	start_many(4, false);
 	all_fine(4);
-	assert_false(flood.done);
+	assert_false(flow.done);
 	sp_exchange_resume(x);
-	while (!flood.done)
+	while (!flow.done)
 		turn(&k);
-	assert_int_equal(flood.n, 8u << 20);
+	assert_int_equal(flow.n, 8u << 20);
 	assert_int_equal(lab.n, 1);
 	lab_end(&k);
 }
 
 static void data_on_its_way_to_a_cancelled_call_costs_no_other(void **state)
 {
-	static const struct sp_exchange_ops counting = {flood_head, flood_body, flood_done, flood_failed};
-	struct sp_exchange_req req = {.verb = SP_HTTP_POST, .body = REQ, .ops = &counting};
 	struct sp_exchange *x;
 
 	(void)state;
-	memset(&flood, 0, sizeof(flood));
-	lab_begin(&k, 16384, serve_flood);
-	req.snap = &k.snap;
-	assert_int_equal(sp_upstream_start(k.u, &req, &x), 0);
-	while (!flood.head)
-		turn(&k);
+	x = flood_begin(&k);
 	sp_exchange_cancel(x);
 	start_many(8, false);
 	all_fine(8);
@@ -300,6 +247,51 @@ static void who_waits_does_not_wait_for_a_connection_that_leaves(void **state)
 	peer_answer(&lab.peer[0], 1, "fine");
 	peer_flush(&lab.peer[0]);
 	all_fine(1);
+	lab_end(&k);
+}
+
+static void one_connection(void)
+{
+	struct sp_snap_in_upstream up = lab_upstream();
+
+	up.max_connections = 1;
+	take_up(&k, &up, 1);
+}
+
+static void a_connection_that_leaves_is_replaced_though_there_may_be_but_one(void **state)
+{
+	(void)state;
+	lab_begin(&k, 16384, serve_one_and_leave);
+	one_connection();
+	start_many(1, false);
+	turns(&k, 30);
+	assert_int_equal(lab.peer[0].requests, 1);
+	assert_int_equal(start(&k, &a, REQ, false, 0), 0);
+	expect_ok(&k, &a, "fine");
+	assert_int_equal(lab.n, 2);
+	assert_false(lab.peer[0].ended);
+	peer_answer(&lab.peer[0], 1, "fine");
+	peer_flush(&lab.peer[0]);
+	all_fine(1);
+	lab_end(&k);
+}
+
+static void serve_and_leave(struct peer *p, int32_t id)
+{
+	nghttp2_submit_goaway(p->session, 0, id, NGHTTP2_NO_ERROR, NULL, 0);
+}
+static void a_server_that_always_leaves_gets_one_more_connection_and_no_third(void **state)
+{
+	(void)state;
+	lab_begin(&k, 16384, serve_and_leave);
+	one_connection();
+	for (size_t i = 0; i < 6; i++) {
+		assert_int_equal(start(&k, &many[i], REQ, false, 0), 0);
+		turns(&k, 30);
+	}
+	assert_int_equal(lab.n, 2);
+	for (size_t i = 0; i < 6; i++)
+		sp_exchange_cancel(many[i].x);
 	lab_end(&k);
 }
 
@@ -455,6 +447,137 @@ static void an_upstream_that_is_gone_finishes_what_it_carries(void **state)
 	lab_end(&k);
 }
 
+/// Each answer begins the next request, and one that is given up at once.
+static struct call chained;
+static unsigned chain_left;
+static void chain_start(void);
+static void chain_done(void *user)
+{
+	on_done(user);
+	if (!chain_left)
+		return;
+	chain_left--;
+	chain_start();
+}
+static void chain_start(void)
+{
+	static const struct sp_exchange_ops chain_ops = {on_head, on_body, chain_done, on_failed};
+	struct sp_exchange_req req = {.snap = &k.snap,
+		.verb = SP_HTTP_POST,
+		.body = REQ,
+		.ops = &chain_ops,
+		.user = &chained};
+
+	assert_int_equal(start(&k, &b, REQ, false, 0), 0);
+	sp_exchange_cancel(b.x);
+	memset(&chained, 0, sizeof(chained));
+	assert_int_equal(sp_upstream_start(k.u, &req, &chained.x), 0);
+}
+
+/// The peer reads nothing: what is queued stays in its blocks.
+static void what_finds_no_block_leaves_when_there_is_one(void **state)
+{
+	const struct sp_io_conf io = {.max_streams = 64, .blocks = 12, .recv_buffers = 64};
+	static char body[3000];
+
+	(void)state;
+	memset(body, 'x', sizeof(body));
+	lab_begin_with(&k, &io, 16384, peer_fine);
+	start_many(1, false);
+	all_fine(1);
+	sp_stream_pause(lab.peer[0].stream);
+	for (size_t i = 0; i < SP_ARRAY_LEN(many); i++) {
+		assert_int_equal(start(&k, &many[i], sp_bytes(body, sizeof(body)), false, 0), 0);
+		turns(&k, 3);
+	}
+	assert_true(sp_io_stats(k.io)->tx_no_block > 0);
+	sp_stream_resume(lab.peer[0].stream);
+	all_fine(SP_ARRAY_LEN(many));
+	assert_int_equal(lab.peer[0].requests, 1 + SP_ARRAY_LEN(many));
+	assert_int_equal(lab.n, 1);
+	lab_end(&k);
+}
+
+static void more_than_the_queue_takes_leaves_when_the_peer_reads(void **state)
+{
+	(void)state;
+	memset(large, 'x', sizeof(large));
+	lab_begin(&k, 16384, peer_fine);
+	lab.extra = (nghttp2_settings_entry){NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, 1u << 20};
+	lab.connection_window = 8u << 20;
+	start_many(1, false);
+	all_fine(1);
+	sp_stream_pause(lab.peer[0].stream);
+	for (size_t i = 0; i < 6; i++)
+		assert_int_equal(start(&k, &many[i], sp_bytes(large, sizeof(large)), false, 0), 0);
+	turns(&k, 30);
+	sp_stream_resume(lab.peer[0].stream);
+	all_fine(6);
+	assert_int_equal(lab.peer[0].requests, 7);
+	assert_true(lab.peer[0].seen > 6 * sizeof(large));
+	lab_end(&k);
+}
+
+static void a_request_may_be_begun_and_cancelled_while_answers_are_read(void **state)
+{
+	(void)state;
+	lab_begin(&k, 7, peer_fine);
+	for (int i = 0; i < 20; i++) {
+		chain_left = 3;
+		chain_start();
+		while (chain_left || !chained.done)
+			turn(&k);
+	}
+	assert_int_equal(lab.n, 1);
+	assert_int_equal(lab.peer[0].requests, 80);
+	lab_end(&k);
+}
+
+/// A peer that reads nothing holds no connection that is to be closed.
+static void a_closing_connection_ends_though_its_peer_does_not_read(void **state)
+{
+	struct sp_snap_in_upstream other = upstream_at(8);
+
+	(void)state;
+	lab_begin(&k, 16384, peer_fine);
+	start_many(1, false);
+	all_fine(1);
+	sp_stream_pause(lab.peer[0].stream);
+	take_up(&k, &other, 1);
+	turns(&k, 30);
+	assert_false(lab.peer[0].ended);
+	assert_int_equal(sp_upstreams_open(k.u), 1);
+	k.now += 10 * SP_NS_PER_SEC;
+	assert_true(sp_io_turn(k.io, k.now, 0) >= 0);
+	sp_wheel_run(&k.wheel, k.now);
+	assert_true(sp_io_turn(k.io, k.now, 0) >= 0);
+	assert_int_equal(sp_upstreams_open(k.u), 0);
+	lab_end(&k);
+}
+
+static void a_request_of_too_many_fields_fails_at_once_and_costs_no_connection(void **state)
+{
+	static char headers[8192];
+	struct sp_exchange_req req = {.snap = &k.snap, .verb = SP_HTTP_POST, .body = REQ, .ops = &ops, .user = &a};
+	size_t n = 0;
+
+	(void)state;
+	for (int i = 0; i < 65; i++)
+		n += (size_t)snprintf(headers + n, sizeof(headers) - n, "X-Field-%d: value %d\r\n", i, i);
+	req.headers = sp_bytes(headers, n);
+	lab_begin(&k, 16384, peer_fine);
+	start_many(1, false);
+	all_fine(1);
+	turns(&k, 30);
+	assert_int_equal(sp_upstream_start(k.u, &req, &a.x), SP_REASON_PARAMS_INVALID);
+	turns(&k, 30);
+	assert_int_equal(lab.n, 1);
+	start_many(1, false);
+	all_fine(1);
+	assert_int_equal(lab.peer[0].requests, 2);
+	lab_end(&k);
+}
+
 static void a_steady_load_allocates_nothing(void **state)
 {
 	size_t before = 0;
@@ -487,6 +610,8 @@ int main(void)
 		cmocka_unit_test(a_lost_connection_fails_what_may_not_be_repeated),
 		cmocka_unit_test(what_was_sent_before_a_refusal_stays_in_doubt),
 		cmocka_unit_test(who_waits_does_not_wait_for_a_connection_that_leaves),
+		cmocka_unit_test(a_connection_that_leaves_is_replaced_though_there_may_be_but_one),
+		cmocka_unit_test(a_server_that_always_leaves_gets_one_more_connection_and_no_third),
 		cmocka_unit_test(a_connection_that_cannot_be_made_fails_all_who_wait_for_it),
 		cmocka_unit_test(cancelling_resets_the_stream_and_nothing_else),
 		cmocka_unit_test(a_request_cancelled_before_the_turn_ends_is_never_sent),
@@ -496,6 +621,11 @@ int main(void)
 		cmocka_unit_test(who_waits_gets_the_stream_of_a_cancelled_call),
 		cmocka_unit_test(a_silent_connection_gets_no_new_streams),
 		cmocka_unit_test(an_upstream_that_is_gone_finishes_what_it_carries),
+		cmocka_unit_test(what_finds_no_block_leaves_when_there_is_one),
+		cmocka_unit_test(more_than_the_queue_takes_leaves_when_the_peer_reads),
+		cmocka_unit_test(a_request_may_be_begun_and_cancelled_while_answers_are_read),
+		cmocka_unit_test(a_closing_connection_ends_though_its_peer_does_not_read),
+		cmocka_unit_test(a_request_of_too_many_fields_fails_at_once_and_costs_no_connection),
 		cmocka_unit_test(a_steady_load_allocates_nothing),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
