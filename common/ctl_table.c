@@ -214,8 +214,12 @@ static const struct sp_ctl_command commands[SP_CMD__COUNT] = {
 	[SP_CMD_POLICY_DIFF] = {NAMED(POLICY_DIFF).server = SP_CTL_CONTROL,
 		.access = SP_ACCESS_VIEW, ARGS(sources_required),
 		.help = "what a publish of these files would change",
-		.more = "Agents that come, go or change, with tools gained and lost and limits "
-			"changed."},
+		.more = "Which agents may call which tools on other terms (never, where conditions hold, "
+			"after review, always); agents that come, go or change; limits. A rule, limit, "
+			"constraint, purpose or order rule that changed names the agents and tools it "
+			"binds, the first eight of each and how many there are: there a decision may "
+			"change although the terms do not. With --json one object a change: kind, agent, "
+			"tool, rule, before, after, ..., and the sentence as text."},
 	[SP_CMD_POLICY_SIMULATE] = {NAMED(POLICY_SIMULATE).server = SP_CTL_LOCAL,
 		.access = SP_ACCESS_NONE, ARGS(simulate_args),
 		.help = "judge recorded calls by policy files, and show what would change",

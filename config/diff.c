@@ -163,13 +163,34 @@ static int tool_text(const struct sp_change *c, char *buf, size_t cap)
 		c->after == SP_STANDING_ALLOWED ? "" : terms(c->after));
 }
 
+static void put_names(struct sp_out *o, const char *what, const struct sp_scope_names *l)
+{
+	uint64_t shown = sp_min(l->n, (uint64_t)SP_SCOPE_NAMES);
+	char text[48];
+
+	snprintf(text, sizeof(text), "; %s (%" PRIu64 ")", what, l->n);
+	sp_out_bytes(o, sp_bytes_cstr(text));
+	for (uint64_t i = 0; i < shown; i++) {
+		sp_out_bytes(o, i ? SP_LIT(", ") : SP_LIT(": "));
+		sp_out_bytes(o, l->name[i]);
+	}
+	if (shown < l->n)
+		sp_out_lit(o, ", ...");
+}
+
 static int rule_text(const struct sp_change *c, char *buf, size_t cap)
 {
+	char scope[SP_CHANGE_TEXT];
+	struct sp_out o = sp_out_init(scope, sizeof(scope));
 	const char *verb = c->kind == SP_CHANGE_RULE_NEW    ? "new"
 			   : c->kind == SP_CHANGE_RULE_GONE ? "gone"
 							    : "changed";
 
-	return snprintf(buf, cap, "%.*s %.*s: %s", SP_FMT(c->what), SP_FMT(c->agent), verb);
+	if (c->scope) {
+		put_names(&o, "agents", &c->scope->agents);
+		put_names(&o, "tools", &c->scope->tools);
+	}
+	return snprintf(buf, cap, "%.*s %.*s: %s%.*s", SP_FMT(c->what), SP_FMT(c->agent), verb, (int)o.len, scope);
 }
 
 int sp_change_text(const struct sp_change *c, char *buf, size_t cap)

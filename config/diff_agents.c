@@ -219,10 +219,10 @@ static void diff_figures(
 	for (size_t i = 0; i < SP_ARRAY_LEN(limits); i++)
 		if (limits[i].before != limits[i].after)
 			sp_diff_tell(d, &(struct sp_change){SP_CHANGE_LIMIT, name, limits[i].name,
-						limits[i].before, limits[i].after});
+						limits[i].before, limits[i].after, NULL});
 	if (x->audit_level != y->audit_level)
 		sp_diff_tell(d, &(struct sp_change){SP_CHANGE_AUDIT_LEVEL, name, SP_NOBYTES,
-					x->audit_level, y->audit_level});
+					x->audit_level, y->audit_level, NULL});
 }
 
 static void tell_name(struct sp_differ *d, enum sp_change_kind kind, struct sp_bytes name)

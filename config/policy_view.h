@@ -2,6 +2,7 @@
 #pragma once
 
 #include "common/ctlval.h"
+#include "config/diff.h"
 #include "config/policy.h"
 #include "config/snapshot.h"
 
@@ -12,3 +13,5 @@ void sp_view_check(struct sp_cv_out *o, const struct sp_policy *p, const struct 
 void sp_view_policy(struct sp_cv_out *o, const struct sp_snap *s);
 /// Members for an open map: the agent's facts, limits, and each tool named that it may call, with its standing.
 void sp_view_agent(struct sp_cv_out *o, const struct sp_snap *s, uint32_t agent);
+/// One map: `kind`, who and what changed, `before` and `after` where there are, and `text`, the sentence.
+void sp_view_change(struct sp_cv_out *o, const struct sp_change *c);

@@ -9,7 +9,8 @@
 #include "common/banned.h"
 
 #define SOURCES_SHOWN 1000u // files in the summary of a check
-#define CHANGES_MAX 20000u // lines of a diff: what an answer holds for certain
+#define CHANGES_MAX 20000u
+#define CHANGES_BYTES (SP_CTL_ANSWER_MAX / 2) // of a diff; the last change and the end of the answer fit beyond
 
 /// Fill the stage with the files a request carries.
 static int stage_request(struct sp_job *j, struct sp_bytes sources)
@@ -112,20 +113,21 @@ void sp_cmd_policy_check(struct sp_job *j)
 
 struct changes {
 	struct sp_cv_out *o;
-	uint64_t n;
+	uint64_t n, left_out;
 };
 
 static void put_change(void *user, const struct sp_change *change)
 {
 	struct changes *c = user;
-	char text[512];
 
 	if (change->kind == SP_CHANGE_IDENTITY) // a check compiles without key sets
 		return;
-	if (c->n++ >= CHANGES_MAX)
+	if (c->left_out || c->n == CHANGES_MAX || sp_cv_out_bytes(c->o).n > CHANGES_BYTES) {
+		c->left_out++;
 		return;
-	sp_change_text(change, text, sizeof(text));
-	sp_cv_put_str(c->o, text);
+	}
+	c->n++;
+	sp_view_change(c->o, change);
 }
 
 static void put_changes(const struct sp_snap *now, const struct sp_snap *next, struct sp_cv_out *o)
@@ -135,8 +137,14 @@ static void put_changes(const struct sp_snap *now, const struct sp_snap *next, s
 	sp_cv_put_array(o);
 	if (sp_snap_diff(now, next, put_change, &c) < 0)
 		o->failed = true;
-	if (c.n > CHANGES_MAX)
-		sp_cv_put_fmt(o, "and %llu more", (unsigned long long)(c.n - CHANGES_MAX));
+	if (c.left_out) {
+		sp_cv_put_map(o);
+		sp_put_str(o, "kind", "more");
+		sp_put_u64(o, "changes", c.left_out);
+		sp_cv_put_str(o, "text");
+		sp_cv_put_fmt(o, "and %llu more", (unsigned long long)c.left_out);
+		sp_cv_put_end(o);
+	}
 	sp_cv_put_end(o);
 }
 

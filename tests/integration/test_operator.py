@@ -230,7 +230,13 @@ def test_agents_and_policy_are_shown_as_they_are_in_force(make):
     with open(os.path.join(folder, name), "w", encoding="utf-8") as f:
         json.dump(policy, f)
     diff = g.ctl_text("policy", "diff", folder)
-    assert diff[0] == 0 and "read_customer_data" in diff[1], diff
+    assert diff[0] == 0, diff
+    assert "agent customer-support-bot: may no longer call read_customer_data\n" in diff[1], diff
+    told = g.ctl("policy", "diff", folder)
+    assert {"kind": "decision_changed", "agent": "customer-support-bot", "tool": "read_customer_data",
+            "before": "allowed", "after": "denied",
+            "text": "agent customer-support-bot: may no longer call read_customer_data"} in told, told
+    assert [c["text"] for c in told] == diff[1].splitlines()
     assert g.ctl_text("policy", "check", folder)[0] == 0
     with Modern(g, "customer-support-bot") as m:
         assert m.call("read_customer_data", {"customer_id": "C-1001"}).result, "a diff changes nothing"

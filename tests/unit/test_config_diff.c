@@ -8,7 +8,7 @@ static char told[16384];
 
 static void tell(void *user, const struct sp_change *c)
 {
-	char line[512];
+	char line[SP_CHANGE_TEXT];
 	size_t at = strlen(told);
 
 	(void)user;
@@ -53,10 +53,10 @@ static void a_diff_tells_which_decisions_change_and_what_changed_them(void **sta
 	make_tool(p, "write")->require_approval = true;
 	p->limit[0].max = 6;
 	b = good(p);
-	assert_string_equal(diff(&a, &b), "rule mail: new\n"
-					  "rule no drop: new\n"
-					  "limit rate: changed\n"
-					  "tool write: new\n"
+	assert_string_equal(diff(&a, &b), "rule mail: new; agents (1): bot; tools (1): mail\n"
+					  "rule no drop: new; agents (2): bot, dev; tools (2): drop, d*\n"
+					  "limit rate: changed; agents (2): bot, dev; tools (4): drop, mail, read, write\n"
+					  "tool write: new; agents (2): bot, dev; tools (1): write\n"
 					  "agent bot: may now call mail where conditions hold\n"
 					  "agent bot: may call write after review, was always\n"
 					  "agent dev: may no longer call drop\n"
@@ -68,6 +68,52 @@ static void a_diff_tells_which_decisions_change_and_what_changed_them(void **sta
 	free(a.blob);
 	free(b.blob);
 	free(same.blob);
+}
+
+static void a_condition_that_changed_tells_whose_decisions_may_change(void **state)
+{
+	static const char *const when[] = {"1 == 1", "1 == 2"};
+	struct made m[2];
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		struct sp_policy *p = before();
+
+		make_agent(p, i ? "new" : "old", "staff", NULL);
+		make_when(p, make_rule(p, "staff mail", SP_EFFECT_ALLOW, "", "staff", "mail m* post?"), when[i]);
+		make_when(p, make_rule(p, "dev post", SP_EFFECT_ALLOW, "dev", "", i ? "post" : "send"), when[0]);
+		make_when(p, make_rule(p, "nobody's", SP_EFFECT_DENY, "", "other", "mail"), when[i]);
+		m[i] = good(p);
+	}
+	diff(&m[0], &m[1]);
+	assert_non_null(strstr(told, "rule staff mail: changed; agents (3): bot, new, old; tools (3): mail, post?, m*\n"));
+	assert_non_null(strstr(told, "rule dev post: changed; agents (1): dev; tools (2): post, send\n"));
+	assert_non_null(strstr(told, "rule nobody's: changed; agents (0); tools (1): mail\n"));
+	assert_null(strstr(told, "rule read"));
+	free(m[0].blob);
+	free(m[1].blob);
+}
+
+static void whom_a_changed_rule_binds_is_counted_and_the_first_are_named(void **state)
+{
+	struct made m[2];
+	char name[20][16];
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		struct sp_policy *p = before();
+
+		for (unsigned k = 0; k < 20; k++) {
+			snprintf(name[k], sizeof(name[k]), "b%02u", k);
+			make_agent(p, name[k], "staff", NULL);
+		}
+		make_when(p, make_rule(p, "all", SP_EFFECT_DENY, "", "", "write"), i ? "1 == 2" : "2 == 2");
+		m[i] = good(p);
+	}
+	assert_string_equal(diff(&m[0], &m[1]), "rule all: changed; agents (22): b00, b01, b02, b03, b04, b05, b06, b07, ...; "
+						"tools (1): write\n");
+	free(m[0].blob);
+	free(m[1].blob);
 }
 
 static void a_diff_tells_of_roles_that_change_what_an_agent_may(void **state)
@@ -130,6 +176,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
 			a_diff_tells_which_decisions_change_and_what_changed_them, fresh, done),
+		cmocka_unit_test_setup_teardown(
+			a_condition_that_changed_tells_whose_decisions_may_change, fresh, done),
+		cmocka_unit_test_setup_teardown(
+			whom_a_changed_rule_binds_is_counted_and_the_first_are_named, fresh, done),
 		cmocka_unit_test_setup_teardown(
 			a_diff_tells_of_roles_that_change_what_an_agent_may, fresh, done),
 		cmocka_unit_test_setup_teardown(diffs_miss_no_decision_that_changes, fresh, done),

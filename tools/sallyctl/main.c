@@ -42,7 +42,7 @@ static int print_answer(const struct sp_ctl_answer *a, void *user)
 	return ferror(stdout);
 }
 
-/// A record or a worker has some forty members: those that fit a line, for people.
+/// A record or a worker has some forty members: those that fit a line, for people; of a change, its sentence.
 static void choose_columns(enum sp_ctl_command_id id, struct sp_show *s)
 {
 	static const size_t record_widths[] = {6, 30, 9, 22, 22, 8, 7, 12, 8, 14};
@@ -51,6 +51,8 @@ static void choose_columns(enum sp_ctl_command_id id, struct sp_show *s)
 		s->columns =
 			"worker pid state restarts generation connections_open calls calls_denied "
 			"calls_failed calls_open beat_ms";
+	if (id == SP_CMD_POLICY_DIFF)
+		s->line_key = "text";
 	if (id != SP_CMD_AUDIT_QUERY && id != SP_CMD_AUDIT_TAIL)
 		return;
 	s->columns = "seq time type agent tool decision outcome reason total_us actor method object";

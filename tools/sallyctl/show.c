@@ -193,6 +193,15 @@ static void show_table(struct sp_show *s, struct sp_bytes rows, uint32_t n, unsi
 
 static void show_value(struct sp_show *s, struct sp_bytes value, unsigned indent);
 
+static void show_lines(struct sp_show *s, struct sp_bytes rows, uint32_t n, unsigned indent)
+{
+	struct sp_bytes row, text;
+
+	for (uint32_t i = 0; i < n && sp_cv_skip(&rows, &row) == 0; i++)
+		if (sp_cv_get(row, sp_bytes_cstr(s->line_key), &text) == 0)
+			show_value(s, text, indent);
+}
+
 static void show_list(struct sp_show *s, struct sp_bytes items, uint32_t n, unsigned indent)
 {
 	struct sp_bytes rest = items, item;
@@ -204,7 +213,7 @@ static void show_list(struct sp_show *s, struct sp_bytes items, uint32_t n, unsi
 		return;
 	}
 	if (sp_cv_next(&rest, &v) == 0 && v.type == SP_CV_MAP) {
-		show_table(s, items, n, indent);
+		(s->line_key ? show_lines : show_table)(s, items, n, indent);
 		return;
 	}
 	for (uint32_t i = 0; i < n && sp_cv_skip(&items, &item) == 0; i++)

@@ -12,6 +12,7 @@ struct sp_show {
 	const char *columns; ///< of tables: space-separated keys, or NULL = those of the first row
 	const char *row_key; ///< a map alone that has this key is a row of the table; one without
 			     ///< is not shown
+	const char *line_key; ///< a list of maps is this member of each, a line each, instead of a table
 	bool headed; ///< a table's head was printed; further rows go below it
 	size_t width[SP_SHOW_COLUMNS_MAX];
 };
