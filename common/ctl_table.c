@@ -237,7 +237,8 @@ static const struct sp_ctl_command commands[SP_CMD__COUNT] = {
 		.access = SP_ACCESS_NONE, ARGS(suggest_args),
 		.help = "the smallest policy that recorded calls need",
 		.more = "Allow-lists in the native form of the calls that were allowed and succeeded, so "
-			"the records must hold the outcomes, too. Limits, conditions and risk are not "
+			"the records must hold the outcomes, too. A tool is granted on the upstream that was "
+			"called, as <upstream>__<tool>. Limits, conditions and risk are not "
 			"suggested. Needs no gateway."},
 	[SP_CMD_POLICY_SHADOW] = {NAMED(POLICY_SHADOW).server = SP_CTL_CONTROL,
 		.access = SP_ACCESS_OPERATE, ARGS(shadow_args),

@@ -16,7 +16,7 @@ static size_t names_bytes(const struct sp_records *r)
 	size_t n = 0;
 
 	for (uint32_t i = 0; i < r->calls_n; i++)
-		n += r->call[i].upstream.n + 2 + r->call[i].tool.n;
+		n += r->call[i].upstream.n + 2 + r->call[i].tool.n + 1;
 	return n;
 }
 
@@ -24,7 +24,7 @@ static size_t names_bytes(const struct sp_records *r)
 static struct sp_bytes other_name(const struct sp_recorded_call *c, uint8_t **room)
 {
 	size_t n = c->upstream.n;
-	struct sp_out o = sp_out_init(*room, n + 2 + c->tool.n);
+	struct sp_out o = sp_out_init(*room, n + 2 + c->tool.n + 1);
 
 	if (n == 0)
 		return SP_NOBYTES;
@@ -34,8 +34,15 @@ static struct sp_bytes other_name(const struct sp_recorded_call *c, uint8_t **ro
 	sp_out_bytes(&o, c->upstream);
 	sp_out_lit(&o, "__");
 	sp_out_bytes(&o, c->tool);
+	sp_out_bytes(&o, sp_bytes("", 1));
 	*room += o.len;
-	return sp_bytes(o.p, o.len);
+	return sp_bytes(o.p, o.len - 1);
+}
+
+/// The one name that means this upstream's tool and no other's.
+static struct sp_bytes whole_name(const struct sp_recorded_call *c, struct sp_bytes other)
+{
+	return other.n > c->tool.n ? other : c->tool;
 }
 
 static bool counts(const struct sp_recorded_call *c, enum sp_uses_of of)
@@ -92,7 +99,7 @@ int sp_uses_sum(const struct sp_records *r, enum sp_uses_of of, uint64_t since_n
 
 		if (c->time_ns < since_ns || !counts(c, of))
 			continue;
-		add(&u, c, c->agent, c->tool);
+		add(&u, c, c->agent, whole ? c->tool : whole_name(c, name));
 		if (whole)
 			add(&u, c, c->agent, SP_NOBYTES);
 		if (whole && name.n)

@@ -5,7 +5,7 @@
 #include "tools/sallyctl/records.h"
 
 struct sp_use {
-	struct sp_bytes agent, tool; ///< borrow the records, or `names`
+	struct sp_bytes agent, tool; ///< end with NUL; borrow the records, or `names`
 	uint32_t calls;
 	uint64_t first_ns, last_ns;
 	enum sp_audit_level level; ///< the strictest they were recorded at
@@ -21,7 +21,8 @@ enum sp_uses_of {
 };
 
 /// Calls from `since_ns` on. With `whole` a tool counts under both names policy may know it by, with its upstream's
-/// prefix and without, and each agent's calls together under an empty one. -ENOMEM.
+/// prefix and without, and each agent's calls together under an empty one; else under the one with the upstream's
+/// prefix, where the record has the upstream. -ENOMEM.
 SP_MUST_CHECK int sp_uses_sum(const struct sp_records *r, enum sp_uses_of of, uint64_t since_ns,
 	bool whole, struct sp_uses *ret);
 void sp_uses_done(struct sp_uses *u);
