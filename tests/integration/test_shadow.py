@@ -150,6 +150,7 @@ def test_what_is_off_judges_nothing_and_the_trail_keeps_what_was(gateway):
     assert code == 1 and "--generation" in err, err
     nothing = report(gateway, "--generation", "4711", code=0)[0]
     assert nothing["differed"] == 0 and "publish" not in nothing["advice"], nothing
+    assert nothing["state"] == "ended", nothing
     found, groups = report(gateway, "--generation", str(generation), code=1)
     assert groups == {("allow", "none", "deny", "tool_denied", "one", "ping"): 1}, found
     assert "judged" not in found, found
@@ -158,6 +159,18 @@ def test_what_is_off_judges_nothing_and_the_trail_keeps_what_was(gateway):
     for wrong in ("0", "all", "-1"):
         code, _, err = gateway.ctl_text("audit", "query", "--shadow", wrong)
         assert code == 1 and "candidate's generation" in err, err
+
+
+def test_a_report_before_any_call_says_that_nothing_was_judged(gateway):
+    shadow(gateway, POLICY)
+    found, groups = report(gateway, code=0)
+    assert (found["state"], found["judged"], groups) == ("nothing judged yet", 0, {}), found
+    assert found["advice"].startswith("nothing was judged yet"), found
+    code, out, _ = gateway.ctl_text("policy", "shadow", "report")
+    assert code == 0 and "nothing judged yet" in out and "publish" not in out, out
+    with agent(gateway, "one") as m:
+        m.call("ping", {})
+    assert report(gateway)[0]["state"] == "judging"
 
 
 def test_a_candidate_that_is_no_good_is_told_with_its_place_and_the_one_before_stays(gateway):

@@ -243,9 +243,15 @@ static const char *advice(const struct report *r)
 	if (!r->on)
 		return "the trail holds no difference of this generation";
 	if (r->judged == 0)
-		return "no call was judged yet";
+		return "nothing was judged yet: no tools/call has come since the candidate is in shadow, so this says nothing "
+		       "about it";
 	return "no call would have ended otherwise: 'sallyctl policy publish PATH' puts it in "
 	       "force";
+}
+
+static const char *state(const struct report *r)
+{
+	return !r->on ? "ended" : r->judged || r->decisions ? "judging" : "nothing judged yet";
 }
 
 static void put_groups(const struct report *r, bool json, struct sp_cv_out *o)
@@ -286,6 +292,8 @@ static int print(const struct sp_line *l, struct report *r)
 	sp_cv_put_map(&o);
 	sp_cv_put_str(&o, "generation");
 	sp_cv_put_u64(&o, r->generation);
+	sp_cv_put_str(&o, "state");
+	sp_cv_put_str(&o, state(r));
 	if (r->on) {
 		sp_cv_put_str(&o, "since");
 		sp_cv_put_str(&o, r->since);
