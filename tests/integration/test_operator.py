@@ -130,6 +130,11 @@ def test_wrong_command_lines_are_told_apart_from_refusals(gateway):
                  ["audit", "query", "--since", "yesterday"], []):
         status, _, err = gateway.ctl_text(*args)
         assert status == 2, (args, status, err)
+    missing = os.path.join(gateway.dir, "missing")
+    for command in ("publish", "check", "diff", "shadow", "lint", "explain"):
+        more = ("--agent=a", "--tool=b") if command == "explain" else ()
+        status, out, err = gateway.ctl_text("policy", command, missing, *more)
+        assert status == 1 and missing in out + err and "o such file" in out + err, (command, status, out, err)
     for args in (["revoke", "token", "xyz"], ["revoke", "session", "12"], ["policy", "show", "no-such-agent"],
                  ["policy", "rollback", "999"], ["audit", "query", "--type", "decision", "--call", "zz"],
                  ["audit", "query", "--reason", "because"]):

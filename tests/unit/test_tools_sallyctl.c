@@ -93,7 +93,7 @@ static void a_wrong_command_line_is_refused(void **state)
 	assert_int_equal(LINE(json, "audit", "query", "--limit", "1", "--limit", "2"), -EINVAL);
 	assert_int_equal(LINE(json, "policy"), -EINVAL);
 	assert_int_equal(LINE(json, "nonsense"), -EINVAL);
-	assert_int_equal(LINE(json, "policy", "check", "/nonexistent"), -ENOENT);
+	assert_int_equal(LINE(json, "policy", "check", "/nonexistent"), -EIO);
 	dup2(kept, STDERR_FILENO);
 	close(err);
 	close(kept);

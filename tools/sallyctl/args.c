@@ -288,7 +288,7 @@ static int put_value(
 	case SP_ARG_PATH:
 		return put_path(text, o);
 	case SP_ARG_SOURCES:
-		return sp_sources_put(text, o);
+		return sp_sources_put(text, o) < 0 ? -EIO : 0;
 	case SP_OPT_FLAG:
 		sp_cv_put_bool(o, true);
 		return 0;

@@ -27,8 +27,9 @@ static enum sp_ctl_code build_request(const struct sp_line *l, struct sp_cv_out 
 	int err;
 
 	sp_ctl_request_begin(o, 1, sp_bytes_cstr(l->command->words));
-	if (sp_line_args(l, sp_clock_wall_ns(), o) < 0)
-		return SP_CTL_USAGE;
+	err = sp_line_args(l, sp_clock_wall_ns(), o);
+	if (err < 0)
+		return err == -EIO ? SP_CTL_REFUSED : SP_CTL_USAGE;
 	err = sp_ctl_frame_end(o, SP_CTL_REQUEST_MAX);
 	if (err < 0) {
 		fprintf(stderr, "sallyctl: the request: %s\n", strerror(-err));
