@@ -115,6 +115,16 @@ def witnessed(paths):
     return found
 
 
+def told_otherwise(calls, decisions):
+    """Answered calls whose client was not told what the record of that very call says, or that have no record."""
+    arguments = {tool: args for items in MIXES.values() for _, _, tool, args in items}
+    verdicts = collections.defaultdict(list)
+    for r in decisions:
+        verdicts[r["agent"], r["tool"], r.get("arguments_hash")].append("ok" if r["decision"] == "allow" else "denied")
+    return sum(verdicts[agent, tool, arguments_hash(tool, ref, arguments[tool])] != [verdict]
+               for ref, agent, tool, verdict, _ in calls if verdict in ("ok", "denied"))
+
+
 class Views:
     """Puts the three together. Counts are attributes; `faults` tells the first few disagreements of each kind.
 
