@@ -205,7 +205,8 @@ static const struct sp_ctl_command commands[SP_CMD__COUNT] = {
 		.more = "Every rule considered, what its conditions came to, limits, constraints, order rules, "
 			"each term of the risk score, and the verdict. Limits are named, not counted. With "
 			"--record the calls are rebuilt from their decisions, and the exit code is 1 when "
-			"verdict, reason or score is not the recorded one. Needs no gateway."},
+			"verdict, reason or score is not the recorded one, 4 when none differs but one cannot "
+			"be decided without the claims or arguments that were not recorded. Needs no gateway."},
 	[SP_CMD_POLICY_TEST] = {NAMED(POLICY_TEST).server = SP_CTL_LOCAL, .access = SP_ACCESS_NONE,
 		ARGS(test_args), .help = "judge test cases by policy files, without a gateway",
 		.more = "A case is a call and the decision, reason, rule or score expected of it; "

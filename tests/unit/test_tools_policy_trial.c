@@ -303,11 +303,11 @@ static void a_recorded_decision_comes_to_the_same_verdict_reason_and_score(void 
 	for (uint64_t seed = 1; seed <= 300; seed++)
 		n += (size_t)record(&snap, seed, 0, text + n, sizeof(text) - n);
 	write_file(p.records, text);
-	assert_explains(SP_CTL_OK, "\n300 decisions judged, 0 different, 0 other records\n", p.policy,
+	assert_explains(SP_CTL_OK, "\n300 decisions judged, 0 different, 0 not decidable, 0 other records\n", p.policy,
 		"--record", p.records);
 	n += (size_t)record(&snap, 301, 1, text + n, sizeof(text) - n);
 	write_file(p.records, text);
-	assert_explains(SP_CTL_REFUSED, "\n301 decisions judged, 1 different, 0 other records\n",
+	assert_explains(SP_CTL_REFUSED, "\n301 decisions judged, 1 different, 0 not decidable, 0 other records\n",
 		p.policy, "--record", p.records);
 	assert_explains(SP_CTL_REFUSED, "\"equal\":false", p.policy, "--json", "--record", p.records);
 	free(blob);
@@ -326,8 +326,8 @@ static void what_was_not_recorded_is_told_with_the_rules_it_leaves_open(void **s
 	place_init(&p);
 	write_file(p.records, HEAD "\"tool\":\"pay\",\"arguments_bytes\":9,\"decision\":\"allow\","
 			      "\"reason\":\"none\",\"risk\":30}");
-	assert_explains(SP_CTL_REFUSED, "? rule small: could not be decided", p.policy, "--record", p.records);
-	assert_explains(SP_CTL_REFUSED, "\"undecided\":[{\"rule\":\"small\"},{\"rule\":\"never\"}]", p.policy,
+	assert_explains(SP_CTL_UNDECIDED, "? rule small: could not be decided", p.policy, "--record", p.records);
+	assert_explains(SP_CTL_UNDECIDED, "\"undecided\":[{\"rule\":\"small\"},{\"rule\":\"never\"}]", p.policy,
 		"--json", "--record", p.records);
 	assert_explains(SP_CTL_OK, ": the same", p.policy, "--record", p.records, "--arguments",
 		"{\"sum\":5}");
@@ -344,9 +344,12 @@ static void what_hangs_on_claims_is_told_as_undecided(void **state)
 			     "tools: [{name: read_a, require_human_initiated: true}]\n"
 			     "intent: {require_authorization_details: true}\n");
 	write_file(p.records, HEAD "\"tool\":\"read_a\",\"decision\":\"allow\",\"reason\":\"none\"}");
-	assert_explains(SP_CTL_REFUSED, "? tool read_a: could not", p.policy, "--record", p.records);
-	assert_explains(SP_CTL_REFUSED, "? authorization_details: could not", p.policy, "--record", p.records);
-	assert_explains(SP_CTL_REFUSED, "\"undecided\":[{\"tool\":\"read_a\"},\"authorization_details\"]",
+	assert_explains(SP_CTL_UNDECIDED, ": not decidable: needs claims\n1 decisions judged, 0 different, 1 not decidable",
+		p.policy, "--record", p.records);
+	assert_explains(SP_CTL_REFUSED, ": DIFFERENT", p.policy, "--record", p.records, "--claims={\"initiated_by\":\"agent\"}");
+	assert_explains(SP_CTL_UNDECIDED, "? tool read_a: could not", p.policy, "--record", p.records);
+	assert_explains(SP_CTL_UNDECIDED, "? authorization_details: could not", p.policy, "--record", p.records);
+	assert_explains(SP_CTL_UNDECIDED, "\"undecided\":[{\"tool\":\"read_a\"},\"authorization_details\"]",
 		p.policy, "--json", "--record", p.records);
 	assert_explains(SP_CTL_OK, "allow none: the same", p.policy, "--record", p.records,
 		"--claims={\"initiated_by\":\"human\",\"authorization_details\":"
@@ -378,7 +381,7 @@ static void a_refusal_by_a_limit_is_not_held_against_policy_files(void **state)
 				   "{\"seq\":8,\"type\":\"lifecycle\"}\n");
 	assert_explains(SP_CTL_OK, "not comparable", p.policy, "--record", p.records);
 	assert_explains(SP_CTL_OK, "\"equal\":null", p.policy, "--json", "--record", p.records);
-	assert_explains(SP_CTL_OK, "1 decisions judged, 0 different, 1 other records", p.policy, "--record",
+	assert_explains(SP_CTL_OK, "1 decisions judged, 0 different, 0 not decidable, 1 other records", p.policy, "--record",
 		p.records);
 	place_done(&p);
 }

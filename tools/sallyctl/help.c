@@ -17,6 +17,7 @@ static const char *const codes[][2] = {
 	{"1", "refused or failed, or what was asked about is not well"},
 	{"2", "the command line is wrong"},
 	{"3", "the gateway cannot be reached"},
+	{"4", "a recorded call cannot be decided by what was recorded"},
 };
 
 static void words_of_args(const struct sp_ctl_command *c, char *buf, size_t cap)

@@ -145,6 +145,8 @@ static int run(const struct sp_line *l, struct asked *a, const char *const *path
 	free(blob);
 	if (err == -ENOMEM)
 		fprintf(stderr, "sallyctl: %s\n", strerror(ENOMEM));
+	if (err == -ENODATA && fflush(stdout) == 0)
+		return SP_CTL_UNDECIDED;
 	return err || fflush(stdout) != 0 ? SP_CTL_REFUSED : SP_CTL_OK;
 }
 

@@ -13,6 +13,7 @@ struct undecided {
 	struct sp_judge_trace trace;
 	const struct sp_snap *snap;
 	bool no_arguments, no_claims, details;
+	bool needs_arguments, needs_claims; ///< what was considered asks for them
 	uint32_t rule[UNDECIDED_MAX], n, more;
 };
 struct run {
@@ -20,7 +21,7 @@ struct run {
 	const struct sp_snap *snap;
 	const struct sp_trial_in *more;
 	struct sp_trial *trial;
-	uint32_t judged, differ;
+	uint32_t judged, differ, open;
 };
 
 /// The order of calls is not recorded: it held, unless it was why the call was refused.
@@ -76,17 +77,19 @@ static bool reads(struct sp_bytes text, const char *what, const char *but)
 static void note(struct sp_judge_trace *t, const struct sp_trace_line *line)
 {
 	struct undecided *u = sp_container_of(t, struct undecided, trace);
-	bool asks;
+	bool arguments, claims;
 
 	if (line->kind == SP_TRACE_INTENT && sp_bytes_eq(line->name, SP_LIT("authorization_details")))
-		u->details = u->no_claims;
+		u->details = u->needs_claims = u->no_claims;
 	if (line->kind != SP_TRACE_CONDITION)
 		return;
-	asks = u->no_arguments && (reads(line->name, "request.", "time") ||
+	arguments = u->no_arguments && (reads(line->name, "request.", "time") ||
 					  reads(line->name, "mcp.tool.arguments", NULL));
-	asks |= u->no_claims && (reads(line->name, "jwt", NULL) ||
+	claims = u->no_claims && (reads(line->name, "jwt", NULL) ||
 					reads(line->name, "agent.identity.", NULL));
-	if (!asks || (u->n && u->rule[u->n - 1] == line->number))
+	u->needs_arguments |= arguments;
+	u->needs_claims |= claims;
+	if (!(arguments || claims) || (u->n && u->rule[u->n - 1] == line->number))
 		return;
 	if (u->n == UNDECIDED_MAX)
 		u->more++;
@@ -184,7 +187,22 @@ static uint32_t score_of(
 	return sp_min(is->score + term_of(was->terms, sp_risk_term_name(SP_TERM_ARGUMENTS)), 100u);
 }
 
-enum { SAME, DIFFERS, NOT_OURS };
+/// By the constraints of its tool, too.
+static bool needs_more(struct undecided *u, const struct sp_judge_verdict *v)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		const struct sp_snap_tool *t;
+
+		if (!tool_undecided(u, v, i))
+			continue;
+		t = SP_SNAP_POLICY(u->snap, tools, sp_snap_tool, v->tools[i]);
+		u->needs_claims |= u->no_claims && t->require_human_initiated;
+		u->needs_arguments |= u->no_arguments && t->judges_arguments;
+	}
+	return u->needs_arguments || u->needs_claims;
+}
+
+enum { SAME, DIFFERS, NOT_OURS, OPEN };
 
 static int compare(
 	const struct sp_recorded_call *was, const struct sp_judge_verdict *is, uint32_t score)
@@ -202,6 +220,7 @@ static void print_text(const struct sp_recorded_call *was, const struct sp_local
 {
 	static const char *const said[] = {"the same", "DIFFERENT",
 		"not comparable: policy files do not decide the reason (the gateway counts limits)"};
+	const char *needs = !u->needs_claims ? "arguments" : u->needs_arguments ? "arguments and claims" : "claims";
 	uint8_t buf[64];
 	struct sp_out time = sp_out_init(buf, sizeof(buf));
 
@@ -219,13 +238,16 @@ static void print_text(const struct sp_recorded_call *was, const struct sp_local
 	printf("; judged: %s %s", sp_trial_decision(&j->live), sp_reason_info(j->live.reason)->name);
 	if (was->has_risk)
 		printf(" score %u", score_of(was, &j->live, u->no_arguments));
-	printf(": %s\n", said[how]);
+	if (how == OPEN)
+		printf(": not decidable: needs %s\n", needs);
+	else
+		printf(": %s\n", said[how]);
 }
 
 static void print_json(const struct sp_recorded_call *was, const struct sp_local_judged *j,
 	const struct undecided *u, int how)
 {
-	static const char *const equal[] = {"true", "false", "null"};
+	static const char *const equal[] = {"true", "false", "null", "null"};
 
 	printf("{\"seq\":%" PRIu64 ",\"recorded\":{\"decision\":\"%s\",\"reason\":\"%s\"", was->seq,
 		sp_recorded_name(was->decision), sp_reason_info(was->reason)->name);
@@ -233,7 +255,10 @@ static void print_json(const struct sp_recorded_call *was, const struct sp_local
 		printf(",\"score\":%u", was->risk);
 	fputs("},\"judged\":{", stdout);
 	sp_local_put_verdict(u->snap, &j->live, score_of(was, &j->live, u->no_arguments));
-	printf("},\"equal\":%s", equal[how]);
+	printf("},\"equal\":%s,\"decidable\":%s", equal[how], how == OPEN ? "false" : "true");
+	if (how == OPEN)
+		printf(",\"needs\":[%s%s%s]", u->needs_arguments ? "\"arguments\"" : "",
+			u->needs_arguments && u->needs_claims ? "," : "", u->needs_claims ? "\"claims\"" : "");
 	put_undecided(u, &j->full);
 	printf(",\"explanation\":%.*s}\n", (int)j->n, (const char *)j->text);
 }
@@ -257,7 +282,10 @@ static int one(struct run *run, const struct sp_recorded_call *was)
 	}
 	SP_TRY(sp_local_judge(run->trial, run->line->json, &u.trace, &j));
 	how = compare(was, &j.live, score_of(was, &j.live, u.no_arguments));
+	if (how == DIFFERS && needs_more(&u, &j.full))
+		how = OPEN;
 	run->judged++;
+	run->open += how == OPEN;
 	run->differ += how == DIFFERS;
 	(run->line->json ? print_json : print_text)(was, &j, &u, how);
 	free(j.text);
@@ -273,11 +301,13 @@ static int judge(struct run *run, const struct sp_records *r)
 	sp_trial_free(run->trial);
 	SP_TRY(err);
 	if (!run->line->json)
-		printf("%u decisions judged, %u different, %u other records\n", run->judged,
-			run->differ, r->others);
+		printf("%u decisions judged, %u different, %u not decidable, %u other records\n", run->judged,
+			run->differ, run->open, r->others);
 	if (r->calls_n == 0)
 		fputs("sallyctl: there is no decision of a tools/call\n", stderr);
-	return run->differ || r->calls_n == 0 ? -EINVAL : 0;
+	if (run->differ || r->calls_n == 0)
+		return -EINVAL;
+	return run->open ? -ENODATA : 0;
 }
 
 int sp_local_explain_records(const struct sp_line *l, const struct sp_snap *s, const char *file,
