@@ -67,8 +67,8 @@ def test_no_storm_of_handshakes_takes_calls_or_memory_away(make):
             served += 1
         opened += storm.report()["opened"]
         assert served > 0
-        # a thousand connections and as many hellos, no more
-        assert memory(g) - was < 96 << 20, (kind, memory(g) - was)
+        # a thousand connections and as many hellos, no more; pools and heap grow by huge pages, of which they touch parts
+        assert memory(g) - was < 192 << 20, (kind, memory(g) - was)
     eventually("the storms' connections to be over", lambda: counts(g)["connections_open"] <= 8 + 2, 30)
     now = {k: v - before.get(k, 0) for k, v in counts(g).items()}
     assert now["connections_accepted"] - now["connections_closed"] == now["connections_open"], now
