@@ -97,10 +97,13 @@ static void tell(struct sp_differ *d, const struct sp_scoper *scoper, const stru
 	const struct entry *x, const struct entry *y)
 {
 	struct sp_change c = {.what = sp_bytes_cstr(k->word)};
+	const struct entry *named = y ? y : x;
 	struct sp_scope scope;
 
+	if (!named)
+		return;
 	c.kind = !x ? SP_CHANGE_RULE_NEW : !y ? SP_CHANGE_RULE_GONE : SP_CHANGE_RULE;
-	c.agent = y ? y->name : x->name;
+	c.agent = named->name;
 	if (d->fn && has_scope(d->a, k, x) && has_scope(d->b, k, y)) {
 		sp_scope_fill(scoper, k->scope, x ? x->number : SP_SNAP_NONE,
 			y ? y->number : SP_SNAP_NONE, &scope);
