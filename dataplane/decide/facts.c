@@ -128,8 +128,10 @@ int sp_facts_name(const struct sp_call *c, uint32_t upstream, struct sp_bytes sh
 int sp_facts_gather(struct sp_call *c)
 {
 	struct sp_facts *f = c->w->facts;
+	int why = gather(c);
 
-	SP_TRY(gather(c));
+	if (why)
+		return why;
 	f->call.args_doc = &c->doc;
 	f->call.args = c->env.arguments;
 	f->call.meta = c->env.meta;
@@ -144,8 +146,10 @@ int sp_facts_gather(struct sp_call *c)
 int sp_facts_gather_list(struct sp_call *c)
 {
 	struct sp_facts *f = c->w->facts;
+	int why = gather(c);
 
-	SP_TRY(gather(c));
+	if (why)
+		return why;
 	f->call.listing = true;
 	f->call.history = NULL;
 	return 0;
@@ -219,8 +223,12 @@ static int read_sequences(struct sp_call *c)
 		uint32_t n;
 		const uint32_t *number = sp_facts_sequences(c->snap, &c->verdict, i, &n);
 
-		for (uint32_t k = 0; k < n; k++)
-			SP_TRY(read_sequence(c, number[k]));
+		for (uint32_t k = 0; k < n; k++) {
+			int why = read_sequence(c, number[k]);
+
+			if (why)
+				return why;
+		}
 	}
 	f->past.sequence = f->sequence;
 	f->past.sequence_n = SP_FACTS_SEQUENCES_MAX;
@@ -238,6 +246,7 @@ int sp_facts_past(struct sp_call *c)
 	const struct sp_history *h = &c->w->history;
 	struct sp_history_view v;
 	uint32_t state = SP_SESSION_KNOWN;
+	int why = 0;
 
 	c->pair = sp_history_pair(h,
 		sp_snap_hash(sp_bytes_cstr(c->principal.agent)), sp_snap_hash(f->call.tool));
@@ -253,7 +262,9 @@ int sp_facts_past(struct sp_call *c)
 	f->past.session_new = !(state & SP_SESSION_KNOWN);
 	f->past.session_tainted = state & SP_SESSION_TAINTED;
 	if (c->snap->h->policy.sequences.n)
-		SP_TRY(read_sequences(c));
+		why = read_sequences(c);
+	if (why)
+		return why;
 	c->past = f->past;
 	c->past_known = true;
 	c->past.sequence = NULL;

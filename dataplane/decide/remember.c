@@ -51,6 +51,7 @@ static void find_step(struct sp_call *c, uint32_t number, struct step *ret)
 		ret->parts = sp_judge_sequence_parts(&who, &c->verdict, number);
 }
 
+/// 0 or a reason.
 typedef int step_fn(struct sp_call *c, const struct step *s);
 
 static int each_step(struct sp_call *c, step_fn *fn)
@@ -61,12 +62,14 @@ static int each_step(struct sp_call *c, step_fn *fn)
 
 		for (uint32_t k = 0; k < n; k++) {
 			struct step s;
+			int why;
 
 			if (sp_facts_again(c, i, number[k]))
 				continue;
 			find_step(c, number[k], &s);
-			if (s.parts)
-				SP_TRY(fn(c, &s));
+			why = s.parts ? fn(c, &s) : 0;
+			if (why)
+				return why;
 		}
 	}
 	return 0;
@@ -112,9 +115,13 @@ static bool taints(const struct sp_call *c)
 
 int sp_remember_forwarded(struct sp_call *c)
 {
+	int why;
+
 	if (c->method != SP_METHOD_TOOLS_CALL)
 		return 0;
-	SP_TRY(each_step(c, begin));
+	why = each_step(c, begin);
+	if (why)
+		return why;
 	sp_history_called(&c->w->history, slot_of(c), c->pair, c->w->now_ns);
 	mark_session(c, SP_SESSION_KNOWN | (taints(c) ? SP_SESSION_TAINTED : 0));
 	return 0;

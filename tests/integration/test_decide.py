@@ -13,6 +13,7 @@ version: 1
 agents:
   - {name: one, roles: [clerk]}
   - {name: two, roles: [clerk]}
+  - {name: strict, roles: [clerk], audit_level: strict}
   - {name: buyer}
   - {name: intent}
 tools:
@@ -86,6 +87,27 @@ def test_the_order_holds_across_workers(gateway):
                 m.http = None
                 assert m.call(tool, {"id": 1}).reason is None, tool
             assert reasons(m, "delete_rows") == ["sequence_denied"]
+
+
+def test_of_calls_that_need_the_same_one_goes_out(gateway):
+    """They wait for their records together, judged before any of them went out."""
+    token = gateway.issuer.token(sub="strict", aud=f"https://{gateway.host}/up")
+    clients = [Modern(gateway, token=token, path="/up") for _ in range(6)]
+    for _ in range(10):
+        came, start = [], threading.Barrier(len(clients))
+
+        def run(m):
+            start.wait()
+            came.extend(reasons(m, "delete_rows"))
+        assert reasons(clients[0], "query_rows", "verify_rows") == [None] * 2
+        threads = [threading.Thread(target=run, args=(m,)) for m in clients]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+        assert came.count(None) == 1 and came.count("sequence_denied") == len(clients) - 1, came
+    for m in clients:
+        m.close()
 
 
 def test_nothing_goes_out_once_the_session_read_what_is_not_to_be_trusted(gateway):

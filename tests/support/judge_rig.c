@@ -190,11 +190,15 @@ static void build(struct rig *r, const struct sp_compiled *c)
 	static const struct sp_bytes hosts[] = {{(const uint8_t *)"gw", 2}};
 	const struct sp_snap_in_route route = {.path = SP_LIT("/mcp"),
 		.resource = SP_LIT("https://gw/mcp"), .hosts = {hosts, 1}, .modern = true};
+	static const struct sp_snap_in_upstream upstream = {
+		.name = SP_LIT("crm"), .host = SP_LIT("crm:80"), .path = SP_LIT("/mcp")};
 	uint32_t agents_n = r->p->agents_n, actions_n = r->p->actions_n;
 	struct sp_snap_in_agent *agents = calloc(agents_n + 1, sizeof(*agents));
 	struct sp_bytes *actions = calloc(actions_n + 1, sizeof(*actions));
 	struct sp_snap_in in = {.generation = 1,
 		.profile = SP_LIT("production"),
+		.upstreams = &upstream,
+		.upstreams_n = 1,
 		.routes = &route,
 		.routes_n = 1,
 		.agents = agents,
