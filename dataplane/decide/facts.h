@@ -43,7 +43,8 @@ SP_MUST_CHECK int sp_facts_gather_list(struct sp_call *c);
 
 // remember.c: what happened goes into the history
 /// The call goes to its upstream now: what forbids or is used up counts from here on. 0, or
-/// SEQUENCE_DENIED when another call used up what this one needs.
+/// SEQUENCE_DENIED when another call used up what this one needs: then nothing changed. Only
+/// when another worker does so at the same instant, what was used up before it stays so.
 SP_MUST_CHECK int sp_remember_forwarded(struct sp_call *c);
 /// South is done with it.
 void sp_remember_outcome(struct sp_call *c);

@@ -38,13 +38,13 @@ static int change(
 		c->w->now_ns, ret_was);
 }
 
+/// `ret` has its rule.
 static void find_step(struct sp_call *c, uint32_t number, struct step *ret)
 {
 	struct sp_judge_call who = {
 		.snap = c->snap, .agent = c->agent, .arena = &c->w->facts->arena};
 	uint8_t name[SP_FACTS_NAME_MAX];
 
-	ret->q = SP_SNAP_POLICY(c->snap, sequences, sp_snap_sequence, number);
 	ret->key = sp_facts_sequence_key(c, ret->q);
 	ret->parts = 0;
 	if (sp_facts_name(c, c->upstream, sp_call_name(c), c->name_prefix, name, &who) == 0)
@@ -54,17 +54,20 @@ static void find_step(struct sp_call *c, uint32_t number, struct step *ret)
 /// 0 or a reason.
 typedef int step_fn(struct sp_call *c, const struct step *s);
 
-static int each_step(struct sp_call *c, step_fn *fn)
+/// Order rules of one sort that the call is a part of: those whose state calls use up, or the others.
+static int each_step(struct sp_call *c, bool used_up, step_fn *fn)
 {
 	for (unsigned i = 0; i < 2 && c->snap->h->policy.sequences.n; i++) {
 		uint32_t n;
 		const uint32_t *number = sp_facts_sequences(c->snap, &c->verdict, i, &n);
 
 		for (uint32_t k = 0; k < n; k++) {
-			struct step s;
+			struct step s = {
+				.q = SP_SNAP_POLICY(c->snap, sequences, sp_snap_sequence, number[k])};
 			int why;
 
-			if (sp_facts_again(c, i, number[k]))
+			if ((s.q->kind == SP_SEQ_REQUIRE_BEFORE) != used_up ||
+				sp_facts_again(c, i, number[k]))
 				continue;
 			find_step(c, number[k], &s);
 			why = s.parts ? fn(c, &s) : 0;
@@ -75,19 +78,36 @@ static int each_step(struct sp_call *c, step_fn *fn)
 	return 0;
 }
 
+static int still_met(struct sp_call *c, const struct step *s)
+{
+	uint32_t state;
+
+	if (!(s->parts & SP_SEQ_PART_THEN))
+		return 0;
+	state = sp_history_state(&c->w->history, s->key, s->q->window_ns, c->w->now_ns);
+	return sp_judge_sequence_met(s->q, state) ? 0 : SP_REASON_SEQUENCE_DENIED;
+}
+
 /// What is used up goes with the one call that is first to go out: of several that were judged at
 /// the same time the others are refused here.
-static int begin(struct sp_call *c, const struct step *s)
+static int use_up(struct sp_call *c, const struct step *s)
 {
 	struct sp_seq_change by = sp_judge_sequence_out(s->q, s->parts);
 	uint32_t was = 0;
 
 	if (!(by.set | by.clear))
 		return 0;
-	if (s->q->kind != SP_SEQ_REQUIRE_BEFORE)
-		kept(c, change(c, s, by, NULL));
-	else if (change(c, s, by, &was) < 0 || !sp_judge_sequence_met(s->q, was))
+	if (change(c, s, by, &was) < 0 || !sp_judge_sequence_met(s->q, was))
 		return SP_REASON_SEQUENCE_DENIED;
+	return 0;
+}
+
+static int mark(struct sp_call *c, const struct step *s)
+{
+	struct sp_seq_change by = sp_judge_sequence_out(s->q, s->parts);
+
+	if (by.set | by.clear)
+		kept(c, change(c, s, by, NULL));
 	return 0;
 }
 
@@ -119,9 +139,13 @@ int sp_remember_forwarded(struct sp_call *c)
 
 	if (c->method != SP_METHOD_TOOLS_CALL)
 		return 0;
-	why = each_step(c, begin);
+	// all are looked at before any is used up, and nothing is marked for a call that stays
+	why = each_step(c, true, still_met);
+	if (!why)
+		why = each_step(c, true, use_up);
 	if (why)
 		return why;
+	(void)!each_step(c, false, mark);
 	sp_history_called(&c->w->history, slot_of(c), c->pair, c->w->now_ns);
 	mark_session(c, SP_SESSION_KNOWN | (taints(c) ? SP_SESSION_TAINTED : 0));
 	return 0;
@@ -141,5 +165,5 @@ void sp_remember_outcome(struct sp_call *c)
 		c->outcome == SP_OUTCOME_RPC_ERROR)
 		sp_history_failed(&c->w->history, slot_of(c), c->w->now_ns);
 	if (c->outcome == SP_OUTCOME_OK)
-		(void)!each_step(c, succeed);
+		(void)!each_step(c, true, succeed);
 }

@@ -100,6 +100,43 @@ static void a_call_whose_order_another_used_up_does_not_go_out(void **state)
 	assert_int_equal(goes_out("drop"), SP_REASON_SEQUENCE_DENIED);
 }
 
+/// What the one rule that forbids has seen; `forget` it then.
+static uint32_t forbidding(bool forget)
+{
+	uint32_t i = 0, was = 0;
+	const struct sp_snap_sequence *q;
+
+	do {
+		assert_in_range(i, 0, rig.snap.h->policy.sequences.n - 1);
+		q = SP_SNAP_POLICY(&rig.snap, sequences, sp_snap_sequence, i++);
+	} while (q->kind != SP_SEQ_FORBID_AFTER);
+	assert_int_equal(sp_history_set(&w->history, sp_facts_sequence_key(call("bot", "mail", 1), q),
+				 q->window_ns, 0, forget ? SP_SEQ_SAW_FIRST : 0, w->now_ns, &was),
+		0);
+	return was;
+}
+
+static void a_call_that_one_order_rule_keeps_back_uses_up_nothing_of_the_others(void **state)
+{
+	static const char *const needed[] = {"look", "verify"};
+
+	(void)state;
+	rig_allow_list(rig.p, "bot", "look,verify,drop,mail");
+	rig_sequence(rig.p, "look first", SP_SEQ_REQUIRE_BEFORE, "look", "drop");
+	rig_sequence(rig.p, "quiet after", SP_SEQ_FORBID_AFTER, "drop", "mail");
+	rig_sequence(rig.p, "verify first", SP_SEQ_REQUIRE_BEFORE, "verify", "drop");
+	publish(WINDOWS_LEAST);
+	for (unsigned i = 0; i < 2; i++) {
+		succeeds(needed[i]);
+		assert_int_equal(goes_out("drop"), SP_REASON_SEQUENCE_DENIED);
+		assert_int_equal(forbidding(false), 0);
+		succeeds(needed[1 - i]);
+		assert_int_equal(goes_out("drop"), 0);
+		assert_int_equal(forbidding(true), SP_SEQ_SAW_FIRST);
+		assert_int_equal(goes_out("drop"), SP_REASON_SEQUENCE_DENIED); // used up by the first
+	}
+}
+
 /// `n` windows that stay for a day.
 static void fill(uint64_t n)
 {
@@ -131,6 +168,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, begin, end)
 		T(a_call_whose_order_another_used_up_does_not_go_out),
+		T(a_call_that_one_order_rule_keeps_back_uses_up_nothing_of_the_others),
 		T(a_call_for_whose_order_rule_there_is_no_room_is_refused),
 	};
 
