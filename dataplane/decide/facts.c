@@ -195,6 +195,12 @@ bool sp_facts_again(const struct sp_call *c, unsigned i, uint32_t number)
 	return false;
 }
 
+static int no_room(struct sp_call *c)
+{
+	sp_count(c->w, SP_STAT_SHED_WINDOW);
+	return SP_REASON_LIMIT_UNAVAILABLE;
+}
+
 /// A state that this call will change must have its room before the call goes out.
 static int read_sequence(struct sp_call *c, uint32_t number)
 {
@@ -210,7 +216,7 @@ static int read_sequence(struct sp_call *c, uint32_t number)
 	if (!(parts & (SP_SEQ_PART_FIRST | SP_SEQ_PART_BETWEEN)))
 		state = sp_history_state(&c->w->history, key, q->window_ns, now);
 	else if (sp_history_set(&c->w->history, key, q->window_ns, 0, 0, now, &state) < 0)
-		return SP_REASON_LIMIT_UNAVAILABLE;
+		return no_room(c);
 	f->sequence[number] = (uint8_t)state;
 	return 0;
 }
@@ -253,7 +259,7 @@ int sp_facts_past(struct sp_call *c)
 	sp_history_view(h, sp_snap_agent(c->snap, c->agent)->limit_slot, c->pair, c->w->now_ns, &v);
 	if (sp_facts_sessions_count(c) &&
 		sp_history_session(h, sp_facts_session_key(c), 0, c->w->now_ns, &state) < 0)
-		return SP_REASON_LIMIT_UNAVAILABLE;
+		return no_room(c);
 	f->past.agent_denied = v.denied;
 	f->past.agent_failed = v.failed;
 	f->past.agent_calls_minute = v.minute;

@@ -152,7 +152,19 @@ static void fill(uint64_t n)
 	}
 }
 
-static void a_call_for_whose_order_rule_there_is_no_room_is_refused(void **state)
+static void every_call_for_whose_session_there_is_no_room_is_counted(void **state)
+{
+	(void)state;
+	rig_allow_list(rig.p, "bot", "look");
+	rig.p->risk.on = true;
+	publish(1);
+	fill(15);
+	for (uint32_t i = 0; i < 20; i++)
+		assert_int_equal(sp_facts_past(call("bot", "look", i)), SP_REASON_LIMIT_UNAVAILABLE);
+	assert_int_equal(w->stat[SP_STAT_SHED_WINDOW], 20);
+}
+
+static void every_call_for_whose_order_rule_there_is_no_room_is_counted(void **state)
 {
 	(void)state;
 	rig_allow_list(rig.p, "bot", "look,drop");
@@ -161,6 +173,7 @@ static void a_call_for_whose_order_rule_there_is_no_room_is_refused(void **state
 	fill(14); // the session's own is the last
 	for (uint32_t i = 0; i < 20; i++)
 		assert_int_equal(sp_facts_past(call("bot", "look", 1)), SP_REASON_LIMIT_UNAVAILABLE);
+	assert_int_equal(w->stat[SP_STAT_SHED_WINDOW], 20);
 }
 
 int main(void)
@@ -169,7 +182,8 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, begin, end)
 		T(a_call_whose_order_another_used_up_does_not_go_out),
 		T(a_call_that_one_order_rule_keeps_back_uses_up_nothing_of_the_others),
-		T(a_call_for_whose_order_rule_there_is_no_room_is_refused),
+		T(every_call_for_whose_session_there_is_no_room_is_counted),
+		T(every_call_for_whose_order_rule_there_is_no_room_is_counted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
