@@ -53,13 +53,9 @@ static enum sp_reason verify(
 	uint32_t issuer = SP_SNAP_NONE;
 	uint8_t address[SP_FAILURES_KEY];
 	uint8_t digest[32];
-	SHA256_CTX sha;
 	int r;
 
-	SHA256_Init(&sha);
-	SHA256_Update(&sha, resource.p, resource.n);
-	SHA256_Update(&sha, token.p, token.n);
-	SHA256_Final(digest, &sha);
+	sp_token_cache_key(resource, token, digest);
 	known = sp_token_cache_get(w->tokens, digest, c->snap->h->auth_epoch, w->wall_ns);
 	if (known) {
 		sp_count(w, SP_STAT_TOKEN_HITS);

@@ -40,9 +40,12 @@ SP_MUST_CHECK int sp_jwt_verify(const struct sp_snap *s, const struct sp_keyring
 /// All of the space-separated `needed` are among `held`.
 bool sp_scopes_cover(struct sp_bytes held, struct sp_bytes needed);
 
-/// Verified tokens by SHA-256 of (resource || token), until they expire or the auth epoch moves on.
+/// Verified tokens by sp_token_cache_key(), until they expire or the auth epoch moves on.
 /// Bounded: boot-sized, set-associative, least recently used goes. Entries are wiped when they go.
 struct sp_token_cache;
+/// SHA-256 of a token and the resource it was verified for, with a border between them: no other
+/// pair has the same bytes.
+void sp_token_cache_key(struct sp_bytes resource, struct sp_bytes token, uint8_t ret_sha256[32]);
 SP_MUST_CHECK int sp_token_cache_new(uint32_t entries, struct sp_token_cache **ret);
 struct sp_token_cache *sp_token_cache_free(struct sp_token_cache *c);
 /// Found, of this epoch and not expired: a pointer valid until the next put; else NULL.

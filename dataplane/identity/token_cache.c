@@ -1,4 +1,6 @@
 #include "dataplane/identity/jwt.h"
+
+#include "common/sha256.h"
 #include "common/banned.h"
 
 /// The SHA-256 is its own hash: its first bytes choose the set, the next ones are the tag, and all
@@ -21,6 +23,15 @@ struct sp_token_cache {
 	struct set *sets;
 	struct entry *entries; ///< WAYS a set
 };
+
+void sp_token_cache_key(struct sp_bytes resource, struct sp_bytes token, uint8_t ret_sha256[32])
+{
+	const uint64_t border = resource.n;
+	const struct sp_bytes piece[] = {
+		sp_bytes((const uint8_t *)&border, sizeof(border)), resource, token};
+
+	sp_sha256(piece, SP_ARRAY_LEN(piece), ret_sha256);
+}
 
 int sp_token_cache_new(uint32_t entries, struct sp_token_cache **ret)
 {

@@ -28,6 +28,20 @@ static struct sp_principal principal(uint32_t n, uint64_t epoch, uint64_t expire
 	return p;
 }
 
+static void a_byte_that_moves_from_the_resource_to_the_token_makes_another_key(void **state)
+{
+	struct hash a, b;
+
+	(void)state;
+	sp_token_cache_key(SP_LIT("https://gw/mcp"), SP_LIT("e.y.z"), a.b);
+	sp_token_cache_key(SP_LIT("https://gw/mcp"), SP_LIT("e.y.z"), b.b);
+	assert_memory_equal(a.b, b.b, sizeof(a.b));
+	sp_token_cache_key(SP_LIT("https://gw/mc"), SP_LIT("pe.y.z"), b.b);
+	assert_memory_not_equal(a.b, b.b, sizeof(a.b));
+	sp_token_cache_key(SP_LIT(""), SP_LIT("https://gw/mcpe.y.z"), b.b);
+	assert_memory_not_equal(a.b, b.b, sizeof(a.b));
+}
+
 static void what_was_put_is_found_until_it_expires(void **state)
 {
 	struct sp_token_cache *c;
@@ -173,6 +187,7 @@ static void sizes_are_checked(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_byte_that_moves_from_the_resource_to_the_token_makes_another_key),
 		cmocka_unit_test(what_was_put_is_found_until_it_expires),
 		cmocka_unit_test(another_epoch_finds_nothing),
 		cmocka_unit_test(every_byte_of_the_hash_counts),
