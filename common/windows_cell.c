@@ -55,8 +55,10 @@ static void finish(
 	uint64_t closed = closed_by(claim);
 
 	while (load(&b->claim) == claim) {
-		uint64_t key = load(&b->key[i]), word = load(&b->word[i]);
+		uint64_t word = load(&b->word[i]), key = load(&b->key[i]);
 
+		if (load(&b->word[i]) != word)
+			continue; // else an old key would be held against a new one's word
 		if (bare(key) == KEY_OF(claim)) {
 			if (is_closed(word) && word != closed) {
 				swap(&b->word[i], word, closed);

@@ -128,9 +128,40 @@ static void a_worker_that_comes_late_takes_no_cell_from_a_key_that_came_back(voi
 	free(mem);
 }
 
+/// A worker wants a cell that is empty, or whose window is over, and stops; others have it by then, for windows of
+/// another length.
+static void a_worker_that_comes_late_closes_no_window_that_was_opened_meanwhile(void **state)
+{
+	size_t n = sp_windows_bytes(1);
+	struct sp_window_bucket *mem = aligned_alloc(SP_CACHE_LINE, n);
+	struct sp_windows t;
+
+	(void)state;
+	for (unsigned stop = 0; stop < STEPS_MAX; stop++)
+		for (unsigned was_over = 0; was_over < 2; was_over++) {
+			struct worker w = {.t = &t, .key = OTHER, .now = 103 * SEC, .stop = stop};
+			bool held[SP_CELLS + 1];
+
+			memset(mem, 0, n);
+			assert_int_equal(sp_windows_attach(mem, n, 1, 3600 * SEC, &t), 0);
+			if (was_over)
+				assert_int_equal(take(&t, FORMER, SP_PER_SECOND, 101 * SEC), 0);
+			start(&w);
+			for (unsigned i = 0; i <= SP_CELLS; i++)
+				held[i] = take(&t, FILLER + i, SP_PER_DAY, 103 * SEC) == 0;
+			finish_worker(&w);
+			for (unsigned i = 0; i <= SP_CELLS; i++)
+				assert_int_equal(sp_windows_read(&t, FILLER + i, SP_LIMIT_CALLS, SP_PER_DAY,
+							 103 * SEC),
+					held[i]);
+		}
+	free(mem);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_worker_that_comes_late_closes_no_window_that_was_opened_meanwhile),
 		cmocka_unit_test(a_worker_that_comes_late_takes_no_cell_from_a_key_that_came_back),
 	};
 
