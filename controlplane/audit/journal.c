@@ -54,18 +54,12 @@ static int write_zeros(
 	return err;
 }
 
-static int make_spare(struct sp_journal *j, uint64_t bytes)
+static int fill_spare(struct sp_store_io *io, int fd, uint64_t bytes)
 {
-	struct sp_store_io *io = j->c.io;
 	uint8_t *zeros;
-	SP_AUTO_FD fd = -1;
 	bool direct;
 	int err;
 
-	// A new file each time: one of this name may be a segment that is just getting its own.
-	if (unlinkat(j->c.dir, SP_SEGMENT_SPARE, 0) < 0 && errno != ENOENT)
-		return -errno;
-	SP_TRY(io->open(io, j->c.dir, SP_SEGMENT_SPARE, O_RDWR | O_CREAT | O_EXCL, &fd));
 	SP_TRY(io->allocate(io, fd, bytes));
 	zeros = disk_memory(ZERO_STEP);
 	if (!zeros)
@@ -78,6 +72,24 @@ static int make_spare(struct sp_journal *j, uint64_t bytes)
 	// Through the cache a write that ends within a page wants the page at hand.
 	if (!direct)
 		(void)!posix_fadvise(fd, 0, 0, POSIX_FADV_WILLNEED);
+	return 0;
+}
+
+static int make_spare(struct sp_journal *j, uint64_t bytes)
+{
+	struct sp_store_io *io = j->c.io;
+	SP_AUTO_FD fd = -1;
+	int err;
+
+	// A new file each time: one of this name may be a segment that is just getting its own.
+	if (unlinkat(j->c.dir, SP_SEGMENT_SPARE, 0) < 0 && errno != ENOENT)
+		return -errno;
+	SP_TRY(io->open(io, j->c.dir, SP_SEGMENT_SPARE, O_RDWR | O_CREAT | O_EXCL, &fd));
+	err = fill_spare(io, fd, bytes);
+	if (err < 0) { // what it got of a full disk is for others
+		(void)!unlinkat(j->c.dir, SP_SEGMENT_SPARE, 0);
+		return err;
+	}
 	j->spare = sp_take_fd(&fd);
 	j->spare_bytes = bytes;
 	return 0;
@@ -389,6 +401,7 @@ static int replay(struct sp_journal *j, struct sp_scan *s)
 	if (r < 0 && !sp_scan_torn(s))
 		return r;
 	j->chain = r < 0 ? s->before : s->chain;
+	j->found_seq = j->chain.seq;
 	j->off = r < 0 ? s->batch : s->off;
 	j->end = sp_max(j->off, page_of(s->data.n));
 	memcpy(j->room, s->data.p + page_of(j->off), (size_t)(j->off - page_of(j->off)));

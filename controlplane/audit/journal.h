@@ -44,6 +44,7 @@ struct sp_journal {
 	uint64_t next_worker_seq[SP_PRODUCERS_MAX];
 	int failed; ///< 0, or the -errno that latched
 	// what opening found
+	uint64_t found_seq; ///< the last record
 	uint64_t cut_bytes; ///< of a batch that was never acknowledged
 	bool new_boot;
 	// the next segment's file, made ahead by any thread
@@ -64,8 +65,8 @@ SP_MUST_CHECK int sp_journal_add(struct sp_journal *j, uint32_t worker, uint64_t
 bool sp_journal_pinned(const struct sp_journal *j, struct sp_frame *ret);
 /// Make the batch durable. On failure it is dropped and the journal latched.
 SP_MUST_CHECK int sp_journal_commit(struct sp_journal *j);
-/// After a failure: read the segment back from disk, prove it up to the last acknowledged record, cut
-/// what lies beyond. Appending goes on in a new segment.
+/// After a failure: wait for a write that may still be under way, read the segment back from disk, prove it up to
+/// the last acknowledged record, cut what lies beyond. Appending goes on in a new segment.
 SP_MUST_CHECK int sp_journal_reopen(struct sp_journal *j);
 /// Make the next segment's file if there is none (any thread; slow).
 SP_MUST_CHECK int sp_journal_prepare(struct sp_journal *j);

@@ -142,9 +142,11 @@ static int write_synced(struct uring_io *u, int fd, struct sp_bytes b, uint64_t 
 static int uring_append(struct sp_store_io *io, int fd, struct sp_bytes b, uint64_t off)
 {
 	struct uring_io *u = sp_container_of(io, struct uring_io, io);
-	int r = u->broken ? plain_append(io, fd, b, off) : write_synced(u, fd, b, off), flags;
+	bool plain = u->broken;
+	int r = plain ? plain_append(io, fd, b, off) : write_synced(u, fd, b, off), flags;
 
-	if (r != -EINVAL)
+	// A ring that just broke may still be writing, out of this memory.
+	if (r != -EINVAL || plain != u->broken)
 		return r;
 	// A file system that wants another alignment, or has no direct writes at all.
 	flags = fcntl(fd, F_GETFL);
@@ -163,7 +165,7 @@ int sp_store_io_new(struct sp_store_io **ret)
 	u->io = (struct sp_store_io)PLAIN(uring_append);
 	u->io.direct = uring_direct;
 	r = io_uring_queue_init(
-		8, &u->ring, IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN);
+		1, &u->ring, IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN);
 	if (r < 0) {
 		free(u);
 		return r;

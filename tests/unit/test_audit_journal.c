@@ -306,6 +306,104 @@ static void a_page_missing_from_the_last_batch_cuts_it_whole(void **state)
 	free(p);
 }
 
+static void put_file(struct fixture *f, const uint8_t *p, size_t n)
+{
+	char name[SP_SEGMENT_NAME];
+	int fd;
+
+	sp_segment_name(f->j.number, name);
+	fd = openat(f->dir, name, O_RDWR);
+	assert_int_equal(pwrite(fd, p, n, 0), n);
+	close(fd);
+}
+
+#define SECTOR 512u
+
+/// The last write begins in the page that the one before ended in: power fails when any of its sectors were written.
+static void a_write_torn_between_sectors_is_cut_and_takes_nothing_acknowledged_with_it(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t start, seq;
+	uint8_t *old = NULL, *new = NULL, *mix;
+	size_t n = 0, first, sectors;
+	unsigned seed = 3;
+
+	assert_int_equal(reopen(f), 0);
+	write_batches(f, 14);
+	seq = f->j.chain.seq;
+	start = f->j.off;
+	assert_int_not_equal(start % SP_SEGMENT_PAGE, 0);
+	assert_int_equal(sp_segment_load(f->dir, f->j.number, &old, &n), 0);
+	for (unsigned i = 0; i < 40; i++)
+		assert_int_equal(add(f, seq + 1 + i), 0);
+	assert_int_equal(sp_journal_commit(&f->j), 0);
+	assert_int_equal(sp_segment_load(f->dir, f->j.number, &new, &n), 0);
+	mix = malloc(n);
+	first = start / SP_SEGMENT_PAGE * SP_SEGMENT_PAGE / SECTOR;
+	sectors = (f->j.off + SP_SEGMENT_PAGE - 1) / SP_SEGMENT_PAGE * SP_SEGMENT_PAGE / SECTOR - first;
+	assert_true(sectors > 8);
+	for (unsigned i = 0; i < 6 * sectors; i++) {
+		bool whole;
+
+		memcpy(mix, old, n);
+		for (unsigned k = 0; k < sectors; k++) {
+			size_t at = (first + k) * SECTOR;
+			bool written = i < sectors ? k < i : i < 2 * sectors ? k >= i - sectors : rand_r(&seed) & 1;
+
+			if (written)
+				memcpy(mix + at, new + at, SECTOR);
+		}
+		whole = memcmp(mix, new, n) == 0;
+		put_file(f, mix, n);
+		assert_int_equal(reopen(f), 0);
+		assert_int_equal(f->j.chain.seq, whole ? seq + 40 : seq);
+		assert_true(proved(f).chain_ok);
+	}
+	free(old);
+	free(new);
+	free(mix);
+}
+
+static void every_garbled_byte_of_the_last_page_is_refused_or_cut_with_the_last_batch(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t last, end, before, seq;
+	uint8_t *p = NULL;
+	size_t n = 0;
+
+	assert_int_equal(reopen(f), 0);
+	write_batches(f, 13);
+	do {
+		before = f->j.chain.seq;
+		last = f->j.off;
+		assert_int_equal(add(f, 7), 0);
+		assert_int_equal(sp_journal_commit(&f->j), 0);
+	} while (f->j.off % SP_SEGMENT_PAGE < 1024 || f->j.off - last > f->j.off % SP_SEGMENT_PAGE);
+	end = f->j.off;
+	seq = f->j.chain.seq;
+	assert_int_equal(sp_segment_load(f->dir, f->j.number, &p, &n), 0);
+	for (uint64_t at = end / SP_SEGMENT_PAGE * SP_SEGMENT_PAGE; at < end + 64; at++) {
+		int err;
+
+		p[at] ^= 0x40;
+		put_file(f, p, n);
+		err = reopen(f);
+		p[at] ^= 0x40;
+		if (at < last) {
+			assert_int_equal(err, -EBADMSG);
+			continue;
+		}
+		assert_int_equal(err, 0);
+		assert_int_equal(f->j.chain.seq, at < end ? before : seq);
+		assert_true(f->j.cut_bytes > 0);
+	}
+	put_file(f, p, n);
+	assert_int_equal(reopen(f), 0);
+	assert_int_equal(f->j.chain.seq, seq);
+	assert_int_equal(f->j.cut_bytes, 0);
+	free(p);
+}
+
 static void change_byte(struct fixture *f, uint64_t number, size_t at, uint8_t with)
 {
 	char name[SP_SEGMENT_NAME];
@@ -588,6 +686,23 @@ static void a_failing_rotation_loses_nothing_acknowledged(void **state)
 	assert_in_range(latched, 8, 28);
 }
 
+static void what_a_new_segment_got_of_a_full_disk_is_given_back(void **state)
+{
+	struct fixture *f = *state;
+	unsigned at = 0;
+	int err;
+
+	assert_int_equal(reopen(f), 0);
+	f->fail_with = -ENOSPC;
+	do {
+		f->calls = 0;
+		f->fail_at = ++at;
+		err = sp_journal_prepare(&f->j);
+		assert_int_equal(faccessat(f->dir, SP_SEGMENT_SPARE, F_OK, 0), err ? -1 : 0);
+	} while (err);
+	assert_true(at > 4); // making, room, zeros, sync
+}
+
 static _Atomic bool enough;
 
 static void *prepare(void *arg)
@@ -632,6 +747,8 @@ int main(void)
 		TEST(a_part_of_the_trail_can_be_proved_alone),
 		TEST(every_truncation_of_the_tail_recovers_to_a_whole_batch),
 		TEST(a_page_missing_from_the_last_batch_cuts_it_whole),
+		TEST(a_write_torn_between_sectors_is_cut_and_takes_nothing_acknowledged_with_it),
+		TEST(every_garbled_byte_of_the_last_page_is_refused_or_cut_with_the_last_batch),
 		TEST(every_changed_byte_is_found),
 		TEST(a_change_before_the_last_batch_is_not_cut_away),
 		TEST(removed_and_exchanged_records_are_found),
@@ -640,6 +757,7 @@ int main(void)
 		TEST(a_failing_write_or_sync_loses_nothing_acknowledged),
 		TEST(segments_made_ahead_by_another_thread_are_never_mixed_up),
 		TEST(a_failing_rotation_loses_nothing_acknowledged),
+		TEST(what_a_new_segment_got_of_a_full_disk_is_given_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
