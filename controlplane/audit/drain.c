@@ -189,26 +189,30 @@ void sp_drain_note(struct sp_drain *d, const struct sp_frame *f)
 	d->strict |= n->strict;
 }
 
-/// A worker's numbers go up by one. What is not the next, and no repeat, was lost or forged.
+/// A worker's numbers go up by one, from one on. Where another one comes records were lost, or it is forged: then it
+/// counts for nothing, but the record is kept.
 static uint64_t judge_seq(struct sp_drain_worker *w, uint64_t seq)
 {
-	uint64_t window = 2 * ((uint64_t)w->channel.mask + 1);
+	uint64_t most = w->last ? 2 * ((uint64_t)w->channel.mask + 1) : FIRST_SEQ_MAX;
 
-	if (w->last == 0 && seq < FIRST_SEQ_MAX)
-		return seq;
 	if (seq != w->last + 1)
 		w->odd++;
-	return seq - w->last <= window ? seq : 0;
+	return seq - w->last - 1 < most ? seq : 0;
+}
+
+/// Audit died between a write and letting go of its records: they are in the ring still, before any other.
+static bool comes_again(const struct sp_drain_worker *w, uint64_t seq)
+{
+	return seq && w->last && w->last == w->began && w->last - seq <= w->channel.mask;
 }
 
 static bool take(struct sp_drain *d, uint32_t i, const struct sp_channel_record *r)
 {
 	struct sp_drain_worker *w = &d->worker[i];
-	uint64_t back = w->last - r->seq, seq;
 	struct sp_frame f;
+	uint64_t seq;
 
-	if (w->last && back <= w->channel.mask) {
-		d->repeats++;
+	if (comes_again(w, r->seq)) {
 		w->taken++;
 		return true;
 	}

@@ -17,6 +17,7 @@ struct sp_drain_worker {
 	int event;         ///< borrowed, wakes the worker; -1 = none
 	unsigned taken;    ///< ring entries in the open batch (or skipped with it)
 	uint64_t last;     ///< highest worker number taken
+	uint64_t began;    ///< what it was when audit began: only records up to it come again
 	uint64_t durable;  ///< highest worker number durable
 	uint32_t epoch;    ///< seen before the last look at the ring
 	uint32_t settled;  ///< lives before this one have no call left in doubt
@@ -47,7 +48,7 @@ struct sp_drain {
 	bool strict;    ///< the open batch holds a record somebody waits for
 	uint64_t since; ///< boot time of the open batch's first record; 0 = none
 	uint64_t tried_ns; ///< last attempt to reopen
-	uint64_t repeats;  ///< records that came again after a death of audit, dropped
+	uint64_t untracked_told; ///< of open.untracked, already on record
 };
 
 /// Open the journal and settle what the last life left. -ESTALE: the journal ends before what workers

@@ -146,6 +146,21 @@ static void tell_oddities(struct sp_drain *d)
 	}
 }
 
+/// The table of open calls is bounded, and one worker can fill it.
+static void tell_untracked(struct sp_drain *d)
+{
+	char detail[96];
+
+	if (d->open.untracked == d->untracked_told)
+		return;
+	snprintf(detail, sizeof(detail),
+		"%" PRIu64 " allowed calls since audit began would not be told of if their worker died",
+		d->open.untracked);
+	sp_log(SP_LOG_WARN, "ring", "too many open calls: %s", detail);
+	sp_drain_own(d, SP_RECORD_LIFECYCLE, "too many open calls", detail);
+	d->untracked_told = d->open.untracked;
+}
+
 static void try_reopen(struct sp_drain *d, uint64_t now_ns)
 {
 	int was = d->journal.failed, err;
@@ -205,6 +220,7 @@ void sp_drain_second(struct sp_drain *d, uint64_t now_ns)
 		return;
 	watch_space(d);
 	tell_oddities(d);
+	tell_untracked(d);
 }
 
 static uint32_t calls_most(const struct sp_plan *p)
@@ -278,7 +294,7 @@ void sp_drain_add_worker(struct sp_drain *d, uint32_t i, const struct sp_shm *sh
 		sp_log_err("ring", err, "worker %" PRIu32 " has no usable ring", i);
 		return;
 	}
-	w->last = w->durable = d->journal.worker_seq[i];
+	w->last = w->durable = w->began = d->journal.worker_seq[i];
 	w->event = event;
 	w->epoch_word = i < d->c.plan->workers ? &d->c.root->worker[i].epoch
 					       : &d->c.root->control.epoch;

@@ -584,6 +584,95 @@ static void told_is_kept_a_shortened_journal_is_not_taken_up(void **state)
 	assert_int_equal(atomic_load(&r->root->audit.state), SP_STORE_LATCHED);
 }
 
+/// Number 1 twice, then 2, then 9.
+static void misnumbered(struct sp_rig *r, uint32_t i, void *ctx)
+{
+	struct sp_channel c;
+	uint64_t seq = 0;
+
+	(void)ctx;
+	if (sp_channel_attach_worker(&r->channel[i], &c) < 0)
+		_exit(1);
+	for (unsigned n = 0; n < 4; n++) {
+		c.seq = n == 1 ? 0 : n == 3 ? 8 : c.seq;
+		if (!sp_rig_record(r, &c, i, SP_RECORD_OUTCOME, n, "strict", &seq) ||
+			!sp_rig_wait_durable(r, &c, i, n == 1 ? 1 : seq, WAIT_MS))
+			_exit(2);
+	}
+	_exit(0);
+}
+
+static bool found(struct sp_rig *r, const char *text)
+{
+	struct answers a = {0};
+	bool yes = false;
+
+	for (unsigned i = 0; i < WAIT_MS / 50 && !yes; i++) {
+		usleep(50 * 1000);
+		ASK(r, &a, "audit query", "type", "lifecycle");
+		for (unsigned k = 0; k < a.n; k++)
+			yes |= strstr(a.text[k], text) != NULL;
+	}
+	forget(&a);
+	return yes;
+}
+
+static void a_record_numbered_twice_is_kept_and_told_of(void **state)
+{
+	struct sp_rig *r = *state;
+	struct answers a = {0};
+	int status = -1;
+	pid_t pid;
+
+	start(r);
+	pid = sp_rig_worker(r, 0, misnumbered, NULL);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	ASK(r, &a, "audit query", "type", "outcome");
+	assert_int_equal(a.n, 4);
+	forget(&a);
+	assert_true(found(r, "2 records out of order"));
+	// What audit had not let go of when it died comes again, and counts once.
+	sp_rig_kill_audit(r);
+	start(r);
+	ASK(r, &a, "audit query", "type", "outcome");
+	assert_int_equal(a.n, 4);
+	forget(&a);
+	leave(r);
+}
+
+/// More calls than anybody said there would be, none of which ends.
+static void calls_without_end(struct sp_rig *r, uint32_t i, void *ctx)
+{
+	struct sp_channel c;
+	uint64_t seq = 0;
+
+	if (sp_channel_attach_worker(&r->channel[i], &c) < 0)
+		_exit(1);
+	for (uint64_t n = 0; n < *(uint64_t *)ctx; n++)
+		while (!sp_rig_record(r, &c, i, SP_RECORD_DECISION, n * 10 + 1, "enhanced", &seq))
+			if (!sp_rig_wait_durable(r, &c, i, seq, WAIT_MS))
+				_exit(2);
+	_exit(sp_rig_wait_durable(r, &c, i, seq, WAIT_MS) ? 0 : 3);
+}
+
+static void more_open_calls_than_can_be_followed_are_told_of(void **state)
+{
+	struct sp_rig *r = *state;
+	uint64_t calls;
+	int status = -1;
+	pid_t pid;
+
+	r->plan->max_calls = 1024;
+	calls = 2 * 2 * 1024 + 5;
+	start(r);
+	pid = sp_rig_worker(r, 1, calls_without_end, &calls);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_true(found(r, "5 allowed calls since audit began"));
+	leave(r);
+}
+
 #define TEST(t) cmocka_unit_test_setup_teardown(t, set_up, tear_down)
 
 int main(void)
@@ -596,6 +685,8 @@ int main(void)
 		TEST(verify_proves_the_trail_and_names_a_changed_record),
 		TEST(a_call_of_a_dead_worker_is_put_in_doubt_once),
 		TEST(a_worker_gone_wild_harms_nobody_elses_records),
+		TEST(a_record_numbered_twice_is_kept_and_told_of),
+		TEST(more_open_calls_than_can_be_followed_are_told_of),
 		TEST(a_successor_waits_until_its_predecessor_has_left),
 		TEST(told_is_kept_a_shortened_journal_is_not_taken_up),
 		cmocka_unit_test(a_full_disk_stops_strict_calls_and_loses_nothing),
