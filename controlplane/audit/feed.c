@@ -185,6 +185,16 @@ uint32_t sp_feed_take(struct sp_feed *f, struct sp_feed_entry **e, uint64_t *ret
 	return n;
 }
 
+bool sp_feed_act_room(struct sp_feed *f)
+{
+	bool room;
+
+	pthread_mutex_lock(&f->lock);
+	room = f->acts < SP_FEED_ACTS;
+	pthread_mutex_unlock(&f->lock);
+	return room;
+}
+
 int sp_feed_act(struct sp_feed *f, struct sp_bytes record)
 {
 	int err = -EBUSY;

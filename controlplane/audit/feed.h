@@ -77,5 +77,7 @@ void sp_feed_leave(struct sp_feed *f);
 /// The server: exchange *e, an array of SP_FEED_ENTRIES, for the one with what has come. *ret_durable
 /// is the last record that was durable then: entries may be missing.
 uint32_t sp_feed_take(struct sp_feed *f, struct sp_feed_entry **e, uint64_t *ret_durable);
+/// The server: another act finds room now.
+bool sp_feed_act_room(struct sp_feed *f);
 /// The server: hand over an act. -EBUSY when too many wait, -EMSGSIZE.
 SP_MUST_CHECK int sp_feed_act(struct sp_feed *f, struct sp_bytes record);

@@ -28,8 +28,8 @@ static int open_index(struct sp_server *s)
 	sp_segment_list_done(&l);
 	SP_TRY(err);
 	index_path(s, path);
-	return sp_index_open(path, s->journal->store_id, h.first_seq,
-		atomic_load(&s->feed->durable_seq), &s->index);
+	// By what the last life left: numbers behind that are given anew, to other records.
+	return sp_index_open(path, s->journal->store_id, h.first_seq, s->journal->found_seq, &s->index);
 }
 
 static void discard_index(struct sp_server *s)
@@ -119,11 +119,10 @@ static bool retain_one(struct sp_server *s)
 	if (!old || h.first_seq > sp_index_next(s->index))
 		return false;
 	sp_segment_name(number, name);
-	if (unlinkat(s->dir, name, 0) < 0 || fsync(s->dir) < 0 ||
-		sp_index_drop_before(s->index, h.first_seq) < 0)
+	if (unlinkat(s->dir, name, 0) < 0)
 		return false;
-	tell_removed(s, number, h.first_seq);
-	return true;
+	tell_removed(s, number, h.first_seq); // whatever becomes of the rest
+	return fsync(s->dir) == 0 && sp_index_drop_before(s->index, h.first_seq) == 0;
 }
 
 void sp_server_retain(struct sp_server *s, uint64_t now_ns)
@@ -131,7 +130,10 @@ void sp_server_retain(struct sp_server *s, uint64_t now_ns)
 	if (!s->index || s->plan->retention_days == 0 ||
 		(s->retention_ns && now_ns - s->retention_ns < RETAIN_NS))
 		return;
-	s->retention_ns = now_ns;
-	while (retain_one(s))
-		;
+	// What goes is on record: as many at a time as find room there, the others when those were taken.
+	while (sp_feed_act_room(s->feed))
+		if (!retain_one(s)) {
+			s->retention_ns = now_ns;
+			return;
+		}
 }

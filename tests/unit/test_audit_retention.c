@@ -1,8 +1,10 @@
 #include "common/record.h"
 #include "controlplane/audit/server_inner.h"
 
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <lmdb.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -25,6 +27,16 @@ int clock_gettime(clockid_t id, struct timespec *t)
 	return r;
 }
 
+static bool index_fails;
+
+int mdb_txn_begin(MDB_env *env, MDB_txn *parent, unsigned flags, MDB_txn **ret)
+{
+	int (*real)(MDB_env *, MDB_txn *, unsigned, MDB_txn **);
+
+	*(void **)&real = dlsym(RTLD_NEXT, __func__);
+	return index_fails ? ENOSPC : real(env, parent, flags, ret);
+}
+
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
 	(void)st, (void)type, (void)ftw;
@@ -37,14 +49,17 @@ static struct sp_root root;
 static struct sp_feed feed;
 static struct sp_journal journal;
 static struct sp_open_calls open_calls;
+static struct sp_journal_config config;
 
 static int set_up(void **state)
 {
-	struct sp_journal_config c = {.io = &sp_store_io_plain, .segment_bytes = SP_JOURNAL_SEGMENT_MIN,
-		.open = &open_calls};
 	char path[SP_PATH_MAX + 16];
 
 	(void)state;
+	config = (struct sp_journal_config){.io = &sp_store_io_plain,
+		.segment_bytes = SP_JOURNAL_SEGMENT_MIN, .open = &open_calls};
+	plan.retention_days = 0;
+	later = 0;
 	snprintf(plan.state_dir, sizeof(plan.state_dir), "%s/sp-retention-XXXXXX",
 		access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
 	if (!mkdtemp(plan.state_dir))
@@ -52,14 +67,14 @@ static int set_up(void **state)
 	snprintf(path, sizeof(path), "%s/audit", plan.state_dir);
 	if (mkdir(path, 0700) < 0)
 		return -1;
-	c.dir = open(path, O_RDONLY | O_DIRECTORY);
-	s = (struct sp_server){.root = &root, .plan = &plan, .dir = c.dir, .feed = &feed,
+	config.dir = open(path, O_RDONLY | O_DIRECTORY);
+	s = (struct sp_server){.root = &root, .plan = &plan, .dir = config.dir, .feed = &feed,
 		.journal = &journal, .listener = -1};
 	s.taken = calloc(SP_FEED_ENTRIES, sizeof(*s.taken));
 	s.hits = calloc(SP_QUERY_LIMIT_MAX, sizeof(*s.hits));
 	if (sp_open_calls_init(&open_calls, 16) < 0 || sp_feed_init(&feed, -1) < 0)
 		return -1;
-	return sp_journal_open(&journal, &c);
+	return sp_journal_open(&journal, &config);
 }
 
 static int tear_down(void **state)
@@ -77,9 +92,9 @@ static int tear_down(void **state)
 	return nftw(plan.state_dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
 
-static void write_records(unsigned n)
+static void write_records_of(unsigned n, size_t bytes)
 {
-	uint8_t buf[300], text[200] = {1};
+	uint8_t buf[4000], text[3900] = {1};
 	struct sp_record_writer w;
 	struct sp_frame f;
 	int len;
@@ -87,12 +102,76 @@ static void write_records(unsigned n)
 	for (unsigned i = 0; i < n; i++) {
 		sp_record_begin(&w, buf, sizeof(buf));
 		sp_record_u(&w, SP_F_TYPE, SP_RECORD_OUTCOME);
-		sp_record_b(&w, SP_F_ARGS_DIGEST, sp_bytes(text, sizeof(text)));
+		sp_record_b(&w, SP_F_ARGS_DIGEST, sp_bytes(text, bytes));
 		len = sp_record_end(&w);
 		assert_int_equal(sp_journal_add(&journal, 0, 0, 0, sp_bytes(buf, (size_t)len), &f), 0);
 		assert_int_equal(sp_journal_commit(&journal), 0);
 		atomic_store(&feed.durable_seq, journal.chain.seq);
 	}
+}
+
+static void write_records(unsigned n)
+{
+	write_records_of(n, 200);
+}
+
+static unsigned segments(void)
+{
+	struct sp_segment_list l;
+	unsigned n;
+
+	assert_int_equal(sp_segment_list(s.dir, &l), 0);
+	n = (unsigned)l.n;
+	sp_segment_list_done(&l);
+	return n;
+}
+
+static unsigned take_acts(void)
+{
+	static struct sp_feed_act act[SP_FEED_ACTS];
+
+	return sp_feed_acts(&feed, act, SP_FEED_ACTS);
+}
+
+static void no_segment_goes_before_its_going_can_be_on_record(void **state)
+{
+	unsigned n, told = 0;
+
+	(void)state;
+	while (journal.number < SP_FEED_ACTS + 20)
+		write_records_of(50, 3900);
+	n = segments();
+	later = 2 * 86400;
+	while (segments() == n)
+		write_records_of(10, 3900);
+	assert_int_equal(sp_server_catch_up(&s), 0);
+	plan.retention_days = 1;
+	for (uint64_t now = 1; now <= 2; now++) { // sixty-four, then the rest
+		sp_server_retain(&s, now);
+		told += take_acts();
+		assert_int_equal(n + 1 - segments(), told);
+	}
+	assert_int_equal(segments(), 2);
+}
+
+static void a_segment_that_went_is_on_record_whatever_becomes_of_the_index(void **state)
+{
+	unsigned n;
+
+	(void)state;
+	while (journal.number < 4)
+		write_records_of(50, 3900);
+	later = 2 * 86400;
+	n = segments();
+	while (segments() == n)
+		write_records_of(10, 3900);
+	assert_int_equal(sp_server_catch_up(&s), 0);
+	plan.retention_days = 1;
+	index_fails = true;
+	sp_server_retain(&s, 1);
+	index_fails = false;
+	assert_int_equal(n + 1 - segments(), take_acts());
+	assert_int_not_equal(segments(), n + 1);
 }
 
 static void segments_go_when_the_next_one_is_older_than_records_are_kept(void **state)
@@ -203,6 +282,34 @@ static void records_that_are_not_in_the_journal_are_told_of(void **state)
 	all_are_found(journal.chain.seq);
 }
 
+/// As when a copy of the journal is put back, and not of the index.
+static void an_index_ahead_of_the_journal_is_filled_anew(void **state)
+{
+	char name[SP_SEGMENT_NAME];
+	uint64_t number, off;
+	int fd;
+
+	(void)state;
+	while (journal.chain.seq < SP_BLOCK_RECORDS - 2)
+		write_records(1);
+	number = journal.number;
+	off = journal.off;
+	write_records(2);
+	assert_int_equal(journal.number, number);
+	assert_int_equal(sp_server_catch_up(&s), 0);
+	sp_index_close(s.index);
+	s.index = NULL;
+	sp_journal_close(&journal);
+	sp_segment_name(number, name);
+	fd = openat(s.dir, name, O_RDWR);
+	assert_int_equal(ftruncate(fd, (off_t)off), 0);
+	close(fd);
+	assert_int_equal(sp_journal_open(&journal, &config), 0);
+	write_records_of(9, 31);
+	assert_int_equal(sp_server_catch_up(&s), 0);
+	all_are_found(journal.chain.seq);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -212,6 +319,12 @@ int main(void)
 			an_index_that_is_told_nothing_reads_on_where_it_stood, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			records_that_are_not_in_the_journal_are_told_of, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			no_segment_goes_before_its_going_can_be_on_record, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_segment_that_went_is_on_record_whatever_becomes_of_the_index, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			an_index_ahead_of_the_journal_is_filled_anew, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
