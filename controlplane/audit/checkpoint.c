@@ -60,7 +60,9 @@ static int write_file(int dir, const char *name, struct sp_bytes b, mode_t mode,
 		return -EIO;
 	if (sync && fsync(fd) < 0)
 		return -errno;
-	return renameat(dir, passing, dir, name) < 0 ? -errno : 0;
+	if (renameat(dir, passing, dir, name) < 0 || (sync && fsync(dir) < 0))
+		return -errno;
+	return 0;
 }
 
 static int make_key(int dir, EVP_PKEY **ret)
@@ -94,11 +96,11 @@ static int load_key(int dir, EVP_PKEY **ret)
 
 	if (err == -ENOENT)
 		return make_key(dir, ret);
-	SP_TRY(err);
-	b = BIO_new_mem_buf(pem, (int)n);
+	b = err < 0 ? NULL : BIO_new_mem_buf(pem, (int)n);
 	key = b ? PEM_read_bio_PrivateKey(b, NULL, NULL, NULL) : NULL;
 	BIO_free(b);
 	sp_wipe(pem, sizeof(pem));
+	SP_TRY(err);
 	if (!key || !EVP_PKEY_is_a(key, "ED25519")) {
 		EVP_PKEY_free(key);
 		return -EBADMSG;

@@ -23,6 +23,7 @@ struct sp_index {
 	struct sp_block_builder *builder;
 	uint64_t first, next; ///< `first`: where the journal begins
 	uint32_t n, flushed; ///< entries of the open block; of those, written
+	bool passed; ///< blocks that were full are in txn, and nowhere else
 	struct sp_feed_entry entry[SP_BLOCK_RECORDS];
 	alignas(8) uint8_t copy[SP_BLOCK_BYTES_MAX];
 };
@@ -202,19 +203,24 @@ uint64_t sp_index_next(const struct sp_index *x)
 	return x->next;
 }
 
-/// The blocks since the last flush are lost: go on behind what is written, as after a start.
-static void fall_back(struct sp_index *x)
+/// The full blocks since the last flush are lost: go on behind what is written, as after a start. The open one is
+/// still at hand, and can be asked while a full disk keeps it from being written.
+static int fall_back(struct sp_index *x, int err)
 {
 	MDB_txn *t;
 
 	if (x->txn)
 		mdb_txn_abort(x->txn);
 	x->txn = NULL;
+	if (!x->passed)
+		return err;
 	if (mdb_txn_begin(x->env, NULL, MDB_RDONLY, &t) != 0)
-		return;
+		return -EUCLEAN; // nobody knows what it lacks
 	x->next = sp_max(resume(x, t, UINT64_MAX), x->first);
 	x->n = x->flushed = 0;
+	x->passed = false;
 	mdb_txn_abort(t);
+	return err;
 }
 
 static int put_block(struct sp_index *x)
@@ -237,22 +243,22 @@ int sp_index_flush(struct sp_index *x)
 		x->txn = NULL;
 	}
 	if (err)
-		fall_back(x);
-	else
-		x->flushed = x->n;
-	return err;
+		return fall_back(x, err);
+	x->flushed = x->n;
+	x->passed = false;
+	return 0;
 }
 
 int sp_index_add(struct sp_index *x, const struct sp_feed_entry *e)
 {
-	int err = 0;
-
 	SP_BUG_IF(e->seq != x->next);
 	if (x->n == SP_BLOCK_RECORDS) {
-		err = x->n == x->flushed ? 0 : put_block(x);
-		if (err) {
-			fall_back(x);
-			return err;
+		if (x->n != x->flushed) {
+			int err = put_block(x);
+
+			if (err)
+				return fall_back(x, err);
+			x->passed = true;
 		}
 		x->n = x->flushed = 0;
 	}

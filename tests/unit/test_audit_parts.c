@@ -6,8 +6,10 @@
 #include "controlplane/audit/note.h"
 #include "controlplane/audit/verify.h"
 
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <lmdb.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -15,6 +17,38 @@
 
 #include <cmocka.h>
 #include "common/banned.h"
+
+/// What the code under test meets.
+static bool disk_full, no_readers;
+static unsigned folders_synced;
+
+int mdb_txn_commit(MDB_txn *t)
+{
+	int (*real)(MDB_txn *);
+
+	*(void **)&real = dlsym(RTLD_NEXT, __func__);
+	if (!disk_full)
+		return real(t);
+	mdb_txn_abort(t);
+	return ENOSPC;
+}
+
+int mdb_txn_begin(MDB_env *env, MDB_txn *parent, unsigned flags, MDB_txn **ret)
+{
+	int (*real)(MDB_env *, MDB_txn *, unsigned, MDB_txn **);
+
+	*(void **)&real = dlsym(RTLD_NEXT, __func__);
+	return no_readers && flags & MDB_RDONLY ? MDB_READERS_FULL : real(env, parent, flags, ret);
+}
+
+int fsync(int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode))
+		folders_synced++;
+	return 0;
+}
 
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
@@ -261,6 +295,68 @@ static void the_index_goes_on_where_it_was_and_is_emptied_for_another_store(void
 	sp_index_close(x);
 }
 
+static void add_entries(struct sp_index *x, uint64_t last)
+{
+	unsigned seed = 9;
+
+	while (sp_index_next(x) <= last) {
+		struct sp_feed_entry e = entry(sp_index_next(x), &seed);
+
+		assert_int_equal(sp_index_add(x, &e), 0);
+	}
+}
+
+static uint64_t blocks_of(struct sp_index *x)
+{
+	struct walked w = {0};
+
+	assert_int_equal(sp_index_walk(x, 1, false, walk, &w), 0);
+	return w.blocks;
+}
+
+static void a_full_disk_keeps_the_index_from_being_written_not_from_being_asked(void **state)
+{
+	struct sp_index *x = NULL;
+	const uint8_t store[16] = {1};
+
+	assert_int_equal(sp_index_open(*state, store, 1, 0, &x), 0);
+	disk_full = true;
+	for (uint64_t seq = 100; seq <= 300; seq += 100) {
+		add_entries(x, seq);
+		assert_int_equal(sp_index_flush(x), -ENOSPC);
+		assert_int_equal(sp_index_next(x), seq + 1);
+		assert_int_equal(blocks_of(x), 1);
+	}
+	disk_full = false;
+	assert_int_equal(sp_index_flush(x), 0);
+	assert_int_equal(blocks_of(x), 1);
+	// Of blocks that became full meanwhile nothing is left: they are wanted again.
+	add_entries(x, 4000);
+	disk_full = true;
+	assert_int_equal(sp_index_flush(x), -ENOSPC);
+	add_entries(x, 9000);
+	assert_int_equal(sp_index_flush(x), -ENOSPC);
+	assert_int_equal(sp_index_next(x), 1);
+	disk_full = false;
+	add_entries(x, 9000);
+	assert_int_equal(sp_index_flush(x), 0);
+	assert_int_equal(blocks_of(x), 3);
+	sp_index_close(x);
+}
+
+static void an_index_of_which_nobody_knows_what_it_lacks_is_given_up(void **state)
+{
+	struct sp_index *x = NULL;
+	const uint8_t store[16] = {1};
+
+	assert_int_equal(sp_index_open(*state, store, 1, 0, &x), 0);
+	add_entries(x, 5000);
+	disk_full = no_readers = true;
+	assert_int_equal(sp_index_flush(x), -EUCLEAN);
+	disk_full = no_readers = false;
+	sp_index_close(x);
+}
+
 static void a_checkpoint_holds_for_its_key_and_no_other_byte(void **state)
 {
 	uint8_t note[SP_CHECKPOINT_MAX], vkey[256], root[SP_SHA256] = {7};
@@ -271,7 +367,9 @@ static void a_checkpoint_holds_for_its_key_and_no_other_byte(void **state)
 	int dir = open(*state, O_RDONLY | O_DIRECTORY), fd;
 	ssize_t n;
 
+	folders_synced = 0;
 	assert_int_equal(sp_signer_new(dir, store, &s), 0);
+	assert_int_equal(folders_synced, 2); // a key that was told of does not vanish with the power
 	assert_int_equal(sp_signer_note(s, 4711, root, &out), 0);
 	fd = openat(dir, SP_CHECKPOINT_PUB, O_RDONLY);
 	n = read(fd, vkey, sizeof(vkey));
@@ -312,6 +410,8 @@ int main(void)
 		TEST(a_block_finds_exactly_the_records_that_have_a_value),
 		TEST(a_changed_block_is_refused_or_stays_within_itself),
 		TEST(the_index_goes_on_where_it_was_and_is_emptied_for_another_store),
+		TEST(a_full_disk_keeps_the_index_from_being_written_not_from_being_asked),
+		TEST(an_index_of_which_nobody_knows_what_it_lacks_is_given_up),
 		TEST(a_checkpoint_holds_for_its_key_and_no_other_byte),
 	};
 
