@@ -37,6 +37,7 @@ struct reading {
 	uint32_t name, uri;
 	uint32_t token; ///< params.progressToken
 	uint32_t code, message;
+	bool alike; ///< a member that readers without regard to case take for one of ours
 };
 
 /// Equal to a literal: lengths known when compiled, so that most keys cost one comparison.
@@ -69,6 +70,12 @@ static inline uint32_t *params_member(struct reading *r, struct sp_bytes key)
 					  : NULL;
 }
 
+/// Of these a second spelling would be a second message: which one counts depends on who reads it.
+static const struct sp_bytes message_names[] = {SP_LIT("jsonrpc"), SP_LIT("id"), SP_LIT("method"),
+	SP_LIT("params"), SP_LIT("result"), SP_LIT("error")};
+static const struct sp_bytes params_names[] = {SP_LIT("_meta"), SP_LIT("name"), SP_LIT("uri"),
+	SP_LIT("arguments"), SP_LIT("cursor"), SP_LIT("requestId"), SP_LIT("progressToken")};
+
 static inline uint32_t *meta_member(struct reading *r, struct sp_bytes key)
 {
 	return IS(key, "progressToken")                                ? &r->e.progress_token
@@ -89,10 +96,20 @@ static inline uint32_t *error_member(struct reading *r, struct sp_bytes key)
 	return IS(key, "code") ? &r->code : IS(key, "message") ? &r->message : NULL;
 }
 
+static __attribute__((noinline)) bool is_alike(
+	const struct sp_json *j, uint32_t key, const struct sp_bytes *names, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (sp_json_str_alike(j, key, names[i]))
+			return true;
+	return false;
+}
+
 /// Note the members of object `obj` that `member` names. Keys are unique: the scan saw to it. A key
-/// that unescapes to more than the buffer is none of ours.
+/// that unescapes to more than the buffer is none of ours. `names` are those that may have no double.
 static inline __attribute__((always_inline)) void find(
-	struct reading *r, const struct sp_json *j, uint32_t obj, member_fn *member)
+	struct reading *r, const struct sp_json *j, uint32_t obj, member_fn *member,
+	const struct sp_bytes *names, size_t names_n)
 {
 	uint32_t end = j->tok[obj].next;
 
@@ -106,6 +123,8 @@ static inline __attribute__((always_inline)) void find(
 		at = member(r, key);
 		if (at)
 			*at = k + 1;
+		else if (names_n && is_alike(j, k, names, names_n))
+			r->alike = true;
 	}
 }
 
@@ -166,7 +185,7 @@ static int read_meta(struct reading *r, const struct sp_json *j, bool known)
 		e->meta = SP_JSON_NONE;
 		return SP_REASON_PARAMS_INVALID;
 	}
-	find(r, j, e->meta, meta_member);
+	find(r, j, e->meta, meta_member, NULL, 0);
 	if (!settle_id(j, &e->progress_token, known) ||
 		!settle(j, &e->traceparent, SP_JSON_STRING, known) ||
 		!settle(j, &e->log_level, SP_JSON_STRING, known) ||
@@ -189,7 +208,9 @@ static int read_params(struct reading *r, const struct sp_json *j)
 		e->params = SP_JSON_NONE;
 		return SP_REASON_PARAMS_INVALID;
 	}
-	find(r, j, e->params, params_member);
+	find(r, j, e->params, params_member, params_names, SP_ARRAY_LEN(params_names));
+	if (r->alike)
+		return SP_REASON_PARAMS_INVALID;
 	if (named.n)
 		e->name = sp_bytes_eq(named, SP_LIT("uri")) ? r->uri : r->name;
 	if (e->method != SP_METHOD_N_CANCELLED)
@@ -236,14 +257,14 @@ static int read_answer(struct reading *r, const struct sp_json *j)
 		e->kind = SP_RPC_RESULT;
 		if (j->tok[e->result].type != SP_JSON_OBJECT || e->id == SP_JSON_NONE)
 			return SP_REASON_ENVELOPE_INVALID;
-		find(r, j, e->result, result_member);
+		find(r, j, e->result, result_member, NULL, 0);
 		settle(j, &e->meta, SP_JSON_OBJECT, false);
 		return 0;
 	}
 	e->kind = SP_RPC_ERROR;
 	if (j->tok[e->error].type != SP_JSON_OBJECT)
 		return SP_REASON_ENVELOPE_INVALID;
-	find(r, j, e->error, error_member);
+	find(r, j, e->error, error_member, NULL, 0);
 	if (sp_json_i64(j, r->code, &code) != 0 || sp_json_type(j, r->message) != SP_JSON_STRING)
 		return SP_REASON_ENVELOPE_INVALID;
 	return 0;
@@ -259,10 +280,10 @@ static int read_message(struct reading *r, const struct sp_json *j)
 		return SP_REASON_BATCH_REFUSED;
 	if (sp_json_type(j, 0) != SP_JSON_OBJECT)
 		return SP_REASON_ENVELOPE_INVALID;
-	find(r, j, 0, message_member);
+	find(r, j, 0, message_member, message_names, SP_ARRAY_LEN(message_names));
 	id = e->id;
 	settle_id(j, &e->id, true);
-	if (!sp_json_str_eq(j, r->jsonrpc, SP_LIT("2.0")))
+	if (r->alike || !sp_json_str_eq(j, r->jsonrpc, SP_LIT("2.0")))
 		return SP_REASON_ENVELOPE_INVALID;
 	if (r->method != SP_JSON_NONE)
 		return read_call(r, j, id != SP_JSON_NONE);
@@ -281,6 +302,7 @@ int sp_envelope_read(const struct sp_json *j, struct sp_envelope *ret)
 	int why;
 
 	memset(&r, 0xff, sizeof(r)); /* SP_JSON_NONE in every token */
+	r.alike = false;
 	r.e.kind = (enum sp_rpc_kind)0;
 	r.e.method = SP_METHOD_OTHER;
 	r.e.method_text = SP_NOBYTES;

@@ -44,5 +44,6 @@ struct sp_envelope {
 /// (object with integer code and string message). An error may lack the id (NONE) or have a null (the
 /// token of that null): its sender could not read it. params is an object. Progress tokens and requestId
 /// follow the rules of the id. Members of a method that is not ours are left out, not refused, when
-/// their type is wrong. `*ret` is filled as far as reading went.
+/// their type is wrong. A member that differs only in case from one of these ("Method", "params.Name") refuses
+/// the message: some readers take it for that one. `*ret` is filled as far as reading went.
 SP_MUST_CHECK int sp_envelope_read(const struct sp_json *j, struct sp_envelope *ret);

@@ -506,6 +506,84 @@ static void lines_and_columns_count_from_one(void **state)
 	assert_true(line == 3 && col == 1);
 }
 
+static bool alike(const char *text, bool *ret_room)
+{
+	uint64_t room[2048];
+	struct json_both b = json_both(sp_bytes_cstr(text), DEPTH, CAP);
+	bool r;
+
+	assert_int_equal(b.err, 0);
+	r = sp_json_alike_keys(&b.j, 0, room, sizeof(room));
+	*ret_room = sp_json_alike_keys(&b.j, 0, room, 8);
+	json_both_done(&b);
+	return r;
+}
+
+/// An object of n members "key-0" ..., in which one more stands at the end.
+static const char *many(unsigned n, const char *last)
+{
+	static char text[32768];
+	struct sp_out o = sp_out_init(text, sizeof(text));
+
+	sp_out_lit(&o, "{");
+	for (unsigned i = 0; i < n; i++) {
+		sp_out_lit(&o, "\"key-");
+		sp_out_u64(&o, i);
+		sp_out_lit(&o, "\":1,");
+	}
+	sp_out_bytes(&o, sp_bytes_cstr(last));
+	sp_out_lit(&o, ":1}");
+	text[o.len] = 0;
+	return text;
+}
+
+static void keys_that_differ_in_case_alone_are_found_in_objects_of_any_size(void **state)
+{
+	static const char *const yes[] = {"{\"sql\":1,\"SQL\":2}", "{\"a\":1,\"b\":1,\"A\":2}",
+		"{\"sql\":1,\"\u017fql\":2}", "{\"sql\":1,\"\\u017fql\":2}",
+		"{\"key\":1,\"\u212aey\":2}", "{\"\u017f\u212a\":1,\"sk\":2}",
+		"{\"a-very-long-name-of-a-member\":1,\"a-very-long-name-of-a-membeR\":2}",
+		"{\"\\u0053ql\":1,\"sql\":2}"};
+	static const char *const no[] = {"{}", "[1]", "1", "{\"a\":1}", "{\"a\":{\"b\":1,\"B\":2}}",
+		"{\"a\":1,\"b\":2}", "{\"@\":1,\"`\":2}", "{\"[\":1,\"{\":2}", "{\"s\":1,\"ss\":2}",
+		"{\"\u00e9\":1,\"\u00c9\":2}", "{\"\u0161\":1,\"s\":2}", "{\"\u2124\":1,\"k\":2}",
+		"{\"\u2122K\":1,\"\u2122kk\":2}"};
+	bool small;
+
+	(void)state;
+	for (size_t i = 0; i < SP_ARRAY_LEN(yes); i++)
+		if (!alike(yes[i], &small))
+			fail_msg("%s", yes[i]);
+	for (size_t i = 0; i < SP_ARRAY_LEN(no); i++)
+		if (alike(no[i], &small))
+			fail_msg("%s", no[i]);
+	for (unsigned n = 1; n < 200; n++) {
+		char last[32];
+
+		assert_false(alike(many(n, "\"other\""), &small));
+		assert_int_equal(small, n + 1 > 64);
+		snprintf(last, sizeof(last), "\"KEY-%u\"", n / 2);
+		assert_true(alike(many(n, last), &small));
+	}
+}
+
+static void a_member_by_another_spelling_is_told_from_the_member_itself(void **state)
+{
+	struct json_both b = json_both(
+		SP_LIT("{\"sql\":1,\"Url\":2,\"a\":{\"Path\":1},\"\\u0065nv\":3}"), DEPTH, CAP);
+
+	(void)state;
+	assert_false(sp_json_has_alike(&b.j, 0, SP_LIT("sql")));
+	assert_false(sp_json_has_alike(&b.j, 0, SP_LIT("env")));
+	assert_false(sp_json_has_alike(&b.j, 0, SP_LIT("path")));
+	assert_true(sp_json_has_alike(&b.j, 0, SP_LIT("url")));
+	assert_true(sp_json_has_alike(&b.j, 0, SP_LIT("SQL")));
+	assert_false(sp_json_has_alike(&b.j, 1, SP_LIT("sql")));
+	assert_false(sp_json_has_alike(&b.j, SP_JSON_NONE, SP_LIT("sql")));
+	assert_false(sp_json_str_alike(&b.j, 2, SP_LIT("1")));
+	json_both_done(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -527,6 +605,8 @@ int main(void)
 		cmocka_unit_test(strings_come_out_unescaped),
 		cmocka_unit_test(integers_are_exact_or_refused),
 		cmocka_unit_test(lines_and_columns_count_from_one),
+		cmocka_unit_test(keys_that_differ_in_case_alone_are_found_in_objects_of_any_size),
+		cmocka_unit_test(a_member_by_another_spelling_is_told_from_the_member_itself),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -223,6 +223,40 @@ static void what_breaks_the_rules_is_refused_with_its_id_when_that_is_good(void 
 	}
 }
 
+static void a_second_spelling_of_a_member_is_refused_however_it_is_written(void **state)
+{
+	static const struct {
+		const char *text;
+		int why;
+	} cases[] = {
+		{"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\",\"Method\":\"tools/call\"}", INVALID},
+		{"{\"JSONRPC\":\"2.0\",\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}", INVALID},
+		{"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\",\"ID\":2}", INVALID},
+		{"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"paramS\":{}}", INVALID},
+		{"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\",\"param\\u017f\":{}}", INVALID},
+		{"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\",\"\\u004dethod\":\"x\"}", INVALID},
+		{"{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{},\"Result\":{}}", INVALID},
+		{"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{\"name\":\"a\","
+		 "\"Name\":\"b\"}}",
+			PARAMS},
+		{"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{\"name\":\"a\","
+		 "\"ARGUMENTS\":{}}}",
+			PARAMS},
+		{"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{\"name\":\"a\","
+		 "\"argument\u017f\":{}}}",
+			PARAMS},
+		{"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"x\",\"params\":{\"_META\":{}}}", PARAMS},
+		{"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\",\"methods\":1,\"i\":2,"
+		 "\"\u017f\":3,\"params\":{\"names\":1,\"Title\":2,\"_meta\":{\"ProgressToken\":[]}}}",
+			0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < SP_ARRAY_LEN(cases); i++)
+		if (read_text(cases[i].text) != cases[i].why)
+			fail_msg("%s", cases[i].text);
+}
+
 static void ids_are_bounded_at_256_bytes_and_two_to_the_53(void **state)
 {
 	static const char *const good[] = {"0", "-1", "9007199254740992", "-9007199254740992",
@@ -255,6 +289,7 @@ int main(void)
 		cmocka_unit_test(answers_are_results_or_errors),
 		cmocka_unit_test(an_error_may_lack_its_id),
 		cmocka_unit_test(what_breaks_the_rules_is_refused_with_its_id_when_that_is_good),
+		cmocka_unit_test(a_second_spelling_of_a_member_is_refused_however_it_is_written),
 		cmocka_unit_test(ids_are_bounded_at_256_bytes_and_two_to_the_53),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
