@@ -90,7 +90,7 @@
 	X(ARGUMENT_SIZE, 323, 200, 403, "argument_size",                                           \
 		"the arguments are too large for this tool")                                       \
 	X(ARGUMENT_MISSING, 324, 200, 403, "argument_missing",                                     \
-		"an argument that must be judged is missing or no string")                         \
+		"an argument that must be judged is missing, no string or there twice")            \
 	X(SEQUENCE_DENIED, 325, 200, 403, "sequence_denied",                                       \
 		"the order of calls does not allow this call now")                                 \
 	X(CONDITION_FAILED, 326, 200, 403, "condition_failed",                                     \

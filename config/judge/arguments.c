@@ -58,10 +58,11 @@ static void nothing_to_judge(struct check *k, const struct judge_found *f, const
 	if (!f->room) {
 		k->reason = SP_REASON_ARGUMENT_SIZE;
 		found(k, SP_LIT("arguments"), false, "too long to be judged", kind);
-	} else if (f->other || f->strings == 0) {
+	} else if (f->other || f->alike || f->strings == 0) {
 		k->reason = SP_REASON_ARGUMENT_MISSING;
 		found(k, SP_LIT("arguments"), false,
-			f->other ? "a value to be judged is no string:" : "no parameter to be judged:",
+			f->other ? "a value to be judged is no string:"
+			: f->alike ? "a parameter by another spelling:" : "no parameter to be judged:",
 			kind);
 	}
 }
@@ -213,6 +214,14 @@ static void judge_size(struct judge *j, const struct sp_snap_tool *t)
 		n <= t->max_argument_bytes ? "within max_argument_bytes" : "over max_argument_bytes", "");
 }
 
+static void refuse_twice(struct judge *j)
+{
+	struct sp_bytes text = SP_LIT("two names differ in case alone");
+
+	judge_refuse(j, SP_REASON_ARGUMENT_MISSING, text);
+	judge_say(j, SP_TRACE_ARGUMENT, SP_SNAP_NONE, false, SP_LIT("arguments"), text);
+}
+
 static bool any_judges(const struct sp_snap *s, const struct sp_judge_verdict *v)
 {
 	for (size_t i = 0; i < SP_ARRAY_LEN(v->tools); i++)
@@ -222,13 +231,23 @@ static bool any_judges(const struct sp_snap *s, const struct sp_judge_verdict *v
 	return false;
 }
 
+/// Two names that some tools take for one: what conditions and constraints read need not be what the tool reads.
+static bool named_twice(const struct sp_judge_call *c)
+{
+	return c->args_doc && c->args != SP_JSON_NONE &&
+	       sp_json_alike_keys(c->args_doc, c->args, c->arena->p, c->arena->cap);
+}
+
 enum sp_reason sp_judge_arguments(const struct sp_judge_call *c, struct sp_judge_verdict *v)
 {
+	bool twice = named_twice(c);
 	struct judge j;
 
-	if (!any_judges(c->snap, v))
+	if (!twice && !any_judges(c->snap, v))
 		return judge_go_on(v);
 	judge_init(&j, c, v);
+	if (twice)
+		refuse_twice(&j);
 	for (uint32_t i = 0; i < j.names_n; i++) {
 		const struct sp_snap_tool *t = judge_tool(&j, i);
 

@@ -68,6 +68,8 @@ static bool argument_fits(
 	struct sp_bytes name;
 	int r = judge_member(j->c->args_doc, j->c->args, key, buf, sizeof(buf), &name);
 
+	if (j->c->args_doc && sp_json_has_alike(j->c->args_doc, j->c->args, key))
+		return false;
 	if (r == -ENOENT)
 		return true;
 	*ret_there = true;

@@ -60,6 +60,7 @@ static void walk_value(const struct walk *w, uint32_t t, struct sp_bytes way, un
 		size_t n = dot ? (size_t)(dot - way.p) : way.n;
 		uint32_t next = sp_json_get(w->doc, t, sp_bytes(way.p, n));
 
+		w->found->alike |= sp_json_has_alike(w->doc, t, sp_bytes(way.p, n));
 		if (next != SP_JSON_NONE)
 			walk_value(
 				w, next, sp_bytes(way.p + n + !!dot, way.n - n - !!dot), depth - 1);
@@ -72,6 +73,7 @@ static void walk_parameter(struct walk *w, uint32_t args)
 {
 	uint32_t whole = sp_json_get(w->doc, args, w->parameter);
 
+	w->found->alike |= sp_json_has_alike(w->doc, args, w->parameter);
 	if (whole != SP_JSON_NONE)
 		walk_value(w, whole, SP_NOBYTES, DEPTH_MAX);
 	if (memchr(w->parameter.p, '.', w->parameter.n))

@@ -10,6 +10,7 @@ typedef void judge_text_fn(void *user, struct sp_bytes parameter, struct sp_byte
 struct judge_found {
 	uint32_t strings;
 	bool other; ///< a value that is neither string nor array of strings
+	bool alike; ///< a member that differs from a parameter's name in case alone
 	bool room;  ///< false: a string was too long for the arena
 };
 /// All strings of the parameters `names` (struct sp_snap_str), or of `usual` when there are none: a name is sought as

@@ -84,6 +84,54 @@ static void dotted_names_lead_into_objects_and_mean_themselves_too(void **state)
 	rig_done(&r);
 }
 
+static void a_parameter_by_another_spelling_is_no_way_around_the_judge(void **state)
+{
+	struct sp_policy_tool *t;
+	struct rig r;
+
+	(void)state;
+	t = begin(&r);
+	t->sql.on = true;
+	t->sql.dialect = SP_SQL_POSTGRES;
+	t->sql.allow = SP_SQL_SELECT;
+	t->sql.parameters = rig_list(r.p, "sql,query,db.text");
+	rig_publish(&r);
+	ALLOWED(ASK(&r, "{\"sql\":\"SELECT 1\",\"other\":1,\"Limit\":2}"));
+	REFUSED(ASK(&r, "{\"sql\":\"SELECT 1\",\"SQL\":\"DROP TABLE a\"}"), ARGUMENT_MISSING);
+	REFUSED(ASK(&r, "{\"query\":\"SELECT 1\",\"Sql\":\"DROP TABLE a\"}"), ARGUMENT_MISSING);
+	assert_string_equal(r.v.detail, "arguments: a parameter by another spelling: sql");
+	REFUSED(ASK(&r, "{\"query\":\"SELECT 1\",\"\u017fql\":\"DROP TABLE a\"}"), ARGUMENT_MISSING);
+	REFUSED(ASK(&r, "{\"query\":\"SELECT 1\",\"\\u0053ql\":\"DROP TABLE a\"}"), ARGUMENT_MISSING);
+	REFUSED(ASK(&r, "{\"Query\":\"SELECT 1\"}"), ARGUMENT_MISSING);
+	REFUSED(ASK(&r, "{\"sql\":\"SELECT 1\",\"DB\":{\"text\":\"DROP TABLE a\"}}"), ARGUMENT_MISSING);
+	REFUSED(ASK(&r, "{\"db\":{\"text\":\"SELECT 1\",\"Text\":\"DROP TABLE a\"}}"), ARGUMENT_MISSING);
+	rig_done(&r);
+}
+
+static void arguments_whose_names_differ_in_case_alone_are_refused(void **state)
+{
+	struct sp_policy_tool *t;
+	struct rig r;
+
+	(void)state;
+	rig_init(&r);
+	rig_allow_list(r.p, "bot", "t,u");
+	rig_rule(r.p, "large", SP_EFFECT_DENY, NULL, "t", "has(request.amount) && request.amount > 10");
+	t = rig_tool(r.p, "u");
+	t->has_environments = true;
+	t->allowed_environments = rig_list(r.p, "staging");
+	rig_agent(r.p, "bot")->environment = "staging";
+	rig_publish(&r);
+	ALLOWED(ASK(&r, "{\"amount\":1,\"to\":{\"a\":1,\"A\":2}}"));
+	REFUSED(ASK(&r, "{\"amount\":1,\"Amount\":100}"), ARGUMENT_MISSING);
+	assert_string_equal(r.v.detail, "two names differ in case alone");
+	ALLOWED(rig_ask(&r, "bot", "u", "{\"arguments\":{\"environment\":\"staging\"}}"));
+	ALLOWED(rig_ask(&r, "bot", "u", "{\"arguments\":{}}"));
+	REFUSED(rig_ask(&r, "bot", "u", "{\"arguments\":{\"Environment\":\"production\"}}"), ENVIRONMENT_DENIED);
+	REFUSED(rig_ask(&r, "bot", "u", "{\"arguments\":{\"ENV\":\"production\"}}"), ENVIRONMENT_DENIED);
+	rig_done(&r);
+}
+
 static void endpoints_are_judged_on_what_was_parsed(void **state)
 {
 	struct sp_policy_tool *t;
@@ -221,6 +269,8 @@ int main(void)
 		cmocka_unit_test(sql_is_judged_wherever_the_tool_takes_it),
 		cmocka_unit_test(sql_that_is_not_there_as_text_is_refused),
 		cmocka_unit_test(dotted_names_lead_into_objects_and_mean_themselves_too),
+		cmocka_unit_test(a_parameter_by_another_spelling_is_no_way_around_the_judge),
+		cmocka_unit_test(arguments_whose_names_differ_in_case_alone_are_refused),
 		cmocka_unit_test(endpoints_are_judged_on_what_was_parsed),
 		cmocka_unit_test(private_addresses_are_asked_only_where_policy_says_so),
 		cmocka_unit_test(paths_stay_below_their_roots),

@@ -139,6 +139,8 @@ static const char *passing_lacks(const struct replay_call *k, bool review)
 
 	if (lacks)
 		return lacks;
+	if (k->arguments_lost && k->c->reason == SP_REASON_ARGUMENT_MISSING)
+		return "the arguments";
 	if (o->deny || (o->review && !review) || is_open(o, k->v.rule) ||
 		(review && o->allow && !bounded(k)))
 		return o->lacks;
