@@ -58,6 +58,21 @@ static bool within(const char *narrow, const char *wide)
 	return star && star == wide + n - 1 && strncmp(narrow, wide, n - 1) == 0;
 }
 
+static unsigned dots(const char *s)
+{
+	unsigned n = 0;
+
+	for (; *s; s++)
+		n += *s == '.';
+	return n;
+}
+
+/// The '*' of a table's name stands for no dot, but by itself.
+static bool table_within(const char *narrow, const char *wide)
+{
+	return within(narrow, wide) && (dots(narrow) == dots(wide) || strcmp(wide, "*") == 0);
+}
+
 static bool root_within(const char *narrow, const char *wide)
 {
 	return sp_path_below(sp_bytes_cstr(narrow), sp_bytes_cstr(wide));
@@ -102,12 +117,12 @@ static int intersect(const struct joining *j, const char *key, struct sp_policy_
 
 /// Lists in which no entry means no restriction.
 static int intersect_open(const struct joining *j, const char *key, struct sp_policy_strs *a,
-	const struct sp_policy_strs *b)
+	const struct sp_policy_strs *b, within_fn *inside)
 {
 	if (b->n == 0)
 		return 0;
 	if (a->n)
-		return intersect(j, key, a, b);
+		return intersect_by(j, key, a, b, inside);
 	*a = *b;
 	return 0;
 }
@@ -153,7 +168,8 @@ static int join_sql(
 						    : a->sql.allow | b->sql.allow;
 	a->sql.forbid |= b->sql.forbid;
 	SP_TRY(unite(j, &a->sql.parameters, &b->sql.parameters));
-	SP_TRY(intersect_open(j, "the tables allowed", &a->sql.allow_tables, &b->sql.allow_tables));
+	SP_TRY(intersect_open(j, "the tables allowed", &a->sql.allow_tables, &b->sql.allow_tables,
+		table_within));
 	SP_TRY(unite(j, &a->sql.deny_tables, &b->sql.deny_tables));
 	/* A document without a list says nothing of functions. */
 	if (a->sql.allow_functions.n && b->sql.allow_functions.n)
@@ -172,7 +188,8 @@ static int join_endpoint(
 					    : b->endpoint.private_hosts;
 	a->endpoint.on = true;
 	SP_TRY(unite(j, &a->endpoint.parameters, &b->endpoint.parameters));
-	SP_TRY(intersect_open(j, "the endpoints allowed", &a->endpoint.allow, &b->endpoint.allow));
+	SP_TRY(intersect_open(
+		j, "the endpoints allowed", &a->endpoint.allow, &b->endpoint.allow, within));
 	return unite(j, &a->endpoint.forbid, &b->endpoint.forbid);
 }
 

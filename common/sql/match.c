@@ -71,11 +71,33 @@ static bool denied_as_suffix(struct sp_bytes glob, const struct sp_sql_name *nam
 	return false;
 }
 
+/// What a database notes of its tables' values and of others' statements: a forbidden table shows there, too.
+static bool tells_of_tables(const struct sp_sql_name *name)
+{
+	static const struct sp_bytes own[] = {{(const uint8_t *)"pg_stats*", 9},
+		{(const uint8_t *)"pg_statistic*", 13}, {(const uint8_t *)"pg_stat_activity", 16},
+		{(const uint8_t *)"pg_stat_statements*", 19}, {(const uint8_t *)"sqlite_stat*", 12}};
+	static const struct sp_bytes schemas[] = {
+		{(const uint8_t *)"mysql", 5}, {(const uint8_t *)"performance_schema", 18}};
+	static const struct sp_bytes views[] = {{(const uint8_t *)"column_statistics", 17},
+		{(const uint8_t *)"*processlist", 12}, {(const uint8_t *)"innodb_*", 8},
+		{(const uint8_t *)"dm_*", 4}, {(const uint8_t *)"*statement*", 11}};
+	struct sp_bytes last = name->part[name->n - 1];
+	struct sp_bytes schema = name->n > 1 ? name->part[name->n - 2] : SP_NOBYTES;
+
+	return sp_sql_listed(own, SP_ARRAY_LEN(own), last) ||
+	       sp_sql_listed(schemas, SP_ARRAY_LEN(schemas), schema) ||
+	       ((sp_sql_glob(SP_LIT("information_schema"), schema) || sp_sql_glob(SP_LIT("sys"), schema)) &&
+		       sp_sql_listed(views, SP_ARRAY_LEN(views), last));
+}
+
 /// Every suffix counts (a.s.t, s.t, t), and a bare name also as the last part of a qualified glob.
 bool sp_sql_denied(const struct sp_sql_rules *rules, const struct sp_sql_name *name)
 {
 	uint8_t buf[512];
 
+	if (tells_of_tables(name))
+		return true;
 	for (uint32_t from = 0; from < name->n; from++) {
 		struct sp_bytes s = join(name, from, buf, sizeof(buf));
 
@@ -119,6 +141,27 @@ int sp_sql_target(
 	return sp_sql_table(rules, name, v);
 }
 
+static uint32_t dots(struct sp_bytes s)
+{
+	uint32_t n = 0;
+
+	for (size_t i = 0; i < s.n; i++)
+		n += s.p[i] == '.';
+	return n;
+}
+
+/// A '*' stands for no dot: "shop_*" are tables, not the schemas that are called so. By itself it is any table.
+static bool allowed(const struct sp_sql_rules *rules, const struct sp_sql_name *name, struct sp_bytes whole)
+{
+	for (uint32_t i = 0; i < rules->allow_tables_n; i++) {
+		struct sp_bytes glob = rules->allow_tables[i];
+
+		if ((dots(glob) + 1 == name->n || sp_bytes_eq(glob, SP_LIT("*"))) && sp_sql_glob(glob, whole))
+			return true;
+	}
+	return rules->allow_tables_n == 0;
+}
+
 int sp_sql_table(
 	const struct sp_sql_rules *rules, const struct sp_sql_name *name, struct sp_sql_verdict *v)
 {
@@ -129,8 +172,7 @@ int sp_sql_table(
 		return sp_sql_refuse(v, SP_SQL_TABLE, SP_LIT("name"));
 	if (rules->deny_tables_n && sp_sql_denied(rules, name))
 		return sp_sql_refuse(v, SP_SQL_TABLE, whole);
-	if (rules->allow_tables_n &&
-		!sp_sql_listed(rules->allow_tables, rules->allow_tables_n, whole))
+	if (!allowed(rules, name, whole))
 		return sp_sql_refuse(v, SP_SQL_TABLE, whole);
 	return 0;
 }

@@ -266,6 +266,12 @@ static void a_forbidden_table_is_refused_wherever_its_name_stands(void **state)
 		{"SELECT * FROM other.log", SP_SQL_OK, NULL},
 		{"SELECT 'users' FROM t", SP_SQL_OK, NULL},
 		{"SELECT a FROM users_old", SP_SQL_OK, NULL},
+		{"SELECT * FROM sqlite_stat4", SP_SQL_TABLE, "sqlite_stat4"},
+		{"SELECT * FROM mysql.column_stats", SP_SQL_TABLE, "column_stats"},
+		{"SELECT * FROM information_schema.processlist", SP_SQL_TABLE, "processlist"},
+		{"SELECT * FROM sys.dm_exec_query_stats", SP_SQL_TABLE, "dm_exec_query_stats"},
+		{"SELECT sys.name FROM systems AS sys", SP_SQL_OK, NULL},
+		{"SELECT * FROM information_schema.tables", SP_SQL_OK, NULL},
 	};
 
 	(void)state;
@@ -298,7 +304,7 @@ static void tables_that_are_not_allowed_are_found_in_every_place_a_table_has(voi
 		{"SELECT 1 FROM t STRAIGHT_JOIN secret", SP_SQL_TABLE, "secret"},
 		{"SELECT 1 FROM t CROSS APPLY secret", SP_SQL_TABLE, "secret"},
 		{"CREATE VIEW t2 AS SELECT a FROM t WHERE a LIKE 'x'", SP_SQL_OK, NULL},
-		{"SELECT * FROM t.secret", SP_SQL_OK, NULL}, // "t*" matches "t.secret"
+		{"SELECT * FROM t.secret", SP_SQL_TABLE, "t.secret"}, // "t*" are no schemas
 		{"SELECT * FROM a.b.c.t", SP_SQL_TABLE, NULL},
 		{"WITH c AS (SELECT 1) SELECT * FROM c", SP_SQL_OK, NULL},
 		{"WITH c AS (SELECT * FROM c) SELECT * FROM c", SP_SQL_TABLE, "c"},

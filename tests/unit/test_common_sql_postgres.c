@@ -263,6 +263,10 @@ static void forbidden_tables_are_found_wherever_they_stand(void **state)
 			SP_SQL_TABLE, "users"},
 		{"SELECT users.a FROM t AS users", SP_SQL_OK, NULL},
 		{"SELECT 'users'", SP_SQL_OK, NULL},
+		{"SELECT most_common_vals FROM pg_stats", SP_SQL_TABLE, "pg_stats"},
+		{"TABLE pg_catalog.pg_statistic", SP_SQL_TABLE, "pg_catalog.pg_statistic"},
+		{"SELECT query FROM pg_stat_activity", SP_SQL_TABLE, "pg_stat_activity"},
+		{"SELECT * FROM pg_stat_user_tables, pg_class", SP_SQL_OK, NULL},
 	};
 	const struct sp_sql_rules rules = {.dialect = SP_SQL_POSTGRES,
 		.styles = SP_SQL_SELECT,
@@ -291,6 +295,7 @@ static void allowed_tables_are_allowed_as_they_are_written(void **state)
 		{"SELECT * FROM t", SP_SQL_TABLE, "t"},
 		{"SELECT * FROM evil.shop_items", SP_SQL_TABLE, "evil.shop_items"},
 		{"SELECT * FROM db.public.t", SP_SQL_TABLE, "db.public.t"},
+		{"SELECT * FROM shop_secret.wages", SP_SQL_TABLE, "shop_secret.wages"},
 		{"WITH a AS (SELECT 1), b AS (SELECT * FROM a) SELECT * FROM b", SP_SQL_OK, NULL},
 		{"WITH b AS (SELECT * FROM a), a AS (SELECT 1) SELECT * FROM b", SP_SQL_TABLE, "a"},
 	};

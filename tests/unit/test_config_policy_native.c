@@ -160,6 +160,21 @@ static void a_tool_restricts_sql_endpoints_and_paths(void **state)
 	sp_policy_free(p);
 }
 
+static void a_star_among_the_tables_allowed_holds_no_schema(void **state)
+{
+	struct sp_policy *p =
+		yaml(V "tools:\n"
+		       "  - {name: q, sql: {dialect: postgres, tables: ['shop_*', public.a]}}\n"
+		       "  - {name: q, sql: {tables: [shop_a, shop_b.wages, 'public.*']}}\n");
+	const struct sp_policy_tool *t = tool(p, "q");
+
+	(void)state;
+	assert_int_equal(t->sql.allow_tables.n, 2);
+	assert_string_equal(t->sql.allow_tables.v[0], "public.a");
+	assert_string_equal(t->sql.allow_tables.v[1], "shop_a");
+	sp_policy_free(p);
+}
+
 static void the_deeper_of_two_roots_holds(void **state)
 {
 	struct sp_policy *p =
@@ -676,6 +691,7 @@ int main(void)
 		cmocka_unit_test(an_allow_list_file_and_a_registry_entry_are_one_agent),
 		cmocka_unit_test(a_tool_has_every_constraint),
 		cmocka_unit_test(a_tool_restricts_sql_endpoints_and_paths),
+		cmocka_unit_test(a_star_among_the_tables_allowed_holds_no_schema),
 		cmocka_unit_test(the_deeper_of_two_roots_holds),
 		cmocka_unit_test(an_empty_group_judges_by_its_defaults),
 		cmocka_unit_test(every_dialect_has_its_number),
