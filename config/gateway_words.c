@@ -257,6 +257,23 @@ static const char *unix_url(const char *s, struct sp_word_url *ret)
 	return NULL;
 }
 
+/// Why an http(s) URL is none for an upstream: clients' own files have keys and users in theirs.
+static const char *http_wrong(const char *s)
+{
+	size_t scheme = strncmp(s, "https://", 8) == 0 ? 8 : 7;
+	const char *rest = s + scheme;
+
+	if (scheme == 7 && strncmp(s, "http://", 7) != 0)
+		return "has to be http(s)://host:port/path or unix:/path/to/socket:/path";
+	if (strchr(rest, '?'))
+		return "has a query, which an upstream's url cannot have: send a key as its credential";
+	if (strchr(rest, '#'))
+		return "has a fragment, which no server is ever sent";
+	if (memchr(rest, '@', strcspn(rest, "/")))
+		return "has a user in front of its host: name a credential instead";
+	return "has to be http(s)://host:port/path or unix:/path/to/socket:/path";
+}
+
 const char *sp_word_url(const char *s, struct sp_word_url *ret)
 {
 	struct sp_bytes authority, path, host;
@@ -267,7 +284,7 @@ const char *sp_word_url(const char *s, struct sp_word_url *ret)
 	if (strncmp(s, "unix:", 5) == 0)
 		return unix_url(s + 5, ret);
 	if (sp_uri_split(sp_bytes_cstr(s), &tls, &authority, &path) < 0)
-		return "has to be http(s)://host:port/path or unix:/path/to/socket:/path";
+		return http_wrong(s);
 	port = tls ? 443 : 80;
 	host = authority;
 	v6 = host.p[0] == '[';

@@ -350,6 +350,23 @@ static void a_server_is_reached_by_any_of_the_clients_words_for_its_url(void **s
 }
 
 /// The comment's lines as the configuration they are meant for.
+static void a_url_that_is_not_carried_over_is_told_why_and_never_shown(void **state)
+{
+	(void)state;
+	begin(SP_IMPORT_MCP_SERVERS,
+		"{\"mcpServers\":{\n\"a\":{\"url\":\"https://a.example/mcp?api_key=topsecret\"},\n"
+		"\"b\":{\"url\":\"https://me:topsecret@b.example/mcp\"},\n"
+		"\"c\":{\"url\":\"wss://c.example/topsecret\"}}}",
+		"c.json", 0);
+	assert_true(told(&lossy, "'a': its url is not carried over: it has a query", 2));
+	assert_true(told(&lossy, "'b': its url is not carried over: it has a user", 3));
+	assert_true(told(&lossy, "'c': its url is not carried over: it has to be http(s)", 4));
+	assert_null(strstr(out, "topsecret"));
+	for (uint32_t i = 0; i < lossy.n; i++)
+		assert_null(strstr(lossy.v[i].what, "topsecret"));
+	end();
+}
+
 static void the_upstreams_in_the_comments_are_configuration(void **state)
 {
 	static const char rest[] =
@@ -503,6 +520,7 @@ int main(void)
 		cmocka_unit_test(conditions_of_many_lines_and_comments_are_put_on_one),
 		cmocka_unit_test(servers_become_upstreams_in_comments_and_closed_rules),
 		cmocka_unit_test(a_server_is_reached_by_any_of_the_clients_words_for_its_url),
+		cmocka_unit_test(a_url_that_is_not_carried_over_is_told_why_and_never_shown),
 		cmocka_unit_test(the_upstreams_in_the_comments_are_configuration),
 		cmocka_unit_test(names_of_servers_stay_apart),
 		cmocka_unit_test(a_servers_file_without_servers_is_refused_and_an_empty_one_is_not),
