@@ -192,13 +192,12 @@ static void adopt(struct sp_control *c, struct sp_candidate *next)
 	plan_resolving(c);
 }
 
-/// From files to force. The old configuration stays whole until the new one is in force.
-static int bring_up(struct sp_control *c, struct sp_candidate *next, struct sp_check *check)
+/// `c->entry` tells the candidate's policy, whether or not it comes into force.
+static int bring_in(struct sp_control *c, struct sp_candidate *next, struct sp_check *check)
 {
 	struct sp_snap snap;
 	bool running = sp_publisher_current(&c->publisher, &snap) == 0;
 	bool first = c->now.gateway == NULL;
-	struct sp_policy_entry before = c->entry;
 
 	SP_TRY(sp_control_stage_in_force(c, next->gateway));
 	SP_TRY(sp_load_policy(c->policies.stage_path, check, &next->policy));
@@ -209,7 +208,6 @@ static int bring_up(struct sp_control *c, struct sp_candidate *next, struct sp_c
 		if (err < 0) { // the key sets follow the configuration that stays
 			if (!first && sp_trust_configure(&c->trust, c->now.gateway, &snap) < 0)
 				sp_log(SP_LOG_ERROR, "keys", "no memory");
-			c->entry = before;
 			return err;
 		}
 	}
@@ -221,8 +219,20 @@ static int bring_up(struct sp_control *c, struct sp_candidate *next, struct sp_c
 		describe(c, &why, next->policy);
 		keep(c);
 	}
-	adopt(c, next);
 	return 0;
+}
+
+/// From files to force. The old configuration stays whole until the new one is in force.
+static int bring_up(struct sp_control *c, struct sp_candidate *next, struct sp_check *check)
+{
+	struct sp_policy_entry before = c->entry;
+	int err = bring_in(c, next, check);
+
+	if (err == 0)
+		adopt(c, next);
+	else if (c->now.gateway) // after a start it tells what was kept as in force
+		c->entry = before;
+	return err;
 }
 
 int sp_control_reload(struct sp_control *c, struct sp_check *check)

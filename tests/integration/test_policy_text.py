@@ -1,6 +1,7 @@
 """Policy files in every form, by name, through sallyctl and the folder."""
 import json
 import os
+import shutil
 
 from gateway import Gateway
 from runner import skip
@@ -66,3 +67,17 @@ def test_yaml_and_json_are_published_together_and_kept(make, tmp):
 def test_a_gateway_starts_over_a_folder_of_yaml(build):
     with Gateway(build, policies={"all.yaml": NATIVE, "more.json": TOOLS}) as g:
         assert {a["agent"] for a in g.ctl("agents")} == {"native-bot"}
+
+
+def test_a_reload_that_fails_changes_nothing_of_what_is_told_of_the_policy(make, tmp):
+    g = make()
+    put(tmp, "a.yaml", NATIVE)
+    assert g.ctl_text("policy", "publish", tmp)[0] == 0
+    before = g.ctl("policy", "show")
+    assert before["origin"] == "upload", before
+    kept = os.path.join(g.dir, "state", "control", "policies")
+    for name in os.listdir(kept):
+        shutil.rmtree(os.path.join(kept, name))
+    put(os.path.join(g.dir, "policy"), "broken.yaml", "version: 1\nrules: 7\n")
+    assert g.ctl_text("config", "reload")[0] == 1
+    assert g.ctl("policy", "show") == before
