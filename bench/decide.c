@@ -83,7 +83,7 @@ static bool take(struct bench *b, const struct sp_judge_call *c, const struct sp
 
 	for (uint32_t i = 0; i < n; i++)
 		ask[i] = (struct sp_window_ask){limit[i].key, limit[i].kind, limit[i].per, 1, limit[i].max, 0};
-	return n > 0 && sp_windows_take(&b->windows, ask, n, now, &refused, &retry_ms) == 0;
+	return n > 0 && sp_windows_take(&b->windows, NULL, ask, n, now, &refused, &retry_ms) == 0;
 }
 
 /// What a worker has done before it decides, in its order.

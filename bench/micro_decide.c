@@ -102,7 +102,7 @@ static bool decide(struct bench *b, const struct call *c, uint64_t now_ns)
 	for (uint32_t i = 0; i < n; i++)
 		ask[i] = (struct sp_window_ask){limit[i].key, limit[i].kind, limit[i].per,
 			limit[i].kind == SP_LIMIT_TOKENS ? 10 : 1, limit[i].max, 0};
-	return n == 4 && sp_windows_take(&b->windows, ask, n, now_ns, &refused, &retry_ms) == 0;
+	return n == 4 && sp_windows_take(&b->windows, NULL, ask, n, now_ns, &refused, &retry_ms) == 0;
 }
 
 static int by_value(const void *a, const void *b)

@@ -37,12 +37,18 @@ size_t sp_history_bytes(const struct sp_history_sizes *s)
 	return lay_out(s).end;
 }
 
+static bool sizes_ok(const struct sp_history_sizes *s)
+{
+	return s->agents && s->pairs && !(s->pairs & (s->pairs - 1)) && s->agent_percent &&
+	       s->agent_percent <= 100;
+}
+
 int sp_history_format(const struct sp_shm *shm, const struct sp_history_sizes *s)
 {
 	struct sp_limits_region *r = (struct sp_limits_region *)shm->base;
 	struct layout l = lay_out(s);
 
-	if (s->agents == 0 || s->pairs == 0 || s->pairs & (s->pairs - 1) || shm->size < l.end)
+	if (!sizes_ok(s) || shm->size < l.end)
 		return -EINVAL;
 	if (getrandom(&r->salt, sizeof(r->salt), 0) != sizeof(r->salt))
 		return -EIO;
@@ -53,6 +59,7 @@ int sp_history_format(const struct sp_shm *shm, const struct sp_history_sizes *s
 	r->windows = s->windows;
 	r->pairs = s->pairs;
 	r->session_ns = s->session_ns;
+	r->agent_percent = s->agent_percent;
 	atomic_store(&r->used, 0);
 	return 0;
 }
@@ -60,11 +67,12 @@ int sp_history_format(const struct sp_shm *shm, const struct sp_history_sizes *s
 int sp_history_attach(const struct sp_shm *shm, struct sp_history *ret)
 {
 	const struct sp_limits_region *r = (const struct sp_limits_region *)shm->base;
-	const struct sp_history_sizes s = {r->capacity, r->windows, r->pairs, r->session_ns};
+	const struct sp_history_sizes s = {
+		r->capacity, r->windows, r->pairs, r->session_ns, r->agent_percent};
 	struct layout l = lay_out(&s);
 
-	if (s.agents == 0 || s.pairs == 0 || s.pairs & (s.pairs - 1) || l.end > shm->size ||
-		r->pasts_off != l.pasts || r->pairs_off != l.pairs || r->windows_off != l.windows)
+	if (!sizes_ok(&s) || l.end > shm->size || r->pasts_off != l.pasts ||
+		r->pairs_off != l.pairs || r->windows_off != l.windows)
 		return -EINVAL;
 	*ret = (struct sp_history){
 		.past = (void *)(shm->base + l.pasts),
@@ -73,8 +81,10 @@ int sp_history_attach(const struct sp_shm *shm, struct sp_history *ret)
 		.pair_mask = s.pairs - 1,
 		.salt = r->salt,
 	};
-	return sp_windows_attach(shm->base + l.windows, shm->size - l.windows, s.windows,
-		s.session_ns, &ret->windows);
+	SP_TRY(sp_windows_attach(shm->base + l.windows, shm->size - l.windows, s.windows,
+		s.session_ns, &ret->windows));
+	sp_windows_share(&ret->windows, s.agent_percent);
+	return 0;
 }
 
 struct sp_agent_past *sp_history_slot(const struct sp_shm *shm, uint32_t i)
@@ -210,12 +220,12 @@ void sp_history_view(const struct sp_history *h, uint32_t agent, uint64_t pair, 
 	ret->usual = (uint32_t)((load(&h->past[agent].usual) + 15) / 16);
 }
 
-int sp_history_session(
-	const struct sp_history *h, uint64_t key, uint32_t set, uint64_t boot_ns, uint32_t *ret)
+int sp_history_session(const struct sp_history *h, const struct sp_window_owner *owner,
+	uint64_t key, uint32_t set, uint64_t boot_ns, uint32_t *ret)
 {
 	uint64_t was = 0;
 
-	SP_TRY(sp_windows_change(&h->windows, key, false, set, 0, boot_ns, &was));
+	SP_TRY(sp_windows_change(&h->windows, owner, key, false, set, 0, boot_ns, &was));
 	*ret = (uint32_t)was;
 	return 0;
 }
@@ -240,17 +250,17 @@ uint32_t sp_history_state(
 	return within(sp_windows_state(&h->windows, key, true, boot_ns), window_ns, boot_ns);
 }
 
-int sp_history_set(const struct sp_history *h, uint64_t key, uint64_t window_ns, uint32_t set,
-	uint32_t clear, uint64_t boot_ns, uint32_t *ret)
+int sp_history_set(const struct sp_history *h, const struct sp_window_owner *owner, uint64_t key,
+	uint64_t window_ns, uint32_t set, uint32_t clear, uint64_t boot_ns, uint32_t *ret)
 {
 	uint64_t began = (boot_ns / SP_NS_PER_SEC) << STATE_BITS, was = 0;
 
 	// what begins, begins now; what is added to it keeps its beginning
 	if (set & 1)
-		SP_TRY(sp_windows_change(&h->windows, key, true, began | (set & STATE_MASK),
+		SP_TRY(sp_windows_change(&h->windows, owner, key, true, began | (set & STATE_MASK),
 			~(uint64_t)set & (~(uint64_t)STATE_MASK | clear), boot_ns, &was));
 	else
-		SP_TRY(sp_windows_change(&h->windows, key, true, set & STATE_MASK,
+		SP_TRY(sp_windows_change(&h->windows, owner, key, true, set & STATE_MASK,
 			clear & STATE_MASK, boot_ns, &was));
 	if (ret)
 		*ret = within(was, window_ns, boot_ns);

@@ -8,6 +8,7 @@
 struct sp_history_sizes {
 	uint32_t agents, windows, pairs; ///< pairs: a power of two
 	uint64_t session_ns; ///< a session's counts are forgotten when it is unused for so long
+	uint32_t agent_percent; ///< 1 to 100: of the windows, that one agent may have made
 };
 size_t sp_history_bytes(const struct sp_history_sizes *s);
 /// Lay out a fresh, zeroed region (supervisor, once): 0, -EINVAL, or -EIO without randomness.
@@ -45,9 +46,9 @@ void sp_history_denied(const struct sp_history *h, uint32_t agent, uint64_t boot
 void sp_history_failed(const struct sp_history *h, uint32_t agent, uint64_t boot_ns);
 
 /// Bits of a session's own, kept while it is used: what is read is also refreshed, so that room is
-/// there for what follows. -ENOSPC.
-SP_MUST_CHECK int sp_history_session(
-	const struct sp_history *h, uint64_t key, uint32_t set, uint64_t boot_ns, uint32_t *ret);
+/// there for what follows. -ENOSPC, -EUSERS.
+SP_MUST_CHECK int sp_history_session(const struct sp_history *h, const struct sp_window_owner *owner,
+	uint64_t key, uint32_t set, uint64_t boot_ns, uint32_t *ret);
 
 /// The same without refreshing it: 0 when there is none.
 uint32_t sp_history_session_seen(const struct sp_history *h, uint64_t key, uint64_t boot_ns);
@@ -56,7 +57,8 @@ uint32_t sp_history_session_seen(const struct sp_history *h, uint64_t key, uint6
 /// `window_ns` 0 = as long as states last.
 uint32_t sp_history_state(
 	const struct sp_history *h, uint64_t key, uint64_t window_ns, uint64_t boot_ns);
-/// Bit 0 set begins the state anew. *ret (may be NULL): what it was, within the window. -ENOSPC
-/// when the table has no room: the caller refuses, or counts the loss.
-SP_MUST_CHECK int sp_history_set(const struct sp_history *h, uint64_t key, uint64_t window_ns,
-	uint32_t set, uint32_t clear, uint64_t boot_ns, uint32_t *ret);
+/// Bit 0 set begins the state anew. *ret (may be NULL): what it was, within the window. -ENOSPC or
+/// -EUSERS when the table or the owner's share has no room: the caller refuses, or counts the loss.
+SP_MUST_CHECK int sp_history_set(const struct sp_history *h, const struct sp_window_owner *owner,
+	uint64_t key, uint64_t window_ns, uint32_t set, uint32_t clear, uint64_t boot_ns,
+	uint32_t *ret);

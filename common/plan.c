@@ -52,6 +52,7 @@ static const struct sp_plan_range ranges[] = {
 	RANGE(secrets_bytes, 512 * KIB, 64 * MIB, SP_PLAN_LINES),
 	RANGE(limit_slots, 16, 16 * MIB, SP_PLAN_ANY),
 	RANGE(limit_windows, 256, 16 * MIB, SP_PLAN_ANY),
+	RANGE(agent_windows_percent, 1, 100, SP_PLAN_ANY),
 	RANGE(history_pairs, 256, 64 * MIB, SP_PLAN_POWER),
 	RANGE(revoked_capacity, 64, 64 * MIB, SP_PLAN_POWER),
 	RANGE(audit_ring_entries, 64, MIB, SP_PLAN_POWER),

@@ -56,6 +56,8 @@ struct sp_plan {
 	uint64_t policy_slot_bytes, secrets_bytes;
 	uint32_t limit_slots, limit_windows, history_pairs, revoked_capacity;
 	uint32_t audit_ring_entries, control_ring_entries;
+	uint32_t agent_windows_percent; ///< of limit_windows, that one agent may have made
+	uint32_t reserved4;
 	uint64_t audit_arena_bytes;
 
 	// audit store

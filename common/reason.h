@@ -83,7 +83,7 @@
 	X(BUDGET_MONEY, 317, 200, 429, "budget_money",                                             \
 		"the money budget of the window is exceeded")                                      \
 	X(LIMIT_UNAVAILABLE, 318, 200, 503, "limit_unavailable",                                   \
-		"a limit cannot be counted: limits.limit_windows is too small")                    \
+		"a limit or state has no room: limits.limit_windows, or the agent's share of it")  \
 	X(SQL_DENIED, 320, 200, 403, "sql_denied", "the SQL statement is not allowed")             \
 	X(ENDPOINT_DENIED, 321, 200, 403, "endpoint_denied", "the endpoint is not allowed")        \
 	X(PATH_DENIED, 322, 200, 403, "path_denied", "the path is not allowed")                    \

@@ -10,7 +10,7 @@
 #include "common/stats.h"
 
 #define SP_SHM_MAGIC 0x54524f5059414c53ull // "SALYPORT", little-endian
-#define SP_SHM_LAYOUT 10u                  // raise with every change below
+#define SP_SHM_LAYOUT 11u                  // raise with every change below
 #define SP_WORKERS_MAX 64u
 #define SP_POLICY_SLOTS 8u
 
@@ -178,6 +178,7 @@ struct sp_limits_region {
 	uint32_t pairs; ///< supervisor, once: a power of two
 	_Atomic uint32_t used; ///< control
 	uint64_t session_ns; ///< supervisor, once
+	uint32_t agent_percent, reserved; ///< supervisor, once: of a bucket's cells
 	uint64_t salt; ///< supervisor, once: of all keys, random
 };
 

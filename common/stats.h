@@ -37,6 +37,7 @@
 	X(SHED_ADDR, "shed_per_address", "connections refused at the per-address limit")           \
 	X(SHED_CALL, "shed_calls", "calls refused at the limit")                                   \
 	X(SHED_WINDOW, "shed_windows", "calls refused because limits or states had no room")       \
+	X(SHED_SHARE, "shed_agent_windows", "of those, because their agent holds its share")       \
 	X(HISTORY_LOST, "history_lost", "states of order rules and sessions that found no room")   \
 	X(SHED_MEMORY, "shed_buffers", "refused because buffers ran out")                          \
 	X(TIMEOUT_HEAD, "timeout_head", "closed: request head took too long")                      \

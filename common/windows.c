@@ -178,8 +178,13 @@ static uint64_t max_of(const struct sp_window_ask *a)
 	return a->kind == SP_LIMIT_MONEY ? a->max / SP_MONEY_UNIT : a->max;
 }
 
+static uint32_t maker_of(const struct sp_window_owner *owner)
+{
+	return owner ? owner->agent : 0;
+}
+
 static int part_find(const struct sp_windows *t, const struct sp_window_ask *a, uint64_t boot_ns,
-	bool make, struct part *ret)
+	uint32_t maker, struct part *ret)
 {
 	unsigned shape = shape_of(a->kind, a->per);
 
@@ -188,7 +193,7 @@ static int part_find(const struct sp_windows *t, const struct sp_window_ask *a, 
 	ret->limit = max_of(a);
 	ret->now = ticks(ret->h, boot_ns);
 	ret->taken = 0;
-	return sp_cell_find(t, a->key, shape, boot_ns, make, &ret->cell);
+	return sp_cell_find(t, a->key, shape, boot_ns, maker, &ret->cell);
 }
 
 /// The refusing window that opens last, for the caller is told when it may come again.
@@ -222,8 +227,8 @@ static int over_request(
 }
 
 /// -EAGAIN: a cell went to another key under our hands.
-static int take_once(const struct sp_windows *t, struct sp_window_ask *ask, unsigned n,
-	uint64_t boot_ns, unsigned *ret_refused, uint64_t *ret_ms)
+static int take_once(const struct sp_windows *t, const struct sp_window_owner *owner,
+	struct sp_window_ask *ask, unsigned n, uint64_t boot_ns, unsigned *ret_refused, uint64_t *ret_ms)
 {
 	struct part part[SP_WINDOWS_TAKE_MAX];
 	unsigned parts = 0, i;
@@ -235,7 +240,7 @@ static int take_once(const struct sp_windows *t, struct sp_window_ask *ask, unsi
 		if (ask[i].per == SP_PER_REQUEST || ask[i].amount == 0)
 			continue;
 		part[parts].ask = *ret_refused = i;
-		SP_TRY(part_find(t, &ask[i], boot_ns, true, &part[parts]));
+		SP_TRY(part_find(t, &ask[i], boot_ns, maker_of(owner), &part[parts]));
 		parts++;
 	}
 	if (parts == 0)
@@ -258,8 +263,9 @@ static int take_once(const struct sp_windows *t, struct sp_window_ask *ask, unsi
 	return 0;
 }
 
-int sp_windows_take(const struct sp_windows *t, struct sp_window_ask *ask, unsigned n,
-	uint64_t boot_ns, unsigned *ret_refused, uint64_t *ret_retry_ms)
+int sp_windows_take(const struct sp_windows *t, const struct sp_window_owner *owner,
+	struct sp_window_ask *ask, unsigned n, uint64_t boot_ns, unsigned *ret_refused,
+	uint64_t *ret_retry_ms)
 {
 	int err;
 
@@ -269,7 +275,7 @@ int sp_windows_take(const struct sp_windows *t, struct sp_window_ask *ask, unsig
 		return -ENOSPC;
 	SP_TRY(over_request(ask, n, ret_refused, ret_retry_ms));
 	for (unsigned tries = 0; tries < 8; tries++) {
-		err = take_once(t, ask, n, boot_ns, ret_refused, ret_retry_ms);
+		err = take_once(t, owner, ask, n, boot_ns, ret_refused, ret_retry_ms);
 		if (err != -EAGAIN)
 			return err;
 	}
@@ -294,7 +300,7 @@ int sp_windows_peek(const struct sp_windows *t, const struct sp_window_ask *ask,
 		if (ask[i].per == SP_PER_REQUEST)
 			continue;
 		p->ask = i;
-		if (part_find(t, &ask[i], boot_ns, false, p) == 0) {
+		if (part_find(t, &ask[i], boot_ns, SP_CELL_LOOK, p) == 0) {
 			parts++;
 		} else if (p->n > sp_min(p->limit, count_max(p->h))) { // nothing was counted yet
 			*ret_refused = i;
@@ -317,12 +323,13 @@ void sp_windows_refund(const struct sp_windows *t, const struct sp_window_ask *a
 		p = (struct part){.h = &shapes[shape], .n = amount_of(&ask[i])};
 		p.now = ticks(p.h, boot_ns);
 		p.taken = ask[i].began << p.h->count_bits;
-		if (sp_cell_find(t, ask[i].key, shape, boot_ns, false, &p.cell) == 0)
+		if (sp_cell_find(t, ask[i].key, shape, boot_ns, SP_CELL_LOOK, &p.cell) == 0)
 			part_refund(t, &p);
 	}
 }
 
-int sp_windows_charge(const struct sp_windows *t, const struct sp_window_ask *ask, uint64_t boot_ns)
+int sp_windows_charge(const struct sp_windows *t, const struct sp_window_owner *owner,
+	const struct sp_window_ask *ask, uint64_t boot_ns)
 {
 	struct part p;
 	uint64_t old, new;
@@ -330,7 +337,7 @@ int sp_windows_charge(const struct sp_windows *t, const struct sp_window_ask *as
 	if (ask->per == SP_PER_REQUEST || ask->amount == 0)
 		return 0;
 	do {
-		SP_TRY(part_find(t, ask, boot_ns, true, &p));
+		SP_TRY(part_find(t, ask, boot_ns, maker_of(owner), &p));
 		do {
 			if (!sp_cell_load(&p.cell, &old))
 				break;
@@ -354,7 +361,7 @@ uint64_t sp_windows_read(const struct sp_windows *t, uint64_t key, enum sp_limit
 	struct sp_cell_ref cell;
 	uint64_t word, n;
 
-	if (per == SP_PER_REQUEST || sp_cell_find(t, key, shape, boot_ns, false, &cell) < 0 ||
+	if (per == SP_PER_REQUEST || sp_cell_find(t, key, shape, boot_ns, SP_CELL_LOOK, &cell) < 0 ||
 		!sp_cell_load(&cell, &word))
 		return 0;
 	n = used_in(t, &shapes[shape], word, ticks(&shapes[shape], boot_ns));
@@ -372,20 +379,20 @@ uint64_t sp_windows_state(const struct sp_windows *t, uint64_t key, bool lasting
 	struct sp_cell_ref cell;
 	uint64_t word;
 
-	if (sp_cell_find(t, key, shape, boot_ns, false, &cell) < 0 || !sp_cell_load(&cell, &word))
+	if (sp_cell_find(t, key, shape, boot_ns, SP_CELL_LOOK, &cell) < 0 || !sp_cell_load(&cell, &word))
 		return 0;
 	return used_in(t, &shapes[shape], word, ticks(&shapes[shape], boot_ns));
 }
 
-int sp_windows_change(const struct sp_windows *t, uint64_t key, bool lasting, uint64_t set,
-	uint64_t clear, uint64_t boot_ns, uint64_t *ret)
+int sp_windows_change(const struct sp_windows *t, const struct sp_window_owner *owner, uint64_t key,
+	bool lasting, uint64_t set, uint64_t clear, uint64_t boot_ns, uint64_t *ret)
 {
 	const struct shape *h = &shapes[shape_of_state(lasting)];
 	uint64_t now = ticks(h, boot_ns), old, was;
 	struct sp_cell_ref cell;
 
 	do {
-		SP_TRY(sp_cell_find(t, key, shape_of_state(lasting), boot_ns, true, &cell));
+		SP_TRY(sp_cell_find(t, key, shape_of_state(lasting), boot_ns, maker_of(owner), &cell));
 		while (sp_cell_load(&cell, &old)) {
 			was = used_in(t, h, old, now);
 			if (!sp_cell_swap(&cell, old,

@@ -9,6 +9,13 @@
 #define SEQ_SHIFT 5u
 #define SEQ_STEP (1ull << SEQ_SHIFT)
 #define SEQ_MASK (0x7ffull << SEQ_SHIFT) // keeps clear of the low bits of closed and fresh words
+#define AGENT_BITS 20u // as many as a policy may have
+
+/// A bucket, and who made its cells.
+struct place {
+	struct sp_window_bucket *b;
+	_Atomic uint32_t *maker;
+};
 
 static uint64_t load(const _Atomic uint64_t *p)
 {
@@ -31,6 +38,12 @@ static uint64_t key_of(uint64_t claim)
 	return KEY_OF(claim) | (claim & SEQ_MASK) << (KEY_BITS - SEQ_SHIFT);
 }
 
+static uint32_t note_of(uint64_t stored, uint32_t agent)
+{
+	return ((uint32_t)(stored >> KEY_BITS) + 1) << AGENT_BITS |
+	       (agent & ((1u << AGENT_BITS) - 1));
+}
+
 static uint64_t closed_by(uint64_t claim)
 {
 	return (claim & SEQ_MASK) | 1;
@@ -46,15 +59,27 @@ static bool is_closed(uint64_t word)
 	return word < SP_CELL_SPECIAL && (word & 1);
 }
 
+static uint32_t load_note(const _Atomic uint32_t *p)
+{
+	return atomic_load_explicit(p, memory_order_seq_cst);
+}
+
+static bool swap_note(_Atomic uint32_t *p, uint32_t old, uint32_t new)
+{
+	return atomic_compare_exchange_strong_explicit(
+		p, &old, new, memory_order_seq_cst, memory_order_seq_cst);
+}
+
 /// Bring a pending claim to its end, whoever made it: close the cell's old word, give the cell its
 /// new key, open its word. A cell whose old window came to life again meanwhile is left alone.
-static void finish(
-	const struct sp_windows *t, struct sp_window_bucket *b, uint64_t claim, uint64_t boot_ns)
+static void finish(const struct sp_windows *t, struct place at, uint64_t claim, uint64_t boot_ns)
 {
+	struct sp_window_bucket *b = at.b;
 	unsigned i = CELL_OF(claim);
 	uint64_t closed = closed_by(claim);
 
 	while (load(&b->claim) == claim) {
+		uint32_t note = load_note(&at.maker[i]); // before the key: so it is not the new one's
 		uint64_t word = load(&b->word[i]), key = load(&b->key[i]);
 
 		if (load(&b->word[i]) != word)
@@ -68,6 +93,7 @@ static void finish(
 				swap(&b->word[i], closed, fresh_of(claim));
 			swap(&b->claim, claim, claim & ~PENDING);
 		} else if (word == closed) {
+			swap_note(&at.maker[i], note, 0);
 			swap(&b->key[i], key, key_of(claim));
 		} else if (key == 0 || sp_cell_over(t, bare(key), word, boot_ns)) {
 			swap(&b->word[i], word, closed);
@@ -87,39 +113,74 @@ static int seek(const struct sp_window_bucket *b, uint64_t stored, uint64_t *ret
 	return -ENOENT;
 }
 
-/// A cell that may be given away: an empty one before one whose window is over.
-static int seek_free(const struct sp_windows *t, const struct sp_window_bucket *b, uint64_t boot_ns)
+static bool is_noted(uint32_t note, uint64_t stored)
 {
-	int over = -ENOSPC;
-
-	for (unsigned i = 0; i < SP_CELLS; i++) {
-		uint64_t key = load(&b->key[i]);
-
-		if (key == 0)
-			return (int)i;
-		if (over < 0 && sp_cell_over(t, bare(key), load(&b->word[i]), boot_ns))
-			over = (int)i;
-	}
-	return over;
+	return note >> AGENT_BITS == note_of(stored, 0) >> AGENT_BITS;
 }
 
-static struct sp_window_bucket *bucket_of(const struct sp_windows *t, uint64_t key)
+/// A cell that may be given away: an empty one before one whose window is over. Who has its share of the bucket gets
+/// one of its own. What nobody has noted yet may be anybody's: it counts as the maker's, and is not taken for that.
+static int seek_free(
+	const struct sp_windows *t, struct place at, uint32_t maker, uint64_t boot_ns)
 {
-	return &t->bucket[(key >> 44) & t->mask];
+	int empty = -ENOSPC, over = -ENOSPC, own_over = -EUSERS;
+	uint32_t own = 0;
+
+	for (unsigned i = SP_CELLS; i-- > 0;) {
+		uint64_t key = load(&at.b->key[i]);
+		uint32_t note = load_note(&at.maker[i]);
+		bool mine = maker && note == note_of(key, maker);
+
+		if (key == 0) {
+			empty = (int)i;
+			continue;
+		}
+		own += mine || (maker && !is_noted(note, key));
+		if (!sp_cell_over(t, bare(key), load(&at.b->word[i]), boot_ns))
+			continue;
+		over = (int)i;
+		if (mine)
+			own_over = (int)i;
+	}
+	if (own >= t->agent_cells)
+		return own_over;
+	return empty >= 0 ? empty : over;
+}
+
+static struct place place_of(const struct sp_windows *t, uint64_t key)
+{
+	uint64_t i = (key >> 44) & t->mask;
+
+	return (struct place){&t->bucket[i], t->makers[i].of};
 }
 
 void sp_windows_ahead(const struct sp_windows *t, uint64_t key)
 {
-	const uint8_t *b = (const uint8_t *)bucket_of(t, key);
+	const uint8_t *b = (const uint8_t *)place_of(t, key).b;
 
 	for (size_t at = 0; at < sizeof(struct sp_window_bucket); at += SP_CACHE_LINE)
 		__builtin_prefetch(b + at, 1);
 }
 
-int sp_cell_find(const struct sp_windows *t, uint64_t key, unsigned shape, uint64_t boot_ns,
-	bool make, struct sp_cell_ref *ret)
+/// Unless the cell is another's again, or never was this claim's.
+static void note_maker(struct place at, uint64_t claim, uint32_t maker)
 {
-	struct sp_window_bucket *b = bucket_of(t, key);
+	unsigned i = CELL_OF(claim);
+	uint64_t key = key_of(claim);
+	uint32_t note;
+
+	do {
+		note = load_note(&at.maker[i]);
+		if (load(&at.b->key[i]) != key)
+			return;
+	} while (!swap_note(&at.maker[i], note, note_of(key, maker)));
+}
+
+int sp_cell_find(const struct sp_windows *t, uint64_t key, unsigned shape, uint64_t boot_ns,
+	uint32_t maker, struct sp_cell_ref *ret)
+{
+	struct place at = place_of(t, key);
+	struct sp_window_bucket *b = at.b;
 	// 48 bits: the low ones of the key and the shape; never 0
 	uint64_t stored = bare(key << 4) | shape, found;
 	int i;
@@ -130,23 +191,25 @@ int sp_cell_find(const struct sp_windows *t, uint64_t key, unsigned shape, uint6
 		uint64_t claim = load(&b->claim);
 
 		if (claim & PENDING)
-			finish(t, b, claim, boot_ns);
+			finish(t, at, claim, boot_ns);
 		i = seek(b, stored, &found);
 		if (i >= 0 && !is_closed(load(&b->word[i])))
 			break;
-		if (!make)
+		if (maker == SP_CELL_LOOK)
 			return -ENOENT;
 		if (claim & PENDING)
 			continue; // look again, with nothing pending before and after
 		if (i < 0)
-			i = seek_free(t, b, boot_ns);
+			i = seek_free(t, at, maker, boot_ns);
 		if (i < 0)
 			return i;
 		uint64_t mine =
 			stored << 16 | ((claim + SEQ_STEP) & SEQ_MASK) | (uint64_t)i << 1 | PENDING;
 
-		if (swap(&b->claim, claim, mine))
-			finish(t, b, mine, boot_ns);
+		if (!swap(&b->claim, claim, mine))
+			continue;
+		finish(t, at, mine, boot_ns);
+		note_maker(at, mine, maker);
 	}
 	*ret = (struct sp_cell_ref){&b->key[i], &b->word[i], found};
 	return 0;
@@ -174,7 +237,8 @@ static uint64_t buckets_of(uint32_t cells)
 
 size_t sp_windows_bytes(uint32_t cells)
 {
-	return buckets_of(cells) * sizeof(struct sp_window_bucket);
+	return buckets_of(cells) *
+	       (sizeof(struct sp_window_bucket) + sizeof(struct sp_window_makers));
 }
 
 int sp_windows_attach(
@@ -182,6 +246,14 @@ int sp_windows_attach(
 {
 	if (!base || (uintptr_t)base % SP_CACHE_LINE || bytes < sp_windows_bytes(cells))
 		return -EINVAL;
-	*ret = (struct sp_windows){base, buckets_of(cells) - 1, session_ns};
+	*ret = (struct sp_windows){
+		.bucket = base, .mask = buckets_of(cells) - 1, .session_ns = session_ns};
+	ret->makers = (struct sp_window_makers *)(ret->bucket + ret->mask + 1);
+	ret->agent_cells = SP_CELLS + 1;
 	return 0;
+}
+
+void sp_windows_share(struct sp_windows *t, uint32_t percent)
+{
+	t->agent_cells = percent < 100 ? sp_max((SP_CELLS * percent + 50) / 100, 1u) : SP_CELLS + 1;
 }

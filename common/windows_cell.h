@@ -17,14 +17,21 @@ struct sp_window_bucket {
 	_Atomic uint64_t key[SP_CELLS];
 	_Atomic uint64_t word[SP_CELLS + 1]; ///< any worker, compare-and-swap
 };
+/// Beside each bucket, read when a cell is made: who made its cells. Sequence of the claim + 1 << 20 | agent; one
+/// that is not its key's is not noted yet. Any worker, compare-and-swap.
+struct sp_window_makers {
+	alignas(SP_CACHE_LINE) _Atomic uint32_t of[SP_CELLS + 1];
+};
 struct sp_cell_ref {
 	_Atomic uint64_t *key, *word;
 	uint64_t stored; ///< its key, with the sequence
 };
 
-/// The cell of `key`, made when `make` and not there. -ENOENT, -ENOSPC.
+#define SP_CELL_LOOK UINT32_MAX
+/// The cell of `key`; when it is not there, made by agent `maker` (0: nobody) unless that is SP_CELL_LOOK. -ENOENT,
+/// -ENOSPC, -EUSERS.
 SP_MUST_CHECK int sp_cell_find(const struct sp_windows *t, uint64_t key, unsigned shape,
-	uint64_t boot_ns, bool make, struct sp_cell_ref *ret);
+	uint64_t boot_ns, uint32_t maker, struct sp_cell_ref *ret);
 /// Its word, which belonged to its key; false when the cell is another's by now, or is being given
 /// away.
 bool sp_cell_load(const struct sp_cell_ref *c, uint64_t *ret);

@@ -104,7 +104,8 @@ struct sp_gw_limits {
 	uint64_t handshakes_per_turn, handshakes_waiting;
 	uint64_t max_batch, token_cache_entries, refused_tokens_per_minute, header_tools;
 	uint64_t policy_slot_bytes, secrets_bytes;
-	uint64_t limit_slots, limit_windows, history_pairs, revoked_capacity, audit_ring_entries, control_ring_entries;
+	uint64_t limit_slots, limit_windows, agent_windows_percent, history_pairs, revoked_capacity;
+	uint64_t audit_ring_entries, control_ring_entries;
 	uint64_t audit_arena_bytes;
 };
 struct sp_gw_timeouts {

@@ -47,6 +47,9 @@ static const struct sp_field limits_fields[] = {
 		"agents with a history in one life of the gateway"),
 	NUMBER(limit_windows, limit_windows, "262144",
 		"windows of limits and states of sessions counted at a time, all workers together"),
+	NUMBER(agent_windows_percent, agent_windows_percent, "33",
+		"of those, that one agent may hold by what it calls and the sessions it opens; "
+		"what needs more is refused"),
 	NUMBER(history_pairs, history_pairs, "131072",
 		"pairs of agent and tool remembered for the risk score, all workers together"),
 	NUMBER(revoked_capacity, revoked_capacity, "65536", "revocations; three quarters are used"),

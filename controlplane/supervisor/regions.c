@@ -89,7 +89,8 @@ static int make_limits(const struct sp_plan *plan, struct sp_region *ret)
 	const struct sp_history_sizes sizes = {.agents = plan->limit_slots,
 		.windows = plan->limit_windows,
 		.pairs = plan->history_pairs,
-		.session_ns = plan->session_ns};
+		.session_ns = plan->session_ns,
+		.agent_percent = plan->agent_windows_percent};
 
 	SP_TRY(make("sallyport-limits", SP_REGION_LIMITS, sp_history_bytes(&sizes),
 		sizeof(struct sp_limits_region), false, ret));

@@ -195,9 +195,16 @@ bool sp_facts_again(const struct sp_call *c, unsigned i, uint32_t number)
 	return false;
 }
 
-static int no_room(struct sp_call *c)
+struct sp_window_owner sp_facts_owner(const struct sp_call *c)
+{
+	return (struct sp_window_owner){.agent = sp_snap_agent(c->snap, c->agent)->limit_slot + 1};
+}
+
+enum sp_reason sp_facts_no_room(struct sp_call *c, int err)
 {
 	sp_count(c->w, SP_STAT_SHED_WINDOW);
+	if (err == -EUSERS)
+		sp_count(c->w, SP_STAT_SHED_SHARE);
 	return SP_REASON_LIMIT_UNAVAILABLE;
 }
 
@@ -209,14 +216,19 @@ static int read_sequence(struct sp_call *c, uint32_t number)
 		SP_SNAP_POLICY(c->snap, sequences, sp_snap_sequence, number);
 	uint64_t key = sp_facts_sequence_key(c, q), now = c->w->now_ns;
 	unsigned parts = sp_judge_sequence_parts(&f->call, &c->verdict, number);
+	const struct sp_window_owner owner = sp_facts_owner(c);
 	uint32_t state;
+	int err = 0;
 
 	if (number >= SP_FACTS_SEQUENCES_MAX)
 		return SP_REASON_INTERNAL;
 	if (!(parts & (SP_SEQ_PART_FIRST | SP_SEQ_PART_BETWEEN)))
 		state = sp_history_state(&c->w->history, key, q->window_ns, now);
-	else if (sp_history_set(&c->w->history, key, q->window_ns, 0, 0, now, &state) < 0)
-		return no_room(c);
+	else
+		err = sp_history_set(
+			&c->w->history, &owner, key, q->window_ns, 0, 0, now, &state);
+	if (err < 0)
+		return sp_facts_no_room(c, err);
 	f->sequence[number] = (uint8_t)state;
 	return 0;
 }
@@ -251,15 +263,18 @@ int sp_facts_past(struct sp_call *c)
 	struct sp_facts *f = c->w->facts;
 	const struct sp_history *h = &c->w->history;
 	struct sp_history_view v;
+	const struct sp_window_owner owner = sp_facts_owner(c);
 	uint32_t state = SP_SESSION_KNOWN;
-	int why = 0;
+	int why = 0, err = 0;
 
 	c->pair = sp_history_pair(h,
 		sp_snap_hash(sp_bytes_cstr(c->principal.agent)), sp_snap_hash(f->call.tool));
 	sp_history_view(h, sp_snap_agent(c->snap, c->agent)->limit_slot, c->pair, c->w->now_ns, &v);
-	if (sp_facts_sessions_count(c) &&
-		sp_history_session(h, sp_facts_session_key(c), 0, c->w->now_ns, &state) < 0)
-		return no_room(c);
+	if (sp_facts_sessions_count(c))
+		err = sp_history_session(
+			h, &owner, sp_facts_session_key(c), 0, c->w->now_ns, &state);
+	if (err < 0)
+		return sp_facts_no_room(c, err);
 	f->past.agent_denied = v.denied;
 	f->past.agent_failed = v.failed;
 	f->past.agent_calls_minute = v.minute;

@@ -32,6 +32,10 @@ SP_MUST_CHECK int sp_facts_gather(struct sp_call *c);
 /// The history's part, once the verdict knows the tool's actions. 0, or LIMIT_UNAVAILABLE when a
 /// state that an order rule will need has no room.
 SP_MUST_CHECK int sp_facts_past(struct sp_call *c);
+/// For whom windows and states of a call are made.
+struct sp_window_owner sp_facts_owner(const struct sp_call *c);
+/// A call is refused for `err`, -ENOSPC or -EUSERS of windows: counts it, and is LIMIT_UNAVAILABLE.
+enum sp_reason sp_facts_no_room(struct sp_call *c, int err);
 /// Name the tool to the judge: with its upstream in front also where the route does without.
 /// Borrows `buf` and `shown`.
 SP_MUST_CHECK int sp_facts_name(const struct sp_call *c, uint32_t upstream, struct sp_bytes shown,

@@ -37,22 +37,21 @@ static void bill_of(const struct sp_judge_call *j, const struct sp_judge_verdict
 
 static enum sp_reason take(struct sp_call *c)
 {
+	const struct sp_window_owner owner = sp_facts_owner(c);
 	struct bill b;
 	unsigned refused;
 	int err;
 
 	bill_of(&c->w->facts->call, &c->verdict, c->tokens, &b);
-	err = sp_windows_take(
-		&c->w->history.windows, b.ask, b.n, c->w->now_ns, &refused, &c->retry_ms);
+	err = sp_windows_take(&c->w->history.windows, &owner, b.ask, b.n, c->w->now_ns, &refused,
+		&c->retry_ms);
 	if (err == 0) {
 		memcpy(sp_call_taken(c), b.ask, b.n * sizeof(b.ask[0]));
 		c->taken_n = b.n;
 		return SP_REASON_NONE;
 	}
-	if (err != -EDQUOT) {
-		sp_count(c->w, SP_STAT_SHED_WINDOW);
-		return SP_REASON_LIMIT_UNAVAILABLE;
-	}
+	if (err != -EDQUOT)
+		return sp_facts_no_room(c, err);
 	return sp_judge_limit_reason(&b.limit[refused]);
 }
 

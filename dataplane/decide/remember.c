@@ -17,11 +17,12 @@ static void kept(struct sp_call *c, int err)
 
 static void mark_session(struct sp_call *c, uint32_t bits)
 {
+	const struct sp_window_owner owner = sp_facts_owner(c);
 	uint32_t was;
 
 	if (sp_facts_sessions_count(c))
-		kept(c, sp_history_session(
-				&c->w->history, sp_facts_session_key(c), bits, c->w->now_ns, &was));
+		kept(c, sp_history_session(&c->w->history, &owner, sp_facts_session_key(c), bits,
+				c->w->now_ns, &was));
 }
 
 /// An order rule as the call meets it.
@@ -34,7 +35,9 @@ struct step {
 static int change(
 	struct sp_call *c, const struct step *s, struct sp_seq_change by, uint32_t *ret_was)
 {
-	return sp_history_set(&c->w->history, s->key, s->q->window_ns, by.set, by.clear,
+	const struct sp_window_owner owner = sp_facts_owner(c);
+
+	return sp_history_set(&c->w->history, &owner, s->key, s->q->window_ns, by.set, by.clear,
 		c->w->now_ns, ret_was);
 }
 

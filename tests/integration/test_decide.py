@@ -205,3 +205,40 @@ def test_failures_and_refusals_show_in_the_score_of_what_comes_after(gateway):
     r = [r for r in gateway.audit("--agent", name, "--tool", "query_rows") if r["type"] == "decision"][-1]
     assert "failed=" in r["history"] and "denied=" in r["history"] and "failures=" in r["terms"], r
     assert r["risk"] == sum(int(t.split("=")[1]) for t in r["terms"].split()), r
+
+
+CROWDED = """
+version: 1
+agents:
+  - {name: greedy, roles: [clerk]}
+%s
+rules:
+  - {name: clerks, effect: allow, roles: [clerk], tools: [query_rows, delete_rows]}
+sequences:
+  - {name: look first, kind: require-before, first: [query_rows], then: [delete_rows]}
+limits:
+  - {name: short sessions, calls: 2, per: session}
+"""
+
+
+def test_an_agent_that_opens_sessions_without_end_takes_no_room_from_others(build):
+    """A session has three windows here; the table is the least there is, and holds 480."""
+    others = [f"other-{i}" for i in range(15)]
+    crowded = CROWDED % "\n".join(f"  - {{name: {name}, roles: [clerk]}}" for name in others)
+    with Lab(build, {"up": Upstream(tools=TOOLS, conf={"era": "both"})}, issuer=Issuer(kid="crowd"), workers=2,
+             config={"limits": {"limit_windows": 256}}, policies={"policy.yaml": crowded}) as g:
+        with agent(g, "greedy", Legacy) as m:
+            m.open()
+            first, came = m.session, reasons(m, "query_rows")
+            for _ in range(250):
+                m.open()
+                came += reasons(m, "query_rows")
+            assert came[0] is None and set(came) == {None, "limit_unavailable"}, came
+            assert 10 <= came.count(None) <= 160 // 3 and came.count("limit_unavailable") >= 197, came
+            m.session = first
+            assert reasons(m, "delete_rows", "query_rows") == [None, "calls_session"], "what it has goes on"
+        for name in others:
+            with agent(g, name, Legacy) as m:
+                assert reasons(m, "query_rows", "delete_rows", "query_rows") == [None, None, "calls_session"], name
+        for counter in ("shed_windows", "shed_agent_windows"):
+            assert sum(w[counter] for w in g.ctl("workers")) == came.count("limit_unavailable"), counter

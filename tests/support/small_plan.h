@@ -10,6 +10,7 @@ static inline struct sp_plan small_plan(uint32_t workers)
 		.secrets_bytes = 524288,
 		.limit_slots = 16,
 		.limit_windows = 256,
+		.agent_windows_percent = 33,
 		.history_pairs = 256,
 		.revoked_capacity = 64,
 		.audit_ring_entries = 64,

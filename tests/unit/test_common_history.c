@@ -17,7 +17,7 @@ struct rig {
 	struct sp_history h;
 	int fd;
 };
-static const struct sp_history_sizes sizes = {AGENTS, 1024, 1024, 3600 * SEC};
+static const struct sp_history_sizes sizes = {AGENTS, 1024, 1024, 3600 * SEC, 100};
 
 static int open_rig(void **state)
 {
@@ -57,10 +57,10 @@ static void test_a_region_that_does_not_fit_its_numbers_is_refused(void **state)
 	struct sp_history h;
 
 	assert_int_equal(
-		sp_history_format(&r->shm, &(struct sp_history_sizes){0, 16, 16, 1}), -EINVAL);
+		sp_history_format(&r->shm, &(struct sp_history_sizes){0, 16, 16, 1, 100}), -EINVAL);
 	assert_int_equal(
-		sp_history_format(&r->shm, &(struct sp_history_sizes){8, 16, 17, 1}), -EINVAL);
-	assert_int_equal(sp_history_format(&r->shm, &(struct sp_history_sizes){1 << 24, 16, 16, 1}),
+		sp_history_format(&r->shm, &(struct sp_history_sizes){8, 16, 17, 1, 100}), -EINVAL);
+	assert_int_equal(sp_history_format(&r->shm, &(struct sp_history_sizes){1 << 24, 16, 16, 1, 100}),
 		-EINVAL);
 	region->capacity = UINT32_MAX;
 	assert_int_equal(sp_history_attach(&r->shm, &h), -EINVAL);
@@ -137,14 +137,14 @@ static void test_the_state_of_an_order_rule_lasts_for_its_window(void **state)
 {
 	struct rig *r = *state;
 
-	assert_int_equal(sp_history_set(&r->h, 77, 60 * SEC, 1, 2, 100 * SEC, NULL), 0);
-	assert_int_equal(sp_history_set(&r->h, 77, 60 * SEC, 2, 0, 150 * SEC, NULL), 0);
+	assert_int_equal(sp_history_set(&r->h, NULL, 77, 60 * SEC, 1, 2, 100 * SEC, NULL), 0);
+	assert_int_equal(sp_history_set(&r->h, NULL, 77, 60 * SEC, 2, 0, 150 * SEC, NULL), 0);
 	assert_int_equal(sp_history_state(&r->h, 77, 0, 150 * SEC), 3);
 	assert_int_equal(sp_history_state(&r->h, 77, 60 * SEC, 159 * SEC), 3);
 	assert_int_equal(sp_history_state(&r->h, 77, 60 * SEC, 160 * SEC), 0);
-	assert_int_equal(sp_history_set(&r->h, 77, 60 * SEC, 1, 2, 200 * SEC, NULL), 0);
+	assert_int_equal(sp_history_set(&r->h, NULL, 77, 60 * SEC, 1, 2, 200 * SEC, NULL), 0);
 	assert_int_equal(sp_history_state(&r->h, 77, 60 * SEC, 220 * SEC), 1);
-	assert_int_equal(sp_history_set(&r->h, 77, 60 * SEC, 0, 3, 230 * SEC, NULL), 0);
+	assert_int_equal(sp_history_set(&r->h, NULL, 77, 60 * SEC, 0, 3, 230 * SEC, NULL), 0);
 	assert_int_equal(sp_history_state(&r->h, 77, 0, 230 * SEC), 0);
 }
 

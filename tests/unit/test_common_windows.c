@@ -53,7 +53,7 @@ static int take(struct rig *r, struct sp_window_ask ask, uint64_t now, uint64_t 
 {
 	unsigned refused;
 	uint64_t ms;
-	int err = sp_windows_take(&r->t, &ask, 1, now, &refused, &ms);
+	int err = sp_windows_take(&r->t, NULL, &ask, 1, now, &refused, &ms);
 
 	if (ret_ms)
 		*ret_ms = ms;
@@ -135,9 +135,9 @@ static void test_of_several_limits_all_are_taken_or_none(void **state)
 	unsigned refused;
 	uint64_t ms;
 
-	assert_int_equal(sp_windows_take(&r->t, ask, 2, SEC, &refused, &ms), 0);
-	assert_int_equal(sp_windows_take(&r->t, ask, 2, SEC, &refused, &ms), 0);
-	assert_int_equal(sp_windows_take(&r->t, ask, 2, SEC, &refused, &ms), -EDQUOT);
+	assert_int_equal(sp_windows_take(&r->t, NULL, ask, 2, SEC, &refused, &ms), 0);
+	assert_int_equal(sp_windows_take(&r->t, NULL, ask, 2, SEC, &refused, &ms), 0);
+	assert_int_equal(sp_windows_take(&r->t, NULL, ask, 2, SEC, &refused, &ms), -EDQUOT);
 	assert_int_equal(refused, 1);
 	assert_int_equal(sp_windows_read(&r->t, 21, SP_LIMIT_CALLS, SP_PER_MINUTE, SEC), 2);
 }
@@ -200,13 +200,13 @@ static void test_states_are_set_and_cleared_in_one_step_and_forgotten_when_unuse
 	uint64_t was;
 
 	assert_int_equal(sp_windows_state(&r->t, 41, false, SEC), 0);
-	assert_int_equal(sp_windows_change(&r->t, 41, false, 5, 0, SEC, &was), 0);
+	assert_int_equal(sp_windows_change(&r->t, NULL, 41, false, 5, 0, SEC, &was), 0);
 	assert_int_equal(was, 0);
-	assert_int_equal(sp_windows_change(&r->t, 41, false, 2, 4, 2 * SEC, &was), 0);
+	assert_int_equal(sp_windows_change(&r->t, NULL, 41, false, 2, 4, 2 * SEC, &was), 0);
 	assert_int_equal(was, 5);
 	assert_int_equal(sp_windows_state(&r->t, 41, false, 3 * SEC), 3);
 	assert_int_equal(sp_windows_state(&r->t, 41, false, 3700 * SEC), 0);
-	assert_int_equal(sp_windows_change(&r->t, 41, true, 9, 0, SEC, &was), 0);
+	assert_int_equal(sp_windows_change(&r->t, NULL, 41, true, 9, 0, SEC, &was), 0);
 	assert_int_equal(was, 0);
 	assert_int_equal(sp_windows_state(&r->t, 41, true, 29 * 86400 * SEC), 9);
 	assert_int_equal(sp_windows_state(&r->t, 41, true, 31 * 86400 * SEC), 0);
@@ -218,7 +218,7 @@ static void test_what_is_charged_later_may_pass_the_limit_and_then_refuses(void 
 	struct sp_window_ask ask = {51, SP_LIMIT_TOKENS, SP_PER_DAY, 900, 1000, 0};
 
 	assert_int_equal(take(r, ask, SEC, NULL), 0);
-	assert_int_equal(sp_windows_charge(&r->t, &ask, SEC), 0);
+	assert_int_equal(sp_windows_charge(&r->t, NULL, &ask, SEC), 0);
 	assert_int_equal(sp_windows_read(&r->t, 51, SP_LIMIT_TOKENS, SP_PER_DAY, SEC), 1800);
 	ask.amount = 1;
 	assert_int_equal(take(r, ask, SEC, NULL), -EDQUOT);
@@ -233,15 +233,15 @@ static void test_what_is_given_back_is_there_again_but_not_in_a_window_that_came
 	uint64_t now = 100 * SEC, ms;
 	unsigned refused;
 
-	assert_int_equal(sp_windows_take(&r->t, ask, 3, now, &refused, &ms), 0);
+	assert_int_equal(sp_windows_take(&r->t, NULL, ask, 3, now, &refused, &ms), 0);
 	assert_int_equal(take(r, later, now, NULL), -EDQUOT);
 	sp_windows_refund(&r->t, ask, 3, now + SEC);
-	assert_int_equal(sp_windows_take(&r->t, ask, 3, now + 2 * SEC, &refused, &ms), 0);
+	assert_int_equal(sp_windows_take(&r->t, NULL, ask, 3, now + 2 * SEC, &refused, &ms), 0);
 	assert_int_equal(take(r, later, now + 2 * SEC, NULL), -EDQUOT);
 
 	// of a refused take nothing is given back
 	later = calls(61, SP_PER_MINUTE, 1);
-	assert_int_equal(sp_windows_take(&r->t, &later, 1, now, &refused, &ms), -EDQUOT);
+	assert_int_equal(sp_windows_take(&r->t, NULL, &later, 1, now, &refused, &ms), -EDQUOT);
 	sp_windows_refund(&r->t, &later, 1, now);
 	assert_int_equal(take(r, later, now + 2 * SEC, NULL), -EDQUOT);
 

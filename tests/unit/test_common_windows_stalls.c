@@ -30,7 +30,9 @@ static void step(void);
 struct worker {
 	const struct sp_windows *t;
 	uint64_t key, now;
+	uint32_t agent;
 	unsigned stop, done;
+	bool took;
 	sem_t stopped, go;
 	pthread_t thread;
 };
@@ -44,19 +46,26 @@ static void step(void)
 	}
 }
 
-static int take(const struct sp_windows *t, uint64_t key, enum sp_limit_per per, uint64_t now)
+static int take_for(const struct sp_windows *t, uint32_t agent, uint64_t key, enum sp_limit_per per,
+	uint64_t now)
 {
+	const struct sp_window_owner owner = {.agent = agent};
 	struct sp_window_ask ask = {key, SP_LIMIT_CALLS, per, 1, LIMIT, 0};
 	unsigned refused;
 	uint64_t ms;
 
-	return sp_windows_take(t, &ask, 1, now, &refused, &ms);
+	return sp_windows_take(t, &owner, &ask, 1, now, &refused, &ms);
+}
+
+static int take(const struct sp_windows *t, uint64_t key, enum sp_limit_per per, uint64_t now)
+{
+	return take_for(t, 0, key, per, now);
 }
 
 static void *work(void *user)
 {
 	self = user;
-	(void)!take(self->t, self->key, SP_PER_SECOND, self->now);
+	self->took = take_for(self->t, self->agent, self->key, SP_PER_SECOND, self->now) == 0;
 	if (self->done <= self->stop)
 		sem_post(&self->stopped);
 	return NULL;
@@ -158,9 +167,66 @@ static void a_worker_that_comes_late_closes_no_window_that_was_opened_meanwhile(
 	free(mem);
 }
 
+/// Keys that agent `agent` gets when it wants as many as it may have.
+static unsigned fill(const struct sp_windows *t, uint32_t agent, uint64_t now)
+{
+	unsigned held = 0;
+
+	for (unsigned i = 0; i < SP_CELLS; i++)
+		held += take_for(t, agent, FILLER * agent + i, SP_PER_SECOND, now) == 0;
+	return held;
+}
+
+static void new_table(struct sp_window_bucket *mem, struct sp_windows *ret)
+{
+	size_t n = sp_windows_bytes(1);
+
+	memset(mem, 0, n);
+	assert_int_equal(sp_windows_attach(mem, n, 1, 3600 * SEC, ret), 0);
+	sp_windows_share(ret, 33);
+}
+
+/// A cell's former life had the same sequence: 2048 claims of the bucket lie between.
+static uint64_t live_through_all_sequences(const struct sp_windows *t)
+{
+	uint64_t now = 100 * SEC;
+
+	assert_int_equal(take_for(t, 1, FORMER, SP_PER_DAY, now), 0);
+	for (unsigned i = 1; i < 2048; i++, now += 2 * SEC)
+		assert_int_equal(take_for(t, 3, 1000 * FILLER + i, SP_PER_SECOND, now), 0);
+	return now + 24 * 60 * 60 * SEC;
+}
+
+static void an_agents_share_holds_whenever_a_worker_stops_that_makes_a_cell_for_it(void **state)
+{
+	struct sp_window_bucket *mem = aligned_alloc(SP_CACHE_LINE, sp_windows_bytes(1));
+	struct sp_windows t;
+
+	(void)state;
+	for (unsigned stop = 0; stop < STEPS_MAX; stop++)
+		for (unsigned again = 0; again < 2; again++) {
+			struct worker w = {
+				.t = &t, .key = OTHER, .agent = 2, .stop = stop, .now = 100 * SEC};
+			unsigned held;
+
+			new_table(mem, &t);
+			if (again)
+				w.now = live_through_all_sequences(&t);
+			start(&w);
+			held = fill(&t, 2, w.now);
+			assert_in_range(fill(&t, 4, w.now), t.agent_cells - 1, t.agent_cells);
+			finish_worker(&w);
+			held += w.took;
+			assert_int_equal(held, t.agent_cells);
+			assert_int_equal(take_for(&t, 2, 7777, SP_PER_SECOND, w.now), -EUSERS);
+		}
+	free(mem);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_agents_share_holds_whenever_a_worker_stops_that_makes_a_cell_for_it),
 		cmocka_unit_test(a_worker_that_comes_late_closes_no_window_that_was_opened_meanwhile),
 		cmocka_unit_test(a_worker_that_comes_late_takes_no_cell_from_a_key_that_came_back),
 	};

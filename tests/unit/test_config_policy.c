@@ -366,10 +366,10 @@ static void limit_slots_stay_with_their_agents_over_publishes(void **state)
 
 	(void)state;
 	assert_int_equal(sp_shm_create("limits", SP_REGION_LIMITS,
-				 sp_history_bytes(&(struct sp_history_sizes){16, 256, 256, 1}),
+				 sp_history_bytes(&(struct sp_history_sizes){16, 256, 256, 1, 100}),
 				 sizeof(struct sp_limits_region), &shm, &fd),
 		0);
-	assert_int_equal(sp_history_format(&shm, &(struct sp_history_sizes){2, 256, 256, 1}), 0);
+	assert_int_equal(sp_history_format(&shm, &(struct sp_history_sizes){2, 256, 256, 1, 100}), 0);
 	in.limits = &shm;
 	assert_int_equal(sp_compile(&in, &check, &blob, &n), 0);
 	assert_int_equal(sp_snap_open(blob, n, &s), 0);

@@ -41,7 +41,7 @@ static int end(void **state)
 
 static void publish(uint32_t windows)
 {
-	const struct sp_history_sizes sizes = {16, windows, 16, 3600 * SP_NS_PER_SEC};
+	const struct sp_history_sizes sizes = {16, windows, 16, 3600 * SP_NS_PER_SEC, 100};
 
 	rig_publish(&rig);
 	assert_int_equal(sp_shm_create("limits", SP_REGION_LIMITS, sp_history_bytes(&sizes),
@@ -110,7 +110,7 @@ static uint32_t forbidding(bool forget)
 		assert_in_range(i, 0, rig.snap.h->policy.sequences.n - 1);
 		q = SP_SNAP_POLICY(&rig.snap, sequences, sp_snap_sequence, i++);
 	} while (q->kind != SP_SEQ_FORBID_AFTER);
-	assert_int_equal(sp_history_set(&w->history, sp_facts_sequence_key(call("bot", "mail", 1), q),
+	assert_int_equal(sp_history_set(&w->history, NULL, sp_facts_sequence_key(call("bot", "mail", 1), q),
 				 q->window_ns, 0, forget ? SP_SEQ_SAW_FIRST : 0, w->now_ns, &was),
 		0);
 	return was;
@@ -147,7 +147,7 @@ static void fill(uint64_t n)
 		uint64_t ms;
 
 		assert_int_equal(sp_windows_take(
-					 &w->history.windows, &ask, 1, w->now_ns, &refused, &ms),
+					 &w->history.windows, NULL, &ask, 1, w->now_ns, &refused, &ms),
 			0);
 	}
 }

@@ -159,8 +159,8 @@ static uint32_t session(struct replay_call *k, uint32_t set)
 {
 	uint32_t was = 0;
 
-	(void)!sp_history_session(
-		&k->r->history, sp_judge_session_key(0, k->call.session), set, now(k), &was);
+	(void)!sp_history_session(&k->r->history, NULL, sp_judge_session_key(0, k->call.session),
+		set, now(k), &was);
 	return was;
 }
 
@@ -228,7 +228,7 @@ static enum sp_reason take_limits(struct replay_call *k)
 	int err;
 
 	sp_judge_limit_asks(limit, n, &k->v, tokens_of(k->c), k->taken);
-	err = sp_windows_take(&k->r->history.windows, k->taken, n, now(k), &refused, &retry_ms);
+	err = sp_windows_take(&k->r->history.windows, NULL, k->taken, n, now(k), &refused, &retry_ms);
 	if (err == -EDQUOT)
 		return sp_judge_limit_reason(&limit[refused]);
 	if (err)
@@ -307,8 +307,8 @@ static void change(
 	struct replay_call *k, const struct sp_snap_sequence *q, struct sp_seq_change by)
 {
 	if (by.set | by.clear)
-		(void)!sp_history_set(&k->r->history, sequence_key(k, q), q->window_ns, by.set,
-			by.clear, now(k), NULL);
+		(void)!sp_history_set(&k->r->history, NULL, sequence_key(k, q), q->window_ns,
+			by.set, by.clear, now(k), NULL);
 }
 
 static void step(struct replay_call *k, uint32_t number, bool succeeded)
