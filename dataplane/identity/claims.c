@@ -203,8 +203,8 @@ static int hash_identity(
 	uint32_t sub = sp_json_get(j, 0, SP_LIT("sub"));
 	int err = hash_claim(ask, j, SP_LIT("jti"), ret->token_sha256);
 
-	if (err == -ENOENT)
-		err = sp_digests_sha256(ask->digests, &ask->token, 1, ret->token_sha256);
+	if (err == -ENOENT) // not the signature: of ECDSA's there are two for each
+		err = sp_digests_sha256(ask->digests, &ask->input, 1, ret->token_sha256);
 	if (err < 0)
 		return SP_REASON_TOKEN_CLAIMS;
 	err = hash_claim(ask, j, SP_LIT("sub"), ret->subject_sha256);

@@ -10,6 +10,7 @@ struct sp_claims_ask {
 	const struct sp_digests *digests;
 	struct sp_jws_scratch *scratch; ///< `text` is used
 	struct sp_bytes token, resource;
+	struct sp_bytes input; ///< of the token, what was signed
 	uint64_t wall_ns;
 };
 /// Fills all of *ret but issuer and auth_epoch. 0 or a reason TOKEN_*; *ret is undefined on

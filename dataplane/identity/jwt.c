@@ -81,6 +81,7 @@ static int verify(const struct sp_snap *s, const struct sp_keyring *k, struct sp
 	if (r)
 		return r;
 	ask->issuer = SP_SNAP_GET(s, s->h->issuers, sp_snap_issuer, issuer);
+	ask->input = jws.input;
 	ret->issuer = issuer;
 	ret->auth_epoch = k->auth_epoch;
 	return sp_claims_check(ask, &payload, ret);

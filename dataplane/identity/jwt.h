@@ -26,7 +26,7 @@ struct sp_principal {
 	uint64_t expires_ns;    ///< wall time, leeway not included; sooner when its key set goes stale before
 	uint8_t id[32];         ///< SHA-256(iss || 0 || agent || 0 || sub): sessions and ids are bound to it
 	uint8_t subject_sha256[32];
-	uint8_t token_sha256[32]; ///< of the jti when present (bound to iss), else of the token
+	uint8_t token_sha256[32]; ///< of the jti when present (bound to iss), else of what was signed
 	uint8_t cert_sha256[32];  ///< cnf x5t#S256
 	bool has_intent; ///< claims that say what for: authorization_details, purpose, initiated_by, amr
 	bool has_cnf;             ///< present: the caller must check it against the client certificate, or refuse

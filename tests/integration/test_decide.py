@@ -5,7 +5,7 @@ import time
 
 from client import Legacy, Modern
 from runner import eventually
-from tokens import Issuer
+from tokens import Issuer, other_signature
 from upstream import Lab, Upstream, agent
 
 POLICY = """
@@ -115,6 +115,14 @@ def test_nothing_goes_out_once_the_session_read_what_is_not_to_be_trusted(gatewa
         assert reasons(m, "send_mail", "fetch_page", "send_mail") == [None, None, "sequence_denied"]
     with agent(gateway, "one") as m:
         assert reasons(m, "send_mail") == [None], "another session is clean"
+
+
+def test_a_session_is_a_tokens_however_its_signature_is_written(gateway):
+    token = gateway.issuer.token(sub="one", aud=f"https://{gateway.host}/up", jti=None)
+    with Modern(gateway, token=token, path="/up") as m, Modern(gateway, token=other_signature(token), path="/up") as n:
+        assert reasons(n, "send_mail") == [None]
+        assert reasons(m, "fetch_page") == [None]
+        assert reasons(n, "send_mail") == ["sequence_denied"]
 
 
 def test_a_limit_by_the_second_opens_again_after_one(gateway):

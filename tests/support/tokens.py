@@ -58,6 +58,13 @@ def es256(key, text):
             return r.to_bytes(32, "big") + s.to_bytes(32, "big")
 
 
+def other_signature(token):
+    """The same token with the other ES256 signature that is as good."""
+    text, signature = token.rsplit(".", 1)
+    raw = base64.urlsafe_b64decode(signature + "==")
+    return f"{text}.{b64(raw[:32] + (N - int.from_bytes(raw[32:], 'big')).to_bytes(32, 'big'))}"
+
+
 class Issuer:
     """One key, named `kid`."""
 

@@ -1,7 +1,9 @@
 #include "tests/support/jwt_fixture.h"
 
+#include "common/base64.h"
 #include "common/clock.h"
 
+#include <openssl/bn.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <setjmp.h>
@@ -95,9 +97,49 @@ static void identity_hashes_are_what_the_header_says(void **state)
 
 	token = sp_sign_jws(fx.key[SP_ALG_EDDSA], NULL, SP_LIT("{" USUAL "}"));
 	assert_int_equal(jwt_fixture_verify(&fx, token, &p, NULL), 0);
-	EVP_Digest(token, strlen(token), md, NULL, EVP_sha256(), NULL);
+	EVP_Digest(token, (size_t)(strrchr(token, '.') - token), md, NULL, EVP_sha256(), NULL);
 	assert_memory_equal(p.token_sha256, md, 32);
 	free(token);
+}
+
+/// The same token with the other signature that its key's owner could have made: (r, n - s).
+static char *twin(const char *token)
+{
+	static const char order[] = "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551";
+	size_t head = (size_t)(strrchr(token, '.') - token) + 1, n;
+	BIGNUM *all = NULL, *s;
+	uint8_t raw[64];
+	char *end, *ret;
+
+	assert_int_equal(
+		sp_base64url_decode(sp_bytes_cstr(token + head), raw, sizeof(raw), &n), 0);
+	assert_int_equal(n, sizeof(raw));
+	s = BN_bin2bn(raw + 32, 32, NULL);
+	assert_int_not_equal(BN_hex2bn(&all, order), 0);
+	assert_int_equal(BN_sub(s, all, s), 1);
+	assert_int_equal(BN_bn2binpad(s, raw + 32, 32), 32);
+	BN_free(all);
+	BN_free(s);
+	end = sp_sign_base64url(sp_bytes(raw, sizeof(raw)));
+	assert_int_not_equal(asprintf(&ret, "%.*s%s", (int)head, token, end), -1);
+	free(end);
+	return ret;
+}
+
+/// Else whoever holds it would have a second session, and one that a revocation does not meet.
+static void a_token_with_its_other_signature_is_the_same_token(void **state)
+{
+	char *token = sp_sign_jws(fx.key[SP_ALG_ES256], NULL, SP_LIT("{" USUAL "}")),
+	     *other = twin(token);
+	struct sp_principal p, q;
+
+	(void)state;
+	assert_string_not_equal(token, other);
+	assert_int_equal(jwt_fixture_verify(&fx, token, &p, NULL), 0);
+	assert_int_equal(jwt_fixture_verify(&fx, other, &q, NULL), 0);
+	assert_memory_equal(p.token_sha256, q.token_sha256, 32);
+	free(token);
+	free(other);
 }
 
 static void a_refusal_leaves_the_outputs_untouched(void **state)
@@ -528,6 +570,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_good_token_of_each_algorithm_names_its_caller),
 		cmocka_unit_test(identity_hashes_are_what_the_header_says),
+		cmocka_unit_test(a_token_with_its_other_signature_is_the_same_token),
 		cmocka_unit_test(a_refusal_leaves_the_outputs_untouched),
 		cmocka_unit_test(an_algorithm_is_the_keys_or_the_token_is_refused),
 		cmocka_unit_test(a_signature_by_another_key_is_refused),
