@@ -29,6 +29,8 @@ static const struct unit sizes[] = {
 
 int sp_value_number(const char *s, uint64_t *ret)
 {
+	if (s[0] == '0' && s[1]) // octal to some readers
+		return -EINVAL;
 	return sp_bytes_u64(sp_bytes_cstr(s), ret);
 }
 
