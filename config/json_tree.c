@@ -121,7 +121,9 @@ static int scan(struct reader *r, struct sp_bytes text, struct sp_json_tok *tok,
 	if (err == 0)
 		return read_tokens(r);
 	sp_json_where(text, e.off, &at.line, &at.col);
-	sp_check_add(r->check, at, NULL, "not JSON: %s", e.what ? e.what : "bad syntax");
+	sp_check_add(r->check, at,
+		err == -EEXIST ? "keep one of them; several conditions are a list" : NULL,
+		"not JSON: %s", e.what ? e.what : "bad syntax");
 	return -EBADMSG;
 }
 
@@ -129,10 +131,13 @@ int sp_json_tree_parse(
 	struct sp_bytes text, const char *file, struct sp_check *check, struct sp_tree *ret)
 {
 	struct reader r = {.check = check, .line = 1};
-	uint32_t cap = (uint32_t)text.n / 2 + 2;
 	struct sp_json_tok *tok;
+	uint32_t cap;
 	int err = -ENOMEM;
 
+	if (sp_bytes_starts(text, SP_LIT("\xef\xbb\xbf"))) // a byte-order mark, as some editors write it
+		text = sp_bytes(text.p + 3, text.n - 3);
+	cap = (uint32_t)text.n / 2 + 2;
 	if (text.n > SP_JSON_TREE_MAX) {
 		sp_check_add(check, (struct sp_at){file, 0, 0}, NULL, "the file is over %u bytes",
 			SP_JSON_TREE_MAX);

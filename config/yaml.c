@@ -87,21 +87,21 @@ static void find_line(struct reader *r, unsigned line)
 			r->line++;
 }
 
-/// A block's text begins on the first line below its mark that is not blank, behind the indentation.
+/// A block's text begins on the line below its mark, blank ones are part of it; the first that is not shows how
+/// far all are indented.
 static void place_block(struct reader *r, struct sp_node *n)
 {
-	size_t at;
+	size_t at, from;
 
 	find_line(r, n->line + 1);
-	at = r->line_off;
-	while (at < r->text.n && (r->text.p[at] == ' ' || r->text.p[at] == '\n')) {
-		if (r->text.p[at++] == '\n') {
-			r->line++;
-			r->line_off = at;
-		}
+	for (at = from = r->line_off; at < r->text.n; at++) {
+		if (r->text.p[at] == '\n')
+			from = at + 1;
+		else if (r->text.p[at] != ' ' && r->text.p[at] != '\r')
+			break;
 	}
 	n->text_line = r->line;
-	n->text_col = (unsigned)(at - r->line_off) + 1;
+	n->text_col = (unsigned)(at - from) + 1;
 }
 
 static void place_text(struct reader *r, const yaml_event_t *e, struct sp_node *n)
@@ -231,6 +231,8 @@ int sp_yaml_parse(
 	struct reader *r;
 	int err;
 
+	if (sp_bytes_starts(text, SP_LIT("\xef\xbb\xbf"))) // a byte-order mark, as some editors write it
+		text = sp_bytes(text.p + 3, text.n - 3);
 	if (text.n > SP_YAML_MAX) {
 		sp_check_add(check, (struct sp_at){file, 0, 0}, NULL, "the file is over %u bytes",
 			SP_YAML_MAX);

@@ -29,13 +29,15 @@ struct sp_at cel_at(const struct cel_cc *c, uint32_t off)
 {
 	struct sp_at at = c->ask->at;
 	struct sp_bytes s = c->ask->text;
+	unsigned from;
 
 	if (!at.line)
 		at.line = at.col = 1;
+	from = at.col;
 	for (uint32_t i = 0; i < off && i < s.n; i++) {
 		if (s.p[i] == '\n') {
 			at.line++;
-			at.col = 1;
+			at.col = from; // a block's lines are indented alike
 		} else {
 			at.col++;
 		}

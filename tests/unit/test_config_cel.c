@@ -48,8 +48,8 @@ static void problems_point_into_the_text_and_say_how_to_mend_it(void **state)
 {
 	(void)state;
 	refused("agent.identity = 'x'", "p.yaml:7:27: an operator that is none (compare with ==)");
-	refused("true &&\n  agent.roles + 1 == []",
-		"p.yaml:8:15: operator + does not take list and int");
+	refused("true &&\n  agent.roles + 1 == []", // the lines of a block are indented alike
+		"p.yaml:8:26: operator + does not take list and int");
 }
 
 static void names_that_are_nearly_right_are_named(void **state)

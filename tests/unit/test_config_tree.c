@@ -41,6 +41,40 @@ static void yaml_nodes_know_their_places(void **state)
 	sp_tree_done(&t);
 }
 
+static void a_blocks_text_begins_below_its_mark_and_keeps_its_blank_lines(void **state)
+{
+	static const char *const texts[] = {"a: |\n\n    x\n    y\n", "a: |\r\n\r\n    x\r\n    y\r\n"};
+	struct sp_tree t;
+	const struct sp_node *a;
+
+	(void)state;
+	sp_check_init(&check);
+	for (size_t i = 0; i < SP_ARRAY_LEN(texts); i++) {
+		assert_int_equal(sp_yaml_parse(sp_bytes_cstr(texts[i]), "f", &check, &t), 0);
+		a = sp_node_get(t.root, "a");
+		assert_string_equal(a->text, "\nx\ny\n");
+		assert_int_equal(a->text_line, 2);
+		assert_int_equal(a->text_col, 5);
+		sp_tree_done(&t);
+	}
+}
+
+static void a_byte_order_mark_is_no_part_of_a_file(void **state)
+{
+	struct sp_tree t;
+
+	(void)state;
+	sp_check_init(&check);
+	assert_int_equal(sp_yaml_parse(SP_LIT("\xef\xbb\xbf" "a: 1\nb: 2\n"), "f", &check, &t), 0);
+	assert_place(sp_node_get(t.root, "a"), 1, 4);
+	assert_place(sp_node_get(t.root, "b"), 2, 4);
+	sp_tree_done(&t);
+	assert_int_equal(
+		sp_json_tree_parse(SP_LIT("\xef\xbb\xbf" "{\"a\":1}"), "f", &check, &t), 0);
+	assert_place(sp_node_get(t.root, "a"), 1, 6);
+	sp_tree_done(&t);
+}
+
 static void json_nodes_know_their_places(void **state)
 {
 	struct sp_tree t;
@@ -204,6 +238,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(yaml_nodes_know_their_places),
+		cmocka_unit_test(a_blocks_text_begins_below_its_mark_and_keeps_its_blank_lines),
+		cmocka_unit_test(a_byte_order_mark_is_no_part_of_a_file),
 		cmocka_unit_test(json_nodes_know_their_places),
 		cmocka_unit_test(repeated_keys_of_yaml_are_kept_and_marked),
 		cmocka_unit_test(the_seeds_of_policy_keep_both_conditions),
