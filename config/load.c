@@ -55,6 +55,20 @@ int sp_load_file(const char *path, size_t max, uint8_t **ret, size_t *ret_n)
 	return 0;
 }
 
+const char *sp_load_why(int err)
+{
+	switch (err) {
+	case -E2BIG:
+		return "it is larger than such a file may be";
+	case -EISDIR:
+		return "it is no regular file";
+	case -EAGAIN:
+		return "it changed while it was read";
+	default:
+		return strerror(-err);
+	}
+}
+
 int sp_load_gateway(const char *path, struct sp_check *check, struct sp_gateway **ret)
 {
 	uint8_t *text = NULL;
@@ -65,7 +79,7 @@ int sp_load_gateway(const char *path, struct sp_check *check, struct sp_gateway 
 		return err;
 	if (err) {
 		sp_check_add(check, (struct sp_at){path, 0, 0}, NULL, "cannot be read: %s",
-			strerror(-err));
+			sp_load_why(err));
 		return -EBADMSG;
 	}
 	err = sp_gateway_parse(sp_bytes(text, n), path, check, ret);

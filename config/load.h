@@ -12,6 +12,8 @@
 /// file, -errno. *ret is the caller's to free(); holds secrets perhaps: sp_wipe() it first.
 SP_MUST_CHECK int sp_load_file(const char *path, size_t max, uint8_t **ret, size_t *ret_n);
 
+const char *sp_load_why(int err); ///< of its failure, in words
+
 /// As sp_gateway_parse(), from a file.
 SP_MUST_CHECK int sp_load_gateway(
 	const char *path, struct sp_check *check, struct sp_gateway **ret);

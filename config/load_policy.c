@@ -89,7 +89,7 @@ static int read_file(struct folder *f, const char *name)
 		return err;
 	if (err) {
 		sp_check_add(f->check, (struct sp_at){path, 0, 0}, NULL, "cannot be read: %s",
-			strerror(-err));
+			sp_load_why(err));
 		return -EBADMSG;
 	}
 	err = sp_policy_read(f->policy, sp_bytes(text, n), path, f->check);

@@ -5,13 +5,14 @@
 #include "config/whitelist.h"
 
 #include <stdio.h>
+#include <strings.h>
 #include "common/banned.h"
 
 static bool ends_with(const char *s, const char *end)
 {
 	size_t n = strlen(s), m = strlen(end);
 
-	return n > m && strcmp(s + n - m, end) == 0;
+	return n > m && strcasecmp(s + n - m, end) == 0;
 }
 
 bool sp_policy_file_name(const char *name)
@@ -39,6 +40,13 @@ static void name_form(char *names, size_t cap, const char *name)
 	snprintf(names + n, cap - n, "%s%s", n ? ", " : "", name);
 }
 
+static bool has_any(const struct sp_node *map, const char *const *keys)
+{
+	while (*keys && !sp_node_get(map, *keys))
+		keys++;
+	return *keys;
+}
+
 /// A document of the parts that the seeds' forms are, one or several of them.
 static void read_parts(
 	struct sp_policy_reader *r, const struct sp_node *root, char *names, size_t cap)
@@ -50,7 +58,7 @@ static void read_parts(
 	keys[SP_ARRAY_LEN(forms)] = "version";
 	keys[SP_ARRAY_LEN(forms) + 1] = "tool_id";
 	sp_pn_keys(r, root, "policy text", keys, NULL);
-	if (root->n == 0)
+	if (!has_any(root, keys))
 		sp_check_add(r->check, sp_pn_at(r, root),
 			"version: 1 begins the native form, tool_id an allow-list",
 			"this is no policy");

@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include "common/banned.h"
 
@@ -49,7 +50,8 @@ static bool is_source(const char *name)
 	const char *dot = strrchr(name, '.');
 
 	return name[0] != '.' && dot &&
-	       (strcmp(dot, ".json") == 0 || strcmp(dot, ".yaml") == 0 || strcmp(dot, ".yml") == 0);
+	       (strcasecmp(dot, ".json") == 0 || strcasecmp(dot, ".yaml") == 0 ||
+		       strcasecmp(dot, ".yml") == 0);
 }
 
 typedef int entry_fn(int dir_fd, const char *name, void *user);

@@ -1,6 +1,7 @@
 #include "config/compile.h"
 #include "config/diff.h"
 #include "config/load.h"
+#include "config/policy_read.h"
 #include "config/whitelist.h"
 
 #include "common/clock.h"
@@ -121,7 +122,7 @@ static void problems_name_the_place_and_how_to_mend(void **state)
 	bad("{\"tool_id\": \"b\", \"allowed_actions\": [], \"rate_limits\": 5}",
 		"rate_limits has to be an object");
 	bad("{\"tool_id\": \"b\", \"tool_id\": \"c\", \"allowed_actions\": []}",
-		"p.json:1:19: not JSON: duplicate key");
+		"p.json:1:19: not JSON: duplicate key (keep one of them; several conditions are a list)");
 	bad("[" BOT "," BOT "]", "agent 'bot' stands at p.json:1 already");
 	bad("5", "an object or a list of objects was expected");
 	bad("[[]]", "an object was expected");
@@ -200,6 +201,36 @@ static void a_folder_is_one_policy_whose_hash_names_its_files(void **state)
 	assert_int_equal(sp_load_policy(dir, &check, &p), 0);
 	assert_memory_not_equal(first, p->sha256, sizeof(first));
 	sp_policy_free(p);
+}
+
+static void a_file_is_policy_however_its_ending_is_written(void **state)
+{
+	struct sp_policy *p;
+
+	(void)state;
+	put_file("a.JSON", BOT);
+	put_file("b.Yml", "version: 1\nrules: [{name: no, effect: deny, tools: zip}]\n");
+	assert_int_equal(sp_load_policy(dir, &check, &p), 0);
+	assert_int_equal(p->agents_n, 1);
+	assert_int_equal(p->rules_n, 1);
+	sp_policy_free(p);
+}
+
+static void a_file_that_cannot_be_read_is_told_why(void **state)
+{
+	struct sp_policy *p = NULL;
+	char all[4096], path[256];
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/a.yaml", dir);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	snprintf(path, sizeof(path), "%s/b.yaml", dir);
+	put_file("b.yaml", "");
+	assert_int_equal(truncate(path, SP_POLICY_TEXT_MAX + 1), 0);
+	assert_int_equal(sp_load_policy(dir, &check, &p), -EBADMSG);
+	all_problems(all, sizeof(all));
+	assert_non_null(strstr(all, "/a.yaml: cannot be read: it is no regular file"));
+	assert_non_null(strstr(all, "/b.yaml: cannot be read: it is larger than such a file may be"));
 }
 
 static void one_wrong_file_spoils_the_folder_and_all_are_told(void **state)
@@ -631,6 +662,10 @@ int main(void)
 		cmocka_unit_test(every_truncation_is_refused),
 		cmocka_unit_test_setup_teardown(
 			a_folder_is_one_policy_whose_hash_names_its_files, folder, folder_gone),
+		cmocka_unit_test_setup_teardown(
+			a_file_is_policy_however_its_ending_is_written, folder, folder_gone),
+		cmocka_unit_test_setup_teardown(
+			a_file_that_cannot_be_read_is_told_why, folder, folder_gone),
 		cmocka_unit_test_setup_teardown(
 			one_wrong_file_spoils_the_folder_and_all_are_told, folder, folder_gone),
 		cmocka_unit_test(the_seed_loads_byte_for_byte),

@@ -3,6 +3,7 @@
 
 #include "common/clock.h"
 #include "common/record.h"
+#include "config/load.h"
 #include "tools/sallyctl/local_files.h"
 #include "tools/sallyctl/local_record.h"
 
@@ -40,7 +41,7 @@ static int json_value(struct asked *a, int which, struct sp_bytes *ret)
 	}
 	err = sp_local_read(s + 1, JSON_BYTES_MAX, &a->file[which], &n);
 	if (err)
-		fprintf(stderr, "sallyctl: %s: %s\n", s + 1, strerror(-err));
+		fprintf(stderr, "sallyctl: %s: %s\n", s + 1, sp_load_why(err));
 	else
 		*ret = sp_bytes(a->file[which], n);
 	return err;

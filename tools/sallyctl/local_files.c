@@ -17,7 +17,7 @@ static int unreadable(struct sp_check *check, const char *path, int err)
 {
 	if (err == -ENOMEM)
 		return err;
-	sp_check_add(check, (struct sp_at){path, 0, 0}, NULL, "cannot be read: %s", strerror(-err));
+	sp_check_add(check, (struct sp_at){path, 0, 0}, NULL, "cannot be read: %s", sp_load_why(err));
 	return 0;
 }
 

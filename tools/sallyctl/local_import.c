@@ -64,7 +64,7 @@ static int import(const struct sp_line *l, enum sp_import_from from, const char 
 	int err = sp_load_file(file, FILE_BYTES_MAX, &text, &n);
 
 	if (err) {
-		fprintf(stderr, "sallyctl: %s: %s\n", file, strerror(-err));
+		fprintf(stderr, "sallyctl: %s: %s\n", file, sp_load_why(err));
 		return SP_CTL_REFUSED;
 	}
 	sp_check_init(&check);

@@ -1,5 +1,6 @@
 #include "tools/sallyctl/local_records.h"
 
+#include "config/load.h"
 #include "tools/sallyctl/show.h"
 
 #include <stdio.h>
@@ -69,7 +70,7 @@ void sp_records_tell(const struct sp_check *check, const char *what, int err)
 {
 	sp_local_problems(check);
 	if (check->n == 0 && err)
-		fprintf(stderr, "sallyctl: %s: %s\n", what, strerror(-err));
+		fprintf(stderr, "sallyctl: %s: %s\n", what, sp_load_why(err));
 }
 
 static int ask(const struct sp_line *l, const struct sp_records_line *what,

@@ -1,6 +1,7 @@
 /// `policy test`: cases judged by policy files, and which rules decided any of them.
 #include "tools/sallyctl/local.h"
 
+#include "config/load.h"
 #include "tools/sallyctl/cases.h"
 #include "tools/sallyctl/local_files.h"
 #include "tools/sallyctl/local_trial.h"
@@ -140,7 +141,7 @@ static int run_file(struct run *r, const char *file)
 	int err = sp_local_read(file, FILE_MAX, &text, &n);
 
 	if (err) {
-		fprintf(stderr, "sallyctl: %s: %s\n", file, strerror(-err));
+		fprintf(stderr, "sallyctl: %s: %s\n", file, sp_load_why(err));
 		return err;
 	}
 	sp_check_init(&check);

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include "common/banned.h"
 
@@ -20,17 +21,21 @@ static int failed(const char *path, int err)
 
 static int put_file(const char *path, const char *name, size_t *total, struct sp_cv_out *o)
 {
-	SP_AUTO_FD fd = open(path, O_RDONLY | O_CLOEXEC);
+	SP_AUTO_FD fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	struct stat st;
 	uint8_t *text;
 	size_t n = 0;
 
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return failed(path, -errno);
-	if (!S_ISREG(st.st_mode))
-		return failed(path, -EINVAL);
-	if ((size_t)st.st_size > TOTAL_MAX - *total)
-		return failed(path, -EFBIG);
+	if (!S_ISREG(st.st_mode)) {
+		fprintf(stderr, "sallyctl: %s is no regular file\n", path);
+		return -EINVAL;
+	}
+	if ((size_t)st.st_size > TOTAL_MAX - *total) {
+		fprintf(stderr, "sallyctl: with %s the files are too large for one request\n", path);
+		return -EFBIG;
+	}
 	text = malloc((size_t)st.st_size + 1);
 	if (!text)
 		return failed(path, -ENOMEM);
@@ -62,7 +67,8 @@ static int is_policy(const struct dirent *e)
 	const char *dot = strrchr(e->d_name, '.');
 
 	return e->d_name[0] != '.' && dot &&
-	       (strcmp(dot, ".json") == 0 || strcmp(dot, ".yaml") == 0 || strcmp(dot, ".yml") == 0);
+	       (strcasecmp(dot, ".json") == 0 || strcasecmp(dot, ".yaml") == 0 ||
+		       strcasecmp(dot, ".yml") == 0);
 }
 
 static int put_folder(const char *path, struct sp_cv_out *o)
