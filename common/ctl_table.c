@@ -10,8 +10,9 @@ static const struct sp_ctl_arg check_args[] = {
 	{"sources", SP_ARG_SOURCES, true, "PATH", "policy file, or folder of policy files", NULL},
 	{"offline", SP_OPT_FLAG, false, NULL, "check the files alone, without the gateway", NULL},
 };
-static const struct sp_ctl_arg sources_required[] = {
+static const struct sp_ctl_arg diff_args[] = {
 	{"sources", SP_ARG_SOURCES, true, "PATH", "policy file, or folder of policy files", NULL},
+	{"new", SP_ARG_SOURCES, false, "NEW", "what PATH is compared with, instead of PATH with what is in force", NULL},
 };
 static const struct sp_ctl_arg import_args[] = {
 	{"file", SP_ARG_PATH, true, "FILE", "the file to convert", NULL},
@@ -213,9 +214,10 @@ static const struct sp_ctl_command commands[SP_CMD__COUNT] = {
 			"docs/testing-policy.md shows all of it. Tells what differed, and which rules decided "
 			"no case. Exit code 1 when a case failed or too few rules were reached."},
 	[SP_CMD_POLICY_DIFF] = {NAMED(POLICY_DIFF).server = SP_CTL_CONTROL,
-		.access = SP_ACCESS_VIEW, ARGS(sources_required),
+		.access = SP_ACCESS_VIEW, ARGS(diff_args),
 		.help = "what a publish of these files would change",
-		.more = "Which agents may call which tools on other terms (never, where conditions hold, "
+		.more = "With NEW, what a publish of NEW would change where PATH is in force; that needs no "
+			"gateway. Which agents may call which tools on other terms (never, where conditions hold, "
 			"after review, always); agents that come, go or change; limits. A rule, limit, "
 			"constraint, purpose or order rule that changed names the agents and tools it "
 			"binds, the first eight of each and how many there are: there a decision may "

@@ -2,8 +2,9 @@
 import json
 import os
 import shutil
+import subprocess
 
-from gateway import Gateway
+from gateway import Gateway, programs
 from runner import skip
 
 NATIVE = """\
@@ -81,3 +82,27 @@ def test_a_reload_that_fails_changes_nothing_of_what_is_told_of_the_policy(make,
     put(os.path.join(g.dir, "policy"), "broken.yaml", "version: 1\nrules: 7\n")
     assert g.ctl_text("config", "reload")[0] == 1
     assert g.ctl("policy", "show") == before
+
+
+def test_two_sets_of_files_are_compared_without_a_gateway(build, tmp):
+    def diff(*args):
+        r = subprocess.run([programs(build)["sallyctl"], "--run-dir", os.path.join(tmp, "none"), "policy", "diff", *args],
+                           capture_output=True, text=True, timeout=20, check=False)
+        return r.returncode, r.stdout, r.stderr
+    old, new = os.path.join(tmp, "old"), os.path.join(tmp, "new")
+    os.makedirs(old)
+    os.makedirs(new)
+    put(old, "a.yaml", NATIVE)
+    put(new, "a.yaml", NATIVE.replace("read_customer_data", "delete_customer_data"))
+    assert diff(old, old, "--json") == (0, "[]\n", "")
+    code, out, err = diff(old, new, "--json")
+    changes = json.loads(out)
+    assert code == 0 and not err, err
+    assert [(c["agent"], c["tool"], c["before"], c["after"]) for c in changes if c["kind"] == "decision_changed"] == [
+        ("native-bot", "read_customer_data", "allowed", "denied"),
+        ("native-bot", "delete_customer_data", "denied", "allowed")], changes
+    assert diff(old, new)[1].splitlines() == [c["text"] for c in changes]
+    put(new, "b.yaml", "version: 1\nrules: 7\n")
+    code, out, err = diff(old, new)
+    assert code == 1 and not out and "b.yaml:2:8" in err, (out, err)
+    assert diff(old)[0] == 3

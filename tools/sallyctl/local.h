@@ -6,6 +6,8 @@
 int sp_local_policy_check(const struct sp_line *l);
 /// It was asked for, or there is no gateway to ask; the latter is said on standard error.
 bool sp_local_policy_check_wanted(const struct sp_line *l);
+int sp_local_policy_diff(const struct sp_line *l);
+bool sp_local_policy_diff_wanted(const struct sp_line *l); ///< two sets of files are given
 int sp_local_policy_lint(const struct sp_line *l, const char *version);
 int sp_local_policy_import(const struct sp_line *l, const char *version);
 int sp_local_policy_explain(const struct sp_line *l);

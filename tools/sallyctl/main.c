@@ -148,6 +148,8 @@ int main(int argc, char **argv)
 		return local(&line);
 	if (line.command->id == SP_CMD_POLICY_CHECK && sp_local_policy_check_wanted(&line))
 		return sp_local_policy_check(&line);
+	if (line.command->id == SP_CMD_POLICY_DIFF && sp_local_policy_diff_wanted(&line))
+		return sp_local_policy_diff(&line);
 	v.show.color = !line.no_color && isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
 	choose_columns(line.command->id, &v.show);
 	if (line.command->id == SP_CMD_VERSION)
