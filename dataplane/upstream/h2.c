@@ -228,6 +228,8 @@ int up_h2_begin(struct up_conn *c, struct sp_exchange *x)
 	up_count(c->u, SP_STAT_UP_STREAMS);
 	attach(h, x);
 	up_h2_mark(c);
+	if (nghttp2_session_get_next_stream_id(h->session) > INT32_MAX)
+		up_h2_retire(c); // it was the last
 	return 0;
 }
 

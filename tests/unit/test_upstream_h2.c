@@ -276,6 +276,60 @@ static void a_connection_that_leaves_is_replaced_though_there_may_be_but_one(voi
 	lab_end(&k);
 }
 
+static void a_connection_that_has_given_its_last_stream_is_replaced(void **state)
+{
+	(void)state;
+	lab_begin(&k, 16384, peer_nothing);
+	lab.max_streams = 2; // the third finds no stream: it would wait for one of these two
+	one_connection();
+	start_many(1, false);
+	turns(&k, 30);
+	assert_int_equal(nghttp2_session_set_next_stream_id(many[0].x->conn->h2->session, INT32_MAX), 0);
+	assert_int_equal(start(&k, &many[1], REQ, false, 0), 0);
+	assert_int_equal(start(&k, &many[2], REQ, false, 0), 0);
+	turns(&k, 30);
+	assert_int_equal(lab.n, 2);
+	assert_int_equal(lab.peer[0].requests, 2);
+	assert_int_equal(lab.peer[0].last_id, INT32_MAX);
+	peer_answer(&lab.peer[0], 1, "fine");
+	peer_answer(&lab.peer[0], INT32_MAX, "fine");
+	peer_answer(&lab.peer[1], 1, "fine");
+	peer_flush(&lab.peer[0]);
+	peer_flush(&lab.peer[1]);
+	all_fine(3);
+	turns(&k, 30);
+	assert_true(lab.peer[0].ended);
+	assert_int_equal(sp_upstreams_open(k.u), 1);
+	lab_end(&k);
+}
+
+static void a_server_that_takes_no_streams_is_waited_for(void **state)
+{
+	nghttp2_settings_entry most = {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, 0};
+
+	(void)state;
+	lab_begin(&k, 16384, peer_nothing);
+	one_connection();
+	lab.extra = most;
+	start_many(3, false);
+	turns(&k, 60);
+	assert_int_equal(lab.n, 1);
+	assert_int_equal(lab.peer[0].requests, 0);
+	for (most.value = 1; most.value < 4; most.value++) {
+		assert_int_equal(nghttp2_submit_settings(lab.peer[0].session, 0, &most, 1), 0);
+		peer_flush(&lab.peer[0]);
+		turns(&k, 30);
+		assert_int_equal(lab.peer[0].requests, most.value);
+	}
+	most.value = 0; // those that run are not touched
+	assert_int_equal(nghttp2_submit_settings(lab.peer[0].session, 0, &most, 1), 0);
+	for (int32_t id = lab.peer[0].last_id; id > lab.peer[0].last_id - 6; id -= 2)
+		peer_answer(&lab.peer[0], id, "fine");
+	peer_flush(&lab.peer[0]);
+	all_fine(3);
+	lab_end(&k);
+}
+
 static void serve_and_leave(struct peer *p, int32_t id)
 {
 	nghttp2_submit_goaway(p->session, 0, id, NGHTTP2_NO_ERROR, NULL, 0);
@@ -611,6 +665,8 @@ int main(void)
 		cmocka_unit_test(what_was_sent_before_a_refusal_stays_in_doubt),
 		cmocka_unit_test(who_waits_does_not_wait_for_a_connection_that_leaves),
 		cmocka_unit_test(a_connection_that_leaves_is_replaced_though_there_may_be_but_one),
+		cmocka_unit_test(a_connection_that_has_given_its_last_stream_is_replaced),
+		cmocka_unit_test(a_server_that_takes_no_streams_is_waited_for),
 		cmocka_unit_test(a_server_that_always_leaves_gets_one_more_connection_and_no_third),
 		cmocka_unit_test(a_connection_that_cannot_be_made_fails_all_who_wait_for_it),
 		cmocka_unit_test(cancelling_resets_the_stream_and_nothing_else),
