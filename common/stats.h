@@ -48,10 +48,11 @@
 	X(UP_CONNECTS, "upstream_connects", "upstream connections opened")                         \
 	X(UP_REUSED, "upstream_reused", "upstream requests on a warm connection")                  \
 	X(UP_ERRORS, "upstream_errors", "upstream requests that failed")                           \
-	X(UP_RETRIES, "upstream_retries", "retried because nothing had been sent")                 \
+	X(UP_RETRIES, "upstream_retries", "upstream requests sent again, or tried at another address") \
 	X(UP_STRAY, "upstream_stray", "upstream messages that answer nothing, dropped")            \
 	X(UP_STREAMS, "upstream_streams", "upstream requests sent as an HTTP/2 stream")            \
 	X(UP_VIOLATIONS, "upstream_violations", "HTTP/2 connections ended: protocol broken, or flooded") \
+	X(UP_LEFT_OUT, "upstream_left_out", "upstreams left out of an answer made of several")     \
 	X(BREAKER_OPENED, "breaker_opened", "circuit breakers that opened")                        \
 	X(TOKEN_HITS, "token_cache_hits", "tokens found in the cache")                             \
 	X(TOKEN_CHECKED, "token_verified", "token signatures checked")                             \

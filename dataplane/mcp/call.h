@@ -123,6 +123,7 @@ struct sp_call {
 	uint32_t pages; ///< of tools/list, of the upstream being asked
 	uint8_t *out;                  ///< composed answers: small buffer, then large
 	size_t out_len, out_cap;
+	size_t out_kept; ///< of a gathered list: what upstreams that gave all of theirs put there
 
 	// answer
 	enum sp_outcome outcome;

@@ -26,13 +26,14 @@ static void finish(struct sp_call *c)
 
 static void on_discovered(struct sp_call *c, const struct sp_json *j, const struct sp_envelope *e)
 {
-	if (j && e->kind == SP_RPC_RESULT) {
-		c->reason = SP_REASON_NONE;
-		c->caps |= sp_handshake_capabilities(j, e->result);
-		c->found++;
-	} else if (j) {
-		c->reason = SP_REASON_UPSTREAM_INVALID;
+	if (!j || e->kind != SP_RPC_RESULT) {
+		c->reason = j ? SP_REASON_UPSTREAM_INVALID : c->reason;
+		sp_handshake_skip(c, on_ready, finish);
+		return;
 	}
+	c->reason = SP_REASON_NONE;
+	c->caps |= sp_handshake_capabilities(j, e->result);
+	c->found++;
 	sp_handshake_next(c, on_ready, finish);
 }
 
@@ -41,8 +42,11 @@ static int on_ready(struct sp_call *c)
 {
 	if (c->reason == SP_REASON_NONE && c->south.modern)
 		return sp_handshake_ask_discover(c, c->south.upstream, on_discovered);
-	if (c->reason == SP_REASON_NONE)
-		c->found++;
+	if (c->reason != SP_REASON_NONE) {
+		sp_handshake_skip(c, on_ready, finish);
+		return SP_REASON_NONE;
+	}
+	c->found++;
 	sp_handshake_next(c, on_ready, finish);
 	return SP_REASON_NONE;
 }

@@ -151,6 +151,10 @@ static void go_on(struct sp_call *c, enum sp_reason why)
 	c->reason = why;
 	if (c->conn && sp_call_rescan(c) == 0)
 		r = c->ready(c);
+	if (r && !why && r != SP_REASON_INTERNAL) {
+		c->reason = (enum sp_reason)r; // it could not be asked after all
+		r = c->ready(c);
+	}
 	if (r)
 		sp_call_fail(c, (enum sp_reason)r);
 }
@@ -187,6 +191,39 @@ static int ready_legacy(struct sp_call *c, uint32_t upstream)
 	c->south.session = kept->session;
 	c->caps |= kept->caps;
 	return c->ready(c);
+}
+
+bool sp_handshake_lost(const struct sp_call *c, const struct sp_json *j, const struct sp_envelope *e)
+{
+	int64_t code = 0;
+
+	if (c->south.modern || c->south.session.len == 0)
+		return false;
+	if (c->south.status == 404)
+		return true;
+	if (c->south.status != 400 || !j || e->kind != SP_RPC_ERROR)
+		return false;
+	return sp_json_i64(j, sp_json_get(j, e->error, SP_LIT("code")), &code) == 0 && code == -32000;
+}
+
+bool sp_handshake_renew(struct sp_call *c, const struct sp_json *j, const struct sp_envelope *e,
+	int (*go)(struct sp_call *))
+{
+	int r;
+
+	if (!sp_handshake_lost(c, j, e))
+		return false;
+	if (c->south.pooled)
+		sp_south_drop(&c->w->eras, c->south.session.upstream, c->principal.id);
+	if (c->tried_session)
+		return false;
+	c->tried_session = c->south.pooled;
+	c->ready = go;
+	c->reason = SP_REASON_NONE;
+	r = ready_legacy(c, c->south.upstream);
+	if (r)
+		go_on(c, (enum sp_reason)r);
+	return true;
 }
 
 static int ready_modern(struct sp_call *c, uint32_t upstream)
@@ -281,15 +318,24 @@ int sp_handshake_ready(struct sp_call *c, uint32_t upstream, int (*go)(struct sp
 	return c->modern ? ready_for_modern(c, upstream) : ready_for_legacy(c, upstream);
 }
 
+static void count_left_out(struct sp_call *c)
+{
+	if (sp_call_route(c)->upstreams.n > 1)
+		sp_count(c->w, SP_STAT_UP_LEFT_OUT);
+}
+
 int sp_handshake_each(struct sp_call *c, int (*ready)(struct sp_call *), void (*finish)(struct sp_call *))
 {
 	int why = (int)c->reason;
 
 	for (; c->pos < sp_call_route(c)->upstreams.n; c->pos++) {
-		int r = sp_handshake_ready(c, sp_handshake_upstream(c, c->pos), ready);
+		int r;
 
+		c->tried_session = false;
+		r = sp_handshake_ready(c, sp_handshake_upstream(c, c->pos), ready);
 		if (r == SP_REASON_NONE)
 			return 0;
+		count_left_out(c);
 		why = r;
 	}
 	if (c->found == 0)
@@ -307,6 +353,12 @@ void sp_handshake_next(struct sp_call *c, int (*ready)(struct sp_call *), void (
 	r = sp_handshake_each(c, ready, finish);
 	if (r)
 		sp_call_fail(c, (enum sp_reason)r);
+}
+
+void sp_handshake_skip(struct sp_call *c, int (*ready)(struct sp_call *), void (*finish)(struct sp_call *))
+{
+	count_left_out(c);
+	sp_handshake_next(c, ready, finish);
 }
 
 // North: initialize
@@ -389,6 +441,8 @@ static void on_initialize(struct sp_call *c, const struct sp_json *j, const stru
 	if (r == SP_REASON_NONE && c->session.south_n < SP_SESSION_UPSTREAMS_MAX)
 		c->session.south[c->session.south_n++] = session;
 	c->reason = r;
+	if (r)
+		count_left_out(c);
 	if (r == SP_REASON_NONE && sp_call_route(c)->upstreams.n == 1) {
 		finish_initialize(c, j, e->result);
 		return;
@@ -409,6 +463,7 @@ static int initialize_next(struct sp_call *c)
 			r = ask_initialize(c, up, c->revision, on_initialize);
 		if (r == SP_REASON_NONE)
 			return 0;
+		count_left_out(c);
 		c->reason = (enum sp_reason)r;
 	}
 	if (c->session.south_n == 0)

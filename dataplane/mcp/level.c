@@ -54,13 +54,16 @@ static void finish(struct sp_call *c)
 
 static void on_set(struct sp_call *c, const struct sp_json *j, const struct sp_envelope *e)
 {
-	if (j && e->kind == SP_RPC_RESULT) {
-		keep(c);
-		c->found++;
-		c->reason = SP_REASON_NONE;
-	} else if (j) {
-		c->reason = SP_REASON_UPSTREAM_REFUSED;
+	if (sp_handshake_renew(c, j, e, on_ready))
+		return;
+	if (!j || e->kind != SP_RPC_RESULT) {
+		c->reason = j ? SP_REASON_UPSTREAM_REFUSED : c->reason;
+		sp_handshake_skip(c, on_ready, finish);
+		return;
 	}
+	keep(c);
+	c->found++;
+	c->reason = SP_REASON_NONE;
 	sp_handshake_next(c, on_ready, finish);
 }
 
@@ -68,7 +71,7 @@ static int on_ready(struct sp_call *c)
 {
 	if (c->reason == SP_REASON_NONE)
 		return sp_level_ask(c, on_set);
-	sp_handshake_next(c, on_ready, finish);
+	sp_handshake_skip(c, on_ready, finish);
 	return SP_REASON_NONE;
 }
 

@@ -89,6 +89,7 @@ static void on_page(struct sp_call *c, const struct sp_json *j, const struct sp_
 	struct sp_splice list;
 	struct sp_out o;
 	uint32_t tools;
+	int r;
 
 	if (!j) {
 		sp_call_fail(c, c->reason);
@@ -110,8 +111,9 @@ static void on_page(struct sp_call *c, const struct sp_json *j, const struct sp_
 	}
 	o = sp_out_init(c->out, c->out_cap);
 	sp_out_lit(&o, "[");
-	if (put_visible(c, j, tools, prefix, true, &o) < 0) {
-		sp_call_fail(c, SP_REASON_UPSTREAM_INVALID);
+	r = put_visible(c, j, tools, prefix, true, &o);
+	if (r < 0) {
+		sp_call_fail(c, r == -ECANCELED ? SP_REASON_CANCELLED : SP_REASON_UPSTREAM_INVALID);
 		return;
 	}
 	sp_out_lit(&o, "]");
@@ -129,7 +131,7 @@ static void finish(struct sp_call *c)
 {
 	struct sp_out o = sp_out_init(c->out, c->out_cap);
 
-	o.len = c->out_len;
+	o.len = c->out_kept;
 	sp_out_lit(&o, "]");
 	if (c->modern)
 		sp_out_lit(&o, ",\"resultType\":\"complete\",\"ttlMs\":0,\"cacheScope\":\"private\"");
@@ -150,45 +152,94 @@ static int gather(struct sp_call *c, const struct sp_json *j, uint32_t result, s
 	uint32_t cursor = sp_json_get(j, result, SP_LIT("nextCursor"));
 	uint8_t buf[SP_NAME_MAX];
 	struct sp_bytes prefix = prefix_of(c, c->south.upstream, buf, sizeof(buf));
-	bool first = c->out[c->out_len - 1] == '[';
+	bool first = c->out[c->out_len - 1] == '[', more = sp_json_type(j, cursor) == SP_JSON_STRING;
 	struct sp_out o;
 
+	if (!more && cursor != SP_JSON_NONE && sp_json_type(j, cursor) != SP_JSON_NULL)
+		return -EINVAL; // there is more, and no way to ask for it
 	SP_TRY(sp_call_grow(c->w, &c->out, &c->out_cap, c->out_len,
 		c->out_len + room_for(j, tools, prefix.n)));
 	o = sp_out_init(c->out, c->out_cap);
 	o.len = c->out_len;
 	SP_TRY(put_visible(c, j, tools, prefix, first, &o));
 	c->out_len = o.len;
-	*ret_cursor = sp_json_type(j, cursor) == SP_JSON_STRING ? sp_json_raw(j, cursor) : SP_NOBYTES;
+	*ret_cursor = more ? sp_json_raw(j, cursor) : SP_NOBYTES;
 	return 0;
 }
 
-/// An upstream that fails is left out of the list; only when all do is the agent told why.
-static void next(struct sp_call *c)
+static enum sp_reason reason_of(int err)
 {
-	c->pages = 0;
-	sp_handshake_next(c, on_ready, finish);
+	switch (err) {
+	case 0:
+		return SP_REASON_NONE;
+	case -ECANCELED:
+		return SP_REASON_CANCELLED;
+	case -ENOBUFS:
+		return SP_REASON_OVERLOAD;
+	case -EMSGSIZE:
+	case -ENOSPC:
+		return SP_REASON_UPSTREAM_TOO_LARGE;
+	default:
+		return SP_REASON_UPSTREAM_INVALID;
+	}
 }
 
+/// An upstream without any says that it does not know the method.
+static bool has_none(const struct sp_call *c, const struct sp_json *j, const struct sp_envelope *e)
+{
+	int64_t code = 0;
+
+	return c->pages == 0 && sp_json_i64(j, sp_json_get(j, e->error, SP_LIT("code")), &code) == 0 &&
+		code == -32601;
+}
+
+/// 0, also when the upstream has none of what is listed, or why its answer is of no use; *ret_ours: that was not its
+/// fault.
+static enum sp_reason read_page(struct sp_call *c, const struct sp_json *j, const struct sp_envelope *e,
+	struct sp_bytes *ret_cursor, bool *ret_ours)
+{
+	enum sp_reason r;
+
+	*ret_cursor = SP_NOBYTES;
+	*ret_ours = false;
+	if (!j)
+		return c->reason;
+	if (e->kind != SP_RPC_RESULT)
+		return has_none(c, j, e) ? SP_REASON_NONE : SP_REASON_UPSTREAM_INVALID;
+	r = reason_of(gather(c, j, e->result, ret_cursor));
+	*ret_ours = r == SP_REASON_OVERLOAD || r == SP_REASON_CANCELLED;
+	return r;
+}
+
+/// All pages of an upstream are in the list, or none: part of a list looks like the whole of it. One that fails
+/// is left out; only when all do is the agent told why.
 static void on_gathered(struct sp_call *c, const struct sp_json *j, const struct sp_envelope *e)
 {
-	struct sp_bytes cursor = SP_NOBYTES;
-	int err = -EINVAL;
+	struct sp_bytes cursor;
+	enum sp_reason r;
+	bool ours;
 
-	if (j && e->kind == SP_RPC_RESULT)
-		err = gather(c, j, e->result, &cursor);
-	if (err && err != -EINVAL) {
-		sp_call_fail(c, SP_REASON_UPSTREAM_TOO_LARGE);
+	if (sp_handshake_renew(c, j, e, on_ready))
+		return;
+	r = read_page(c, j, e, &cursor, &ours);
+	if (ours) {
+		sp_call_fail(c, r);
 		return;
 	}
-	if (!err) {
-		c->found++;
-		c->reason = SP_REASON_NONE;
-	} else if (j) {
-		c->reason = SP_REASON_UPSTREAM_INVALID;
+	if (r == SP_REASON_NONE && cursor.n) {
+		r = ++c->pages < PAGES_MAX ? (enum sp_reason)ask_page(c, cursor)
+					   : SP_REASON_UPSTREAM_TOO_LARGE;
+		if (r == SP_REASON_NONE)
+			return;
 	}
-	if (!cursor.n || ++c->pages == PAGES_MAX || ask_page(c, cursor))
-		next(c);
+	c->reason = r;
+	if (r) {
+		sp_handshake_skip(c, on_ready, finish);
+		return;
+	}
+	c->found++;
+	c->out_kept = c->out_len;
+	sp_handshake_next(c, on_ready, finish);
 }
 
 static int ask_page(struct sp_call *c, struct sp_bytes raw_cursor)
@@ -227,9 +278,11 @@ static int ask_page(struct sp_call *c, struct sp_bytes raw_cursor)
 
 static int on_ready(struct sp_call *c)
 {
+	c->pages = 0;
+	c->out_len = c->out_kept;
 	if (c->reason == SP_REASON_NONE)
 		return ask_page(c, SP_NOBYTES);
-	next(c);
+	sp_handshake_skip(c, on_ready, finish);
 	return SP_REASON_NONE;
 }
 
@@ -245,6 +298,6 @@ int sp_list_start(struct sp_call *c)
 	sp_out_lit(&o, "{\"");
 	sp_out_bytes(&o, member_of(c));
 	sp_out_lit(&o, "\":[");
-	c->out_len = o.len;
+	c->out_len = c->out_kept = o.len;
 	return sp_handshake_each(c, on_ready, finish);
 }

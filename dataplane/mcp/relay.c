@@ -1,5 +1,6 @@
 /// Requests that go to one upstream and come back as they are.
 #include "dataplane/mcp/compose.h"
+#include "dataplane/mcp/handshake.h"
 #include "common/banned.h"
 
 static void on_answer(struct sp_call *c, const struct sp_json *j, const struct sp_envelope *e)
@@ -12,27 +13,11 @@ static void on_answer(struct sp_call *c, const struct sp_json *j, const struct s
 	sp_call_finish(c);
 }
 
-/// The upstream no longer knows the session it gave us, so it surely did not run the call.
-static bool session_lost(const struct sp_call *c, const struct sp_json *j, const struct sp_envelope *e)
-{
-	int64_t code = 0;
-
-	if (c->south.modern || c->south.session.len == 0)
-		return false;
-	if (c->south.status == 404)
-		return true;
-	if (c->south.status != 400 || !j || e->kind != SP_RPC_ERROR)
-		return false;
-	return sp_json_i64(j, sp_json_get(j, e->error, SP_LIT("code")), &code) == 0 && code == -32000;
-}
-
 static int go(struct sp_call *c);
 
 static void on_relayed(struct sp_call *c, const struct sp_json *j, const struct sp_envelope *e)
 {
-	uint64_t identity = sp_snap_upstream(c->snap, c->south.upstream)->identity;
-
-	if (!session_lost(c, j, e)) {
+	if (!sp_handshake_lost(c, j, e)) {
 		c->relayed(c, j, e);
 		return;
 	}
@@ -41,15 +26,8 @@ static void on_relayed(struct sp_call *c, const struct sp_json *j, const struct 
 		sp_call_fail(c, SP_REASON_SESSION_UNKNOWN);
 		return;
 	}
-	sp_south_drop(&c->w->eras, identity, c->principal.id);
-	c->reason = SP_REASON_NONE;
-	if (c->tried_session || sp_call_rescan(c) < 0) {
-		sp_call_fail(c, SP_REASON_UPSTREAM_INVALID);
-		return;
-	}
-	c->tried_session = true;
 	c->set_level = false;
-	if (sp_handshake_ready(c, c->south.upstream, go))
+	if (!sp_handshake_renew(c, j, e, go))
 		sp_call_fail(c, SP_REASON_UPSTREAM_INVALID);
 }
 
