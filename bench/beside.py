@@ -4,6 +4,12 @@ import sys
 from harness import (
     AGENTS, BENCH_ACTIONS, LOAD_CPU, PROXY_CPU, Failed, Gateway, agents_file, family, haproxy, load, nginx, pinned,
     rss_bytes, settle, whitelist)
+from options import need
+
+
+def need_for(names):
+    """Ends the bench when a proxy of these candidates is not installed."""
+    need(*sorted({name.removesuffix("_h2") for name in names} & {"nginx", "haproxy"}))
 
 
 class Beside:
