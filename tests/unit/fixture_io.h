@@ -161,10 +161,12 @@ static inline int accepted(struct sp_stream *s, void *user, const struct sockadd
 }
 
 #ifdef OVER_LWIP
+static uint16_t port_vlan; ///< of the next port
+
 static inline int lwip_new(struct fixture *f, const struct sp_io_conf *conf)
 {
 	const struct sp_port port = {.mtu = 1500, .prefix4 = 24, .frames = LOOP_FRAMES, .half_open = 64,
-		.addr4.s_addr = htonl(0x0a090001)};
+		.addr4.s_addr = htonl(0x0a090001), .vlan = port_vlan};
 	struct sp_io *kernel = NULL;
 
 	f->wire = loop_new();

@@ -314,6 +314,89 @@ static void connections_of_ours_end_with_who_knew_of_them_and_those_to_us_stay(e
 }
 EACH(connections_of_ours_end_with_who_knew_of_them_and_those_to_us_stay)
 
+#define VLAN 7u
+#define TAG_BYTES 4u
+
+struct tags {
+	unsigned frames, wrong, arp, synack;
+};
+
+/// Whatever leaves the port is in its VLAN, and of no priority.
+static void look_at_tag(void *user, const uint8_t *data, uint32_t n)
+{
+	struct tags *t = user;
+
+	t->frames++;
+	if (n < 18 || data[12] != 0x81 || data[13] != 0 || data[14] != 0 || data[15] != VLAN) {
+		t->wrong++;
+		return;
+	}
+	t->arp += data[16] == 8 && data[17] == 6;
+	t->synack += n >= TAG_BYTES + TCP_AT + 20 && data[16] == 8 && data[17] == 0 &&
+		     data[TAG_BYTES + FLAGS_AT] == (SYN | ACK);
+}
+
+/// A SYN from the stack's own address, so that it knows where to answer; `tag` 0 = none.
+static void inject_syn(struct fixture *f, uint16_t from_port, uint16_t tag)
+{
+	uint8_t plain[54], frame[58];
+
+	make_syn(plain, OURS, from_port, 1000);
+	memcpy(frame, plain, 12);
+	put16(frame + 12, 0x8100);
+	put16(frame + 14, tag);
+	memcpy(frame + 16, plain + 12, sizeof(plain) - 12);
+	assert_true(tag ? loop_inject(f->wire, frame, sizeof(frame)) : loop_inject(f->wire, plain, sizeof(plain)));
+	turns(f, 4);
+}
+
+static void a_port_in_a_vlan_tags_all_it_sends_and_hears_no_other(enum transport t)
+{
+	struct end c = {.to_send = 5000};
+	struct tags tags = {0};
+	struct fixture *f;
+
+	port_vlan = VLAN;
+	f = start(t, usual);
+	port_vlan = 0;
+	f->wire->spy = look_at_tag;
+	f->wire->spy_user = &tags;
+	f->model.echo = true;
+	assert_int_equal(dial(f, &c), 0);
+	TURN_UNTIL(f, c.got == 5000);
+	assert_false(c.bad);
+	assert_true(tags.arp > 0 && tags.synack == 1); // the connection's own
+	inject_syn(f, 4000, 0);
+	inject_syn(f, 4001, VLAN + 1);
+	inject_syn(f, 4002, 0x0800 | VLAN); // the highest bit of the number
+	assert_int_equal(tags.synack, 1);
+	inject_syn(f, 4003, VLAN);
+	assert_int_equal(tags.synack, 2);
+	inject_syn(f, 4004, 0xa000 | VLAN); // with a priority
+	assert_int_equal(tags.synack, 3);
+	assert_int_equal(tags.wrong, 0);
+	stop(f);
+}
+EACH(a_port_in_a_vlan_tags_all_it_sends_and_hears_no_other)
+
+static void a_port_in_no_vlan_hears_none(enum transport t)
+{
+	static struct seen seen;
+	struct fixture *f = start(t, usual);
+
+	seen = (struct seen){.flags = SYN | ACK};
+	f->wire->spy = spy;
+	f->wire->spy_user = &seen;
+	inject_syn(f, 4000, 0);
+	TURN_UNTIL(f, seen.n == 1);
+	inject_syn(f, 4001, VLAN);
+	assert_int_equal(seen.n, 1);
+	inject_syn(f, 4002, 0xe000); // a priority, in no VLAN
+	assert_int_equal(seen.n, 2);
+	stop(f);
+}
+EACH(a_port_in_no_vlan_hears_none)
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -325,6 +408,8 @@ int main(void)
 		ON_EACH(frames_kept_for_holes_leave_the_port_to_good_clients),
 		ON_EACH(who_holds_most_pays_for_it_and_not_who_pauses_for_a_moment),
 		ON_EACH(connections_of_ours_end_with_who_knew_of_them_and_those_to_us_stay),
+		ON_EACH(a_port_in_a_vlan_tags_all_it_sends_and_hears_no_other),
+		ON_EACH(a_port_in_no_vlan_hears_none),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
