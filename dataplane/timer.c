@@ -33,16 +33,25 @@ static void unlink_from(struct sp_timer *t)
 	t->link = NULL;
 }
 
+static void place(struct sp_wheel *w, struct sp_timer *t)
+{
+	uint64_t tick = sp_max(t->due_ns / SP_NS_PER_MS + (t->due_ns % SP_NS_PER_MS != 0), w->tick + 1);
+	unsigned i = tick & SLOT_MASK;
+
+	t->slot_ns = t->due_ns;
+	link_in(&w->slot[i], t);
+	w->earliest_ns[i] = sp_min(w->earliest_ns[i], t->due_ns);
+	w->idle_until_ns = sp_min(w->idle_until_ns, tick * SP_NS_PER_MS);
+}
+
 void sp_timer_arm(struct sp_wheel *w, struct sp_timer *t, uint64_t due_ns)
 {
-	uint64_t tick = due_ns / SP_NS_PER_MS + (due_ns % SP_NS_PER_MS != 0);
-	unsigned i;
-
-	sp_timer_stop(w, t);
-	i = sp_max(tick, w->tick + 1) & SLOT_MASK;
 	t->due_ns = due_ns;
-	link_in(&w->slot[i], t);
-	w->earliest_ns[i] = sp_min(w->earliest_ns[i], due_ns);
+	// Deadlines are put off with every request, and moving one touches its neighbours' memory.
+	if (t->link && due_ns > t->slot_ns)
+		return;
+	sp_timer_stop(w, t);
+	place(w, t);
 	w->armed++;
 }
 
@@ -54,21 +63,22 @@ void sp_timer_stop(struct sp_wheel *w, struct sp_timer *t)
 	w->armed--;
 }
 
-/// Move what is due out of a slot and note the earliest of the rest.
+/// Move what is due out of a slot, and what was put off to its new place.
 static void take_due(struct sp_wheel *w, unsigned i, uint64_t now_ns, struct sp_timer **due)
 {
-	uint64_t earliest = UINT64_MAX;
+	struct sp_timer *t = w->slot[i], *next;
 
-	for (struct sp_timer *t = w->slot[i], *next; t; t = next) {
+	w->slot[i] = NULL;
+	w->earliest_ns[i] = UINT64_MAX;
+	for (; t; t = next) {
 		next = t->next;
 		if (t->due_ns <= now_ns) {
-			unlink_from(t);
+			t->slot_ns = UINT64_MAX; // armed anew from a callback it leaves the list
 			link_in(due, t);
 		} else {
-			earliest = sp_min(earliest, t->due_ns);
+			place(w, t);
 		}
 	}
-	w->earliest_ns[i] = earliest;
 }
 
 unsigned sp_wheel_run(struct sp_wheel *w, uint64_t now_ns)
@@ -100,18 +110,22 @@ unsigned sp_wheel_run(struct sp_wheel *w, uint64_t now_ns)
 	return ran;
 }
 
-uint64_t sp_wheel_wait_ns(const struct sp_wheel *w, uint64_t now_ns, uint64_t most)
+/// The end of the first slot in which something may be due, at most `ticks` away.
+static uint64_t next_due_ns(const struct sp_wheel *w, uint64_t ticks)
 {
-	uint64_t ticks = most / SP_NS_PER_MS + 1;
+	uint64_t tick = w->tick + 1;
 
+	for (; tick < w->tick + ticks; tick++)
+		if (w->earliest_ns[tick & SLOT_MASK] <= tick * SP_NS_PER_MS)
+			break;
+	return tick * SP_NS_PER_MS;
+}
+
+uint64_t sp_wheel_wait_ns(struct sp_wheel *w, uint64_t now_ns, uint64_t most)
+{
 	if (!w->armed)
 		return most;
-	ticks = sp_min(ticks, SP_WHEEL_SLOTS);
-	for (uint64_t tick = w->tick + 1; tick <= w->tick + ticks; tick++) {
-		uint64_t at = tick * SP_NS_PER_MS;
-
-		if (w->earliest_ns[tick & SLOT_MASK] <= at)
-			return at <= now_ns ? 0 : sp_min(at - now_ns, most);
-	}
-	return sp_min(most, (uint64_t)SP_WHEEL_SLOTS * SP_NS_PER_MS);
+	if (w->idle_until_ns <= now_ns)
+		w->idle_until_ns = next_due_ns(w, sp_min(most / SP_NS_PER_MS + 1, SP_WHEEL_SLOTS));
+	return w->idle_until_ns <= now_ns ? 0 : sp_min(w->idle_until_ns - now_ns, most);
 }

@@ -105,7 +105,7 @@ static void quiesce(struct sp_worker *w)
 	rte_rcu_qsbr_quiescent(w->qsbr, w->index);
 }
 
-static uint64_t wait_for(const struct sp_worker *w, uint64_t idle_ns)
+static uint64_t wait_for(struct sp_worker *w, uint64_t idle_ns)
 {
 	uint64_t most = w->calls.waiting ? sp_min(idle_ns, (uint64_t)WAITING_WAIT_NS) : idle_ns;
 

@@ -13,7 +13,7 @@
 struct probe {
 	struct sp_timer t;
 	struct sp_wheel *w;
-	struct sp_timer *stop;
+	struct sp_timer *stop, *put_off;
 	uint64_t again_ns;
 	unsigned ran;
 };
@@ -25,7 +25,9 @@ static void probe_ran(struct sp_timer *t)
 	p->ran++;
 	if (p->stop)
 		sp_timer_stop(p->w, p->stop);
-	if (p->again_ns)
+	if (p->put_off)
+		sp_timer_arm(p->w, p->put_off, p->again_ns);
+	else if (p->again_ns)
 		sp_timer_arm(p->w, t, p->again_ns);
 }
 
@@ -96,6 +98,24 @@ static void a_stopped_timer_does_not_run_even_from_a_callback_of_the_same_tick(v
 	sp_timer_stop(&wheel, &a.t);
 }
 
+static void a_timer_that_another_of_its_tick_puts_off_does_not_run(void **state)
+{
+	struct probe a = probe(), b = probe();
+
+	(void)state;
+	sp_wheel_init(&wheel, START);
+	a.put_off = &b.t;
+	b.put_off = &a.t;
+	a.again_ns = b.again_ns = START + 9 * MS;
+	sp_timer_arm(&wheel, &a.t, START + MS);
+	sp_timer_arm(&wheel, &b.t, START + MS);
+	assert_int_equal(sp_wheel_run(&wheel, START + 2 * MS), 1);
+	assert_int_equal(a.ran + b.ran, 1);
+	assert_int_equal(sp_wheel_run(&wheel, START + 8 * MS), 0);
+	assert_int_equal(sp_wheel_run(&wheel, START + 9 * MS), 1);
+	assert_int_equal(wheel.armed, 1);
+}
+
 static void a_timer_re_armed_in_its_callback_waits_for_a_later_run(void **state)
 {
 	struct probe p = probe();
@@ -125,6 +145,44 @@ static void re_arming_moves_the_deadline(void **state)
 	assert_int_equal(sp_wheel_run(&wheel, START + 8 * MS), 1);
 }
 
+static void a_timer_put_off_again_and_again_runs_at_its_last_deadline(void **state)
+{
+	struct probe p = probe(), other = probe();
+	uint64_t at = START, due = 0;
+
+	(void)state;
+	sp_wheel_init(&wheel, START);
+	sp_timer_arm(&wheel, &other.t, START + 10 * MS);
+	for (; at < START + 20000 * MS; at += 3 * MS) {
+		due = at + (at / MS % 7 ? 10000 : 75) * MS; // by turns put off and brought forward
+		sp_timer_arm(&wheel, &p.t, due);
+		sp_wheel_run(&wheel, at);
+		assert_int_equal(p.ran, 0);
+		assert_int_equal(wheel.armed, other.ran ? 1 : 2);
+	}
+	sp_wheel_run(&wheel, due - 1);
+	assert_int_equal(p.ran, 0);
+	sp_wheel_run(&wheel, due);
+	assert_int_equal(p.ran, 1);
+	assert_int_equal(wheel.armed, 0);
+}
+
+static void a_timer_put_off_and_brought_forward_is_not_late(void **state)
+{
+	struct probe p = probe();
+
+	(void)state;
+	sp_wheel_init(&wheel, START);
+	sp_timer_arm(&wheel, &p.t, START + 50 * MS);
+	sp_timer_arm(&wheel, &p.t, START + 9000 * MS);
+	assert_int_equal(sp_wheel_run(&wheel, START + 60 * MS), 0);
+	assert_int_equal(sp_wheel_wait_ns(&wheel, START + 60 * MS, 100 * MS), 100 * MS);
+	sp_timer_arm(&wheel, &p.t, START + 70 * MS);
+	assert_int_equal(sp_wheel_wait_ns(&wheel, START + 60 * MS, 100 * MS), 10 * MS);
+	assert_int_equal(sp_wheel_run(&wheel, START + 69 * MS), 0);
+	assert_int_equal(sp_wheel_run(&wheel, START + 70 * MS), 1);
+}
+
 static void the_wait_ends_at_the_next_deadline(void **state)
 {
 	struct probe p = probe(), far = probe();
@@ -149,8 +207,11 @@ int main(void)
 		cmocka_unit_test(a_long_sleep_runs_all_that_became_due),
 		cmocka_unit_test(
 			a_stopped_timer_does_not_run_even_from_a_callback_of_the_same_tick),
+		cmocka_unit_test(a_timer_that_another_of_its_tick_puts_off_does_not_run),
 		cmocka_unit_test(a_timer_re_armed_in_its_callback_waits_for_a_later_run),
 		cmocka_unit_test(re_arming_moves_the_deadline),
+		cmocka_unit_test(a_timer_put_off_again_and_again_runs_at_its_last_deadline),
+		cmocka_unit_test(a_timer_put_off_and_brought_forward_is_not_late),
 		cmocka_unit_test(the_wait_ends_at_the_next_deadline),
 	};
 
