@@ -80,11 +80,17 @@ static const char hex_digits[] = "0123456789abcdef";
 
 void sp_out_hex(struct sp_out *o, struct sp_bytes b)
 {
-	for (size_t i = 0; i < b.n; i++) {
-		char two[2] = {hex_digits[b.p[i] >> 4], hex_digits[b.p[i] & 15]};
+	uint8_t *to = o->p + o->len;
 
-		sp_out_put(o, two, 2);
+	if (b.n > (o->cap - o->len) / 2) {
+		o->overflow = true;
+		return;
 	}
+	for (size_t i = 0; i < b.n; i++) {
+		*to++ = (uint8_t)hex_digits[b.p[i] >> 4];
+		*to++ = (uint8_t)hex_digits[b.p[i] & 15];
+	}
+	o->len += 2 * b.n;
 }
 
 void sp_out_json_escaped(struct sp_out *o, struct sp_bytes s)
