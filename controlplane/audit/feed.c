@@ -77,7 +77,7 @@ void sp_feed_entry_of(const struct sp_record *r, uint64_t seq, struct sp_feed_en
 
 int sp_feed_init(struct sp_feed *f, int writer_event)
 {
-	*f = (struct sp_feed){.writer_event = writer_event};
+	*f = (struct sp_feed){.writer_event = writer_event, .wake_at = SP_FEED_WAKE};
 	pthread_mutex_init(&f->lock, NULL);
 	f->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (f->event < 0)
@@ -108,19 +108,30 @@ static void wake(int fd)
 
 void sp_feed_put(struct sp_feed *f, const struct sp_feed_entry *e, uint32_t n, uint64_t durable_seq)
 {
-	bool first, many;
+	bool enough;
 
 	pthread_mutex_lock(&f->lock);
 	atomic_store(&f->durable_seq, durable_seq);
-	first = f->entries == 0 && n > 0;
-	many = f->entries < SP_FEED_ENTRIES / 2 && f->entries + n >= SP_FEED_ENTRIES / 2;
+	enough = f->entries < f->wake_at && f->entries + n >= f->wake_at;
 	if (n <= SP_FEED_ENTRIES - f->entries) {
 		if (n)
 			memcpy(f->entry + f->entries, e, n * sizeof(*e));
 		f->entries += n;
 	}
 	pthread_mutex_unlock(&f->lock);
-	if (first || many)
+	if (enough)
+		wake(f->event);
+}
+
+void sp_feed_wake_at(struct sp_feed *f, uint32_t entries)
+{
+	bool enough;
+
+	pthread_mutex_lock(&f->lock);
+	enough = entries < f->wake_at && f->entries >= entries;
+	f->wake_at = entries;
+	pthread_mutex_unlock(&f->lock);
+	if (enough)
 		wake(f->event);
 }
 

@@ -51,7 +51,7 @@ struct sp_feed {
 	int writer_event; ///< borrowed: wakes the writer
 	// under the lock
 	struct sp_feed_entry *entry;
-	uint32_t entries;
+	uint32_t entries, wake_at;
 	struct sp_feed_act act[SP_FEED_ACTS];
 	uint32_t acts;
 	uint64_t tree_size; ///< newest tree to sign; 0 = none
@@ -74,6 +74,9 @@ uint64_t sp_feed_take_tree(struct sp_feed *f, uint8_t root[SP_SHA256]);
 /// The writer is going: the server finishes.
 void sp_feed_leave(struct sp_feed *f);
 
+/// The server: wake me when so many entries have come; SP_FEED_WAKE to begin with.
+void sp_feed_wake_at(struct sp_feed *f, uint32_t entries);
+#define SP_FEED_WAKE 2048u
 /// The server: exchange *e, an array of SP_FEED_ENTRIES, for the one with what has come. *ret_durable
 /// is the last record that was durable then: entries may be missing.
 uint32_t sp_feed_take(struct sp_feed *f, struct sp_feed_entry **e, uint64_t *ret_durable);

@@ -18,12 +18,12 @@ struct meta {
 
 struct sp_index {
 	MDB_env *env;
-	MDB_txn *txn; ///< blocks written since the last flush; NULL = none
+	MDB_txn *txn; ///< blocks that became full since the last flush, and are nowhere else; NULL = none
 	MDB_dbi blocks, metas;
 	struct sp_block_builder *builder;
 	uint64_t first, next; ///< `first`: where the journal begins
-	uint32_t n, flushed; ///< entries of the open block; of those, written
-	bool passed; ///< blocks that were full are in txn, and nowhere else
+	uint32_t n; ///< entries of the open block
+	uint32_t pending; ///< blocks in txn
 	struct sp_feed_entry entry[SP_BLOCK_RECORDS];
 	alignas(8) uint8_t copy[SP_BLOCK_BYTES_MAX];
 };
@@ -192,6 +192,8 @@ int sp_index_open(const char *path, const uint8_t store_id[16], uint64_t first_s
 
 void sp_index_close(struct sp_index *x)
 {
+	if (x->txn)
+		(void)mdb_txn_commit(x->txn); // what is missing is read from the journal
 	if (x->env)
 		mdb_env_close(x->env);
 	sp_block_builder_free(x->builder);
@@ -203,8 +205,7 @@ uint64_t sp_index_next(const struct sp_index *x)
 	return x->next;
 }
 
-/// The full blocks since the last flush are lost: go on behind what is written, as after a start. The open one is
-/// still at hand, and can be asked while a full disk keeps it from being written.
+/// The blocks since the last flush are lost: go on behind what is written, as after a start.
 static int fall_back(struct sp_index *x, int err)
 {
 	MDB_txn *t;
@@ -212,13 +213,11 @@ static int fall_back(struct sp_index *x, int err)
 	if (x->txn)
 		mdb_txn_abort(x->txn);
 	x->txn = NULL;
-	if (!x->passed)
-		return err;
+	x->pending = 0;
 	if (mdb_txn_begin(x->env, NULL, MDB_RDONLY, &t) != 0)
 		return -EUCLEAN; // nobody knows what it lacks
 	x->next = sp_max(resume(x, t, UINT64_MAX), x->first);
-	x->n = x->flushed = 0;
-	x->passed = false;
+	x->n = 0;
 	mdb_txn_abort(t);
 	return err;
 }
@@ -231,40 +230,36 @@ static int put_block(struct sp_index *x)
 
 	if (!x->txn)
 		TRY_MDB(mdb_txn_begin(x->env, NULL, 0, &x->txn));
+	x->pending++;
 	return err_of(mdb_put(x->txn, x->blocks, &k, &v, 0));
 }
 
 int sp_index_flush(struct sp_index *x)
 {
-	int err = x->n == x->flushed ? 0 : put_block(x);
+	int err = x->txn ? err_of(mdb_txn_commit(x->txn)) : 0;
 
-	if (!err && x->txn) {
-		err = err_of(mdb_txn_commit(x->txn));
-		x->txn = NULL;
-	}
-	if (err)
-		return fall_back(x, err);
-	x->flushed = x->n;
-	x->passed = false;
-	return 0;
+	x->txn = NULL;
+	x->pending = 0;
+	return err ? fall_back(x, err) : 0;
+}
+
+uint32_t sp_index_pending(const struct sp_index *x)
+{
+	return x->pending;
 }
 
 int sp_index_add(struct sp_index *x, const struct sp_feed_entry *e)
 {
-	SP_BUG_IF(e->seq != x->next);
-	if (x->n == SP_BLOCK_RECORDS) {
-		if (x->n != x->flushed) {
-			int err = put_block(x);
+	int err;
 
-			if (err)
-				return fall_back(x, err);
-			x->passed = true;
-		}
-		x->n = x->flushed = 0;
-	}
+	SP_BUG_IF(e->seq != x->next);
 	x->entry[x->n++] = *e;
 	x->next++;
-	return 0;
+	if (x->n < SP_BLOCK_RECORDS)
+		return 0;
+	err = put_block(x);
+	x->n = 0;
+	return err ? fall_back(x, err) : 0;
 }
 
 int sp_index_drop_before(struct sp_index *x, uint64_t seq)
@@ -274,6 +269,7 @@ int sp_index_drop_before(struct sp_index *x, uint64_t seq)
 	MDB_txn *t;
 	int r;
 
+	SP_TRY(sp_index_flush(x));
 	TRY_MDB(mdb_txn_begin(x->env, NULL, 0, &t));
 	r = mdb_cursor_open(t, x->blocks, &c);
 	if (r) {
@@ -316,7 +312,7 @@ static int seek(MDB_cursor *c, uint64_t seq, bool down, MDB_val *k, MDB_val *v)
 	return r == MDB_NOTFOUND ? mdb_cursor_get(c, k, v, MDB_LAST) : r;
 }
 
-/// The open block as it is in memory, when what is written of it is older.
+/// The open block as it is in memory; one of an older form may be written of it.
 static bool walk_open(struct sp_index *x, sp_index_each each, void *ctx)
 {
 	struct sp_block b;
@@ -347,22 +343,22 @@ static int walk_written(struct sp_index *x, MDB_cursor *c, uint64_t seq, bool do
 
 int sp_index_walk(struct sp_index *x, uint64_t seq, bool down, sp_index_each each, void *ctx)
 {
-	bool open = x->n > x->flushed, more = true;
+	bool open = x->n > 0, more = true;
+	MDB_txn *t = x->txn; // sees what is in it
 	MDB_cursor *c;
-	MDB_txn *t;
 	int r;
 
 	if (open && down && !walk_open(x, each, ctx))
 		return 0;
-	TRY_MDB(mdb_txn_begin(x->env, NULL, MDB_RDONLY, &t));
-	r = mdb_cursor_open(t, x->blocks, &c);
-	if (r) {
-		mdb_txn_abort(t);
-		return err_of(r);
+	if (!t)
+		TRY_MDB(mdb_txn_begin(x->env, NULL, MDB_RDONLY, &t));
+	r = err_of(mdb_cursor_open(t, x->blocks, &c));
+	if (r == 0) {
+		r = walk_written(x, c, seq, down, open ? x->entry[0].seq : 0, each, ctx, &more);
+		mdb_cursor_close(c);
 	}
-	r = walk_written(x, c, seq, down, open ? x->entry[0].seq : 0, each, ctx, &more);
-	mdb_cursor_close(c);
-	mdb_txn_abort(t);
+	if (!x->txn)
+		mdb_txn_abort(t);
 	if (open && !down && more && r == 0)
 		(void)walk_open(x, each, ctx);
 	return r;

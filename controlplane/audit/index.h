@@ -1,5 +1,5 @@
-/// The searchable index, in LMDB: one block (block.h) for each 4096 records, one value written again
-/// until it is full. It can be thrown away: whatever it lacks is read from the journal. One thread.
+/// The searchable index, in LMDB: one block (block.h) for each 4096 records, written when it is full; the open one
+/// is in memory alone. It can be thrown away: whatever it lacks is read from the journal. One thread.
 #pragma once
 
 #include "controlplane/audit/block.h"
@@ -16,10 +16,12 @@ SP_MUST_CHECK int sp_index_remove(const char *path);
 void sp_index_close(struct sp_index *x);
 /// The record it wants next; adding any other is a bug.
 uint64_t sp_index_next(const struct sp_index *x);
-/// What was added is written by sp_index_flush(), at once; no walk before that. After a failure of either the index
-/// may want records again that it was given since the last flush.
+/// Blocks that became full are written by sp_index_flush(), all at once, or when the index is closed. After a failure
+/// of either the index may want records again that it was given since the last flush.
 SP_MUST_CHECK int sp_index_add(struct sp_index *x, const struct sp_feed_entry *e);
 SP_MUST_CHECK int sp_index_flush(struct sp_index *x);
+/// Blocks that wait for that.
+uint32_t sp_index_pending(const struct sp_index *x);
 /// Records before `seq` are gone from the journal.
 SP_MUST_CHECK int sp_index_drop_before(struct sp_index *x, uint64_t seq);
 

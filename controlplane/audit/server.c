@@ -9,11 +9,10 @@
 #include <sys/stat.h>
 #include "common/banned.h"
 
-#define INDEX_NS (250 * SP_NS_PER_MS)
 #define INDEX_NICE 15
 #define SPARE_MS 50 ///< how often it is looked whether a segment wants its successor
 #define STRANGER_NS (2 * SP_NS_PER_SEC)
-#define FOLLOW_NS (20 * SP_NS_PER_MS)
+#define FOLLOW_NS (20 * SP_NS_PER_MS) ///< what comes at once is shown at once
 
 static int open_socket(struct sp_server *s)
 {
@@ -192,35 +191,29 @@ static void serve(struct sp_server *s, struct sp_conn *c, short revents)
 		drop_conn(c);
 }
 
+static bool followed(const struct sp_server *s)
+{
+	for (unsigned i = 0; i < SP_SERVER_CONNS; i++)
+		if (s->conn[i].fd >= 0 && s->conn[i].following)
+			return true;
+	return false;
+}
+
 static int wait_ms(const struct sp_server *s, uint64_t now)
 {
-	uint64_t most = INDEX_NS;
-	for (unsigned i = 0; i < SP_SERVER_CONNS; i++) {
-		const struct sp_conn *c = &s->conn[i];
-
-		if (c->fd >= 0 && c->verifying && c->out_n == 0)
+	for (unsigned i = 0; i < SP_SERVER_CONNS; i++)
+		if (s->conn[i].fd >= 0 && s->conn[i].verifying && s->conn[i].out_n == 0)
 			return 0;
-		if (c->fd >= 0 && c->following)
-			most = FOLLOW_NS;
-	}
-	if (s->dirty_ns) {
-		uint64_t due = s->dirty_ns + most;
-		int left = due > now ? (int)((due - now) / SP_NS_PER_MS) + 1 : 0;
-
-		return left;
-	}
+	if (s->due_ns)
+		return s->due_ns > now ? (int)((s->due_ns - now) / SP_NS_PER_MS) + 1 : 0;
 	return -1;
 }
 
 static void keep_index(struct sp_server *s, uint64_t now, bool at_once)
 {
-	uint64_t most = INDEX_NS;
 	int err;
 
-	for (unsigned i = 0; i < SP_SERVER_CONNS; i++)
-		if (s->conn[i].fd >= 0 && s->conn[i].following)
-			most = FOLLOW_NS;
-	if (!at_once && (!s->dirty_ns || now - s->dirty_ns < most))
+	if (!at_once && (!s->due_ns || now < s->due_ns))
 		return;
 	err = sp_server_catch_up(s);
 	if (err < 0 && now - s->log_ns > 10 * SP_NS_PER_SEC) {
@@ -256,7 +249,7 @@ static void poll_once(struct sp_server *s)
 	struct pollfd f[2 + SP_SERVER_CONNS] = {{.fd = s->feed->event, .events = POLLIN},
 		{.fd = s->listener, .events = POLLIN}};
 	uint64_t now = sp_clock_boot_ns(), count;
-	bool at_once = false;
+	bool follow = followed(s);
 
 	for (unsigned i = 0; i < SP_SERVER_CONNS; i++) {
 		struct sp_conn *c = &s->conn[i];
@@ -265,15 +258,15 @@ static void poll_once(struct sp_server *s)
 		f[2 + i].events = (c->in_n < sizeof(c->in) ? POLLIN : 0) |
 			(c->fd >= 0 && c->out_n ? POLLOUT : 0);
 	}
+	// Who asks has the index take what is there: by itself it takes a part of a block at a time.
+	sp_feed_wake_at(s->feed, follow ? 1 : SP_FEED_WAKE);
 	(void)poll(f, SP_ARRAY_LEN(f), wait_ms(s, now));
 	now = sp_clock_boot_ns();
 	if (f[0].revents & POLLIN) {
 		(void)!read(s->feed->event, &count, sizeof(count));
-		// A second call while we wait: many have come.
-		at_once = s->dirty_ns != 0 || atomic_load(&s->feed->leaving);
-		s->dirty_ns = s->dirty_ns ? s->dirty_ns : now;
+		s->due_ns = s->due_ns ? s->due_ns : now + (follow ? FOLLOW_NS : 0);
 	}
-	keep_index(s, now, at_once);
+	keep_index(s, now, false);
 	sign_tree(s, now);
 	show_out(s, now);
 	if (f[1].revents & POLLIN)
@@ -290,7 +283,7 @@ static void *run(void *arg)
 
 	// The index may be late, a worker may not: where both share a core, this thread gives way.
 	(void)setpriority(PRIO_PROCESS, 0, INDEX_NICE);
-	s->dirty_ns = 1; // what the last life left out of the index
+	s->due_ns = 1; // what the last life left out of the index
 	while (!atomic_load(&s->feed->leaving))
 		poll_once(s);
 	keep_index(s, sp_clock_boot_ns(), true);

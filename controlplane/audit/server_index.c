@@ -7,6 +7,9 @@
 #include <stdio.h>
 #include "common/banned.h"
 
+#define FEW_BLOCKS 4u
+#define MANY_BLOCKS 64u
+#define RETRY_NS (250 * SP_NS_PER_MS)
 #define RETAIN_NS (3600 * SP_NS_PER_SEC)
 #define DAY_NS (86400 * SP_NS_PER_SEC)
 
@@ -49,7 +52,7 @@ static int take_in(struct sp_server *s)
 	uint64_t durable;
 	uint32_t n = sp_feed_take(s->feed, &s->taken, &durable);
 
-	s->dirty_ns = 0;
+	s->due_ns = 0;
 	for (uint32_t i = 0; i < n; i++) {
 		const struct sp_feed_entry *e = &s->taken[i];
 
@@ -61,10 +64,15 @@ static int take_in(struct sp_server *s)
 	return sp_server_index_journal(s, durable);
 }
 
+/// Blocks are written some at a time, and not in the turn that built one: both keep a worker on this core waiting.
 static int catch_up(struct sp_server *s)
 {
-	int err = take_in(s), flush = sp_index_flush(s->index);
+	uint32_t had = sp_index_pending(s->index), has;
+	int err = take_in(s), flush = 0;
 
+	has = sp_index_pending(s->index);
+	if (has >= MANY_BLOCKS || (has >= FEW_BLOCKS && has == had))
+		flush = sp_index_flush(s->index);
 	return err < 0 ? err : flush;
 }
 
@@ -77,7 +85,7 @@ int sp_server_catch_up(struct sp_server *s)
 	if (err == -EUCLEAN && s->index)
 		discard_index(s);
 	if (!s->index)
-		s->dirty_ns = sp_clock_boot_ns(); // tried again soon
+		s->due_ns = sp_clock_boot_ns() + RETRY_NS;
 	return err;
 }
 

@@ -47,7 +47,7 @@ struct sp_server {
 	struct sp_feed_entry *taken; ///< SP_FEED_ENTRIES
 	struct sp_feed_entry indexed; ///< the last record given to the index; seq 0 = none yet
 	uint8_t *chunk;               ///< of the journal, once needed
-	uint64_t dirty_ns;           ///< when something came that is not yet in the index; 0 = nothing
+	uint64_t due_ns;             ///< when the index takes what has come; 0 = nothing waits for it
 	struct sp_signer *signer;
 	uint64_t signed_size;
 	uint64_t retention_ns, log_ns;

@@ -271,7 +271,7 @@ static void the_index_goes_on_where_it_was_and_is_emptied_for_another_store(void
 		if (seq % 1500 == 0)
 			assert_int_equal(sp_index_flush(x), 0);
 	}
-	// The last block is partly in memory alone: it is walked all the same.
+	// The last block is in memory alone: it is walked all the same.
 	assert_int_equal(sp_index_walk(x, 10000, true, walk, &w), 0);
 	assert_int_equal(w.blocks, 3);
 	assert_int_equal(w.first, 8193);
@@ -280,14 +280,14 @@ static void the_index_goes_on_where_it_was_and_is_emptied_for_another_store(void
 	assert_int_equal(sp_index_flush(x), 0);
 	sp_index_close(x);
 	assert_int_equal(sp_index_open(*state, store, 1, 10000, &x), 0);
-	assert_int_equal(sp_index_next(x), 8193); // the block that was not full is filled again
+	assert_int_equal(sp_index_next(x), 8193); // the block that was not full is wanted again
 	assert_int_equal(sp_index_drop_before(x, 4200), 0);
 	w.blocks = 0;
 	assert_int_equal(sp_index_walk(x, 10000, true, walk, &w), 0);
-	assert_int_equal(w.blocks, 2);
+	assert_int_equal(w.blocks, 1);
 	sp_index_close(x);
 	// Ahead of the journal, or of another store: of no use.
-	assert_int_equal(sp_index_open(*state, store, 1, 9000, &x), 0);
+	assert_int_equal(sp_index_open(*state, store, 1, 8191, &x), 0);
 	assert_int_equal(sp_index_next(x), 1);
 	sp_index_close(x);
 	assert_int_equal(sp_index_open(*state, other, 7, 10000, &x), 0);
@@ -323,24 +323,41 @@ static void a_full_disk_keeps_the_index_from_being_written_not_from_being_asked(
 	disk_full = true;
 	for (uint64_t seq = 100; seq <= 300; seq += 100) {
 		add_entries(x, seq);
-		assert_int_equal(sp_index_flush(x), -ENOSPC);
+		assert_int_equal(sp_index_flush(x), 0);
 		assert_int_equal(sp_index_next(x), seq + 1);
 		assert_int_equal(blocks_of(x), 1);
 	}
-	disk_full = false;
-	assert_int_equal(sp_index_flush(x), 0);
-	assert_int_equal(blocks_of(x), 1);
 	// Of blocks that became full meanwhile nothing is left: they are wanted again.
-	add_entries(x, 4000);
-	disk_full = true;
-	assert_int_equal(sp_index_flush(x), -ENOSPC);
 	add_entries(x, 9000);
+	assert_int_equal(blocks_of(x), 3);
 	assert_int_equal(sp_index_flush(x), -ENOSPC);
 	assert_int_equal(sp_index_next(x), 1);
 	disk_full = false;
 	add_entries(x, 9000);
 	assert_int_equal(sp_index_flush(x), 0);
 	assert_int_equal(blocks_of(x), 3);
+	sp_index_close(x);
+}
+
+static void full_blocks_are_written_together_and_when_the_index_is_closed(void **state)
+{
+	struct sp_index *x = NULL;
+	const uint8_t store[16] = {1};
+
+	assert_int_equal(sp_index_open(*state, store, 1, 0, &x), 0);
+	add_entries(x, 8192);
+	assert_int_equal(sp_index_pending(x), 2);
+	assert_int_equal(blocks_of(x), 2);
+	assert_int_equal(sp_index_flush(x), 0);
+	assert_int_equal(sp_index_pending(x), 0);
+	add_entries(x, 13000);
+	assert_int_equal(sp_index_drop_before(x, 5000), 0);
+	assert_int_equal(blocks_of(x), 3);
+	add_entries(x, 16384);
+	assert_int_equal(sp_index_pending(x), 1);
+	sp_index_close(x);
+	assert_int_equal(sp_index_open(*state, store, 1, 16384, &x), 0);
+	assert_int_equal(sp_index_next(x), 16385);
 	sp_index_close(x);
 }
 
@@ -411,6 +428,7 @@ int main(void)
 		TEST(a_changed_block_is_refused_or_stays_within_itself),
 		TEST(the_index_goes_on_where_it_was_and_is_emptied_for_another_store),
 		TEST(a_full_disk_keeps_the_index_from_being_written_not_from_being_asked),
+		TEST(full_blocks_are_written_together_and_when_the_index_is_closed),
 		TEST(an_index_of_which_nobody_knows_what_it_lacks_is_given_up),
 		TEST(a_checkpoint_holds_for_its_key_and_no_other_byte),
 	};
