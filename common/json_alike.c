@@ -106,39 +106,78 @@ static __attribute__((noinline)) uint32_t hash_folded(const struct sp_json *j, u
 	return mix(first, n);
 }
 
+static inline uint64_t load8(const uint8_t *p)
+{
+	uint64_t v;
+
+	memcpy(&v, p, 8);
+	return v;
+}
+
+/// Up to eight bytes, as they lie there, in loads that may overlap.
+static inline uint64_t load_few(const uint8_t *p, size_t n)
+{
+	uint32_t a, b;
+
+	if (n >= 8)
+		return load8(p);
+	if (n < 4)
+		return n ? (uint64_t)p[0] | (uint64_t)p[n / 2] << 8 * (n / 2) |
+				   (uint64_t)p[n - 1] << 8 * (n - 1)
+			 : 0;
+	memcpy(&a, p, 4);
+	memcpy(&b, p + n - 4, 4);
+	return (uint64_t)a | (uint64_t)b << 8 * (n - 4);
+}
+
+static inline uint64_t high_bits(struct sp_bytes s)
+{
+	uint64_t high = load_few(s.p, s.n);
+
+	for (size_t i = 8; i + 8 <= s.n; i += 8)
+		high |= load8(s.p + i);
+	if (s.n > 8)
+		high |= load8(s.p + s.n - 8);
+	return high & 0x8080808080808080u;
+}
+
 /// Of the first eight bytes and the length: the same for keys that are alike.
 static inline uint32_t hash(const struct sp_json *j, uint32_t t)
 {
 	struct sp_bytes s = sp_json_span(j, t);
-	uint64_t first = 0;
+	uint64_t first = load_few(s.p, s.n);
 
-	if (j->tok[t].escaped)
+	if (j->tok[t].escaped || high_bits(s))
 		return hash_folded(j, t);
-	for (size_t i = 0; i < s.n; i++) {
-		if (s.p[i] >= 0x80)
-			return hash_folded(j, t);
-		if (i < 8)
-			first |= (uint64_t)(s.p[i] | 0x20) << 8 * i;
-	}
+	if (s.n)
+		first |= 0x2020202020202020u >> 8 * (8 - sp_min(s.n, (size_t)8));
 	return mix(first, s.n);
 }
 
-static bool alike_among_few(const struct sp_json *j, uint32_t obj)
+/// Keys of plain ASCII of which no two have length and first letter in common are not alike. Most objects end here.
+static inline bool plainly_apart(const struct sp_json *j, uint32_t obj)
 {
-	uint32_t h[FEW], key[FEW], n = 0, end = j->tok[obj].next;
-	uint64_t seen = 0, again = 0;
+	uint32_t end = j->tok[obj].next;
+	uint64_t seen = 0, odd = 0;
 
-	for (uint32_t k = obj + 1; k < end; k = j->tok[k + 1].next, n++) {
-		uint64_t bit;
+	for (uint32_t k = obj + 1; k < end; k = j->tok[k + 1].next) {
+		struct sp_bytes s = sp_json_span(j, k); // between its quotes: an empty one has a first byte, too
+		uint64_t bit = 1ull << ((s.n * 5 + (s.p[0] | 0x20)) & 63);
 
-		h[n] = hash(j, k);
-		key[n] = k;
-		bit = 1ull << (h[n] & 63);
-		again |= seen & bit;
+		odd |= (seen & bit) | high_bits(s) | j->tok[k].escaped;
 		seen |= bit;
 	}
-	if (sp_likely(!again))
-		return false;
+	return !odd;
+}
+
+static __attribute__((noinline)) bool alike_among_few(const struct sp_json *j, uint32_t obj)
+{
+	uint32_t h[FEW], key[FEW], n = 0, end = j->tok[obj].next;
+
+	for (uint32_t k = obj + 1; k < end; k = j->tok[k + 1].next, n++) {
+		h[n] = hash(j, k);
+		key[n] = k;
+	}
 	for (uint32_t i = 1; i < n; i++)
 		for (uint32_t k = 0; k < i; k++)
 			if (h[i] == h[k] && compare(j, key[i], key[k]) == 0)
@@ -199,7 +238,7 @@ bool sp_json_alike_keys(const struct sp_json *j, uint32_t obj, void *room, size_
 	if (n < 2)
 		return false;
 	if (n <= FEW)
-		return alike_among_few(j, obj);
+		return !plainly_apart(j, obj) && alike_among_few(j, obj);
 	if (room_bytes / sizeof(struct keyed) < n)
 		return true;
 	return alike_by_sorting(j, obj, room);

@@ -78,6 +78,46 @@ static bool out_of_range(const json_error_t *e)
 	       code == json_error_stack_overflow;
 }
 
+/// A key as a reader without regard to case compares it: the plain way.
+static size_t fold(const struct sp_json *j, uint32_t t, uint8_t *to, size_t cap)
+{
+	struct sp_bytes s;
+	size_t n = 0;
+
+	if (sp_json_str(j, t, to, cap, &s))
+		abort();
+	memmove(to, s.p, s.n);
+	for (size_t i = 0; i < s.n;) {
+		bool long_s = s.n - i >= 2 && memcmp(to + i, "\xc5\xbf", 2) == 0;
+		bool kelvin = s.n - i >= 3 && memcmp(to + i, "\xe2\x84\xaa", 3) == 0;
+		uint8_t c = to[i];
+
+		to[n++] = long_s ? 's' : kelvin ? 'k' : c >= 'A' && c <= 'Z' ? c | 0x20 : c;
+		i += long_s ? 2 : kelvin ? 3 : 1;
+	}
+	return n;
+}
+
+#define ALIKE_MAX 200u ///< members: all pairs are compared
+
+static void check_alike(const struct sp_json *j, uint32_t obj)
+{
+	static uint8_t a[1 << 16], b[1 << 16];
+	static uint64_t room[ALIKE_MAX];
+	uint32_t end = j->tok[obj].next;
+	bool alike = false;
+
+	if (sp_json_type(j, obj) != SP_JSON_OBJECT || j->tok[obj].count > ALIKE_MAX || j->text.n > sizeof(a))
+		return;
+	for (uint32_t k = obj + 1; k < end; k = j->tok[k + 1].next) {
+		size_t n = fold(j, k, a, sizeof(a));
+
+		for (uint32_t e = obj + 1; e < k; e = j->tok[e + 1].next)
+			alike |= sp_bytes_eq(sp_bytes(a, n), sp_bytes(b, fold(j, e, b, sizeof(b))));
+	}
+	SP_BUG_IF(sp_json_alike_keys(j, obj, room, sizeof(room)) != alike);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct json_both b = json_both(sp_bytes(data, size), DEPTH, CAP);
@@ -87,6 +127,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (!b.err) {
 		json_both_check_index(&b.j);
+		for (uint32_t t = 0; t < b.j.n; t++)
+			check_alike(&b.j, t);
 		SP_BUG_IF(!v && !out_of_range(&e));
 		SP_BUG_IF(v && !same_value(&b.j, 0, v));
 	} else {
