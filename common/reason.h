@@ -2,7 +2,7 @@
 /// counters and the command line. Codes and names are stable for ever; add at the end of a block.
 ///
 /// X(symbol, number, HTTP status, JSON-RPC code, name, text for the caller)
-/// The HTTP status is that of a modern (2026-07-28) client; see sp_reason_http() for legacy ones.
+/// The HTTP status is that of a modern (2026-07-28) client; dataplane/mcp/answer.c knows what legacy ones are told.
 #pragma once
 
 #include "common/bytes.h"

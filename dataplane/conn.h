@@ -118,5 +118,5 @@ void sp_conn_stream_begin(struct sp_conn *c, struct sp_bytes headers);
 void sp_conn_stream_event(struct sp_conn *c, const struct sp_bytes *data, unsigned data_n);
 void sp_conn_stream_keepalive(struct sp_conn *c);
 void sp_conn_stream_end(struct sp_conn *c); ///< then sp_call_answered()
-/// True when the peer reads too slowly for more events; sp_call_drained() tells when it caught up.
+/// True when the peer reads too slowly for more events; sp_mcp_drained() tells when it caught up.
 bool sp_conn_congested(const struct sp_conn *c);

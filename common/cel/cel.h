@@ -87,7 +87,7 @@ enum sp_cel_error sp_cel_list_of(
 bool sp_cel_member(const struct sp_cel *container, uint32_t i, struct sp_cel_arena *arena,
 	struct sp_cel *ret_key, struct sp_cel *ret_value);
 
-/// Value of variable number `var` of the environment the program was compiled for (config/cel/cel_env.h).
+/// Value of variable number `var` of the environment the program was compiled for (config/cel/cel_compile.h).
 /// Called at most once a use. 0, or SP_CEL_E_UNKNOWN_VAR, SP_CEL_E_NO_SUCH_KEY ...
 typedef enum sp_cel_error sp_cel_var_fn(
 	void *user, uint32_t var, struct sp_cel_arena *arena, struct sp_cel *ret);

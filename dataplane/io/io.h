@@ -1,6 +1,7 @@
 /// Byte streams for one worker: accept, connect, read, write, close. Three back ends behind the same
 /// functions: `uring` (kernel TCP and unix sockets), `dpdk` (a TCP/IP stack of our own on a DPDK port:
-/// dpdk.h) and `mem` (pairs in memory, for tests). One thread, no blocking call but sp_io_turn() when told to wait, no allocation after sp_io_new().
+/// dpdk.h) and `mem` (pairs in memory, for tests). One thread, no blocking call but sp_io_turn() when told to wait,
+/// no allocation once it is made.
 ///
 /// A stream belongs to the io; its user holds the pointer until on_closed returned, never after.
 /// Callbacks run inside sp_io_turn() and sp_io_flush() only. Bytes given to on_data are valid until it returns.

@@ -34,14 +34,6 @@ void sp_era_put(struct sp_era_cache *c, uint64_t upstream, bool modern, uint64_t
 	*era_entry(c, upstream) = (struct sp_era_entry){upstream, now_ns + SP_ERA_LEGACY_NS, modern};
 }
 
-void sp_era_forget(struct sp_era_cache *c, uint64_t upstream)
-{
-	struct sp_era_entry *e = era_entry(c, upstream);
-
-	if (e->upstream == upstream)
-		e->upstream = 0;
-}
-
 #define SOUTH_WAYS 8u
 
 static struct sp_south_entry *south_set(struct sp_era_cache *c, uint64_t upstream,

@@ -38,7 +38,6 @@ void sp_era_cache_done(struct sp_era_cache *c);
 /// 1 modern, 0 legacy, -ENOENT not known (any more).
 int sp_era_get(const struct sp_era_cache *c, uint64_t upstream, uint64_t now_ns);
 void sp_era_put(struct sp_era_cache *c, uint64_t upstream, bool modern, uint64_t now_ns);
-void sp_era_forget(struct sp_era_cache *c, uint64_t upstream);
 /// The session kept for this principal, or NULL. Valid until the next put.
 struct sp_south_entry *sp_south_get(struct sp_era_cache *c, uint64_t upstream, const uint8_t principal[32],
 	uint64_t now_ns);
