@@ -369,6 +369,7 @@ static void on_soon(const void *user)
 	sp_prefetch(&c->timer, 1);
 	if (!c->bearer_len)
 		return;
+	sp_prefetch(c->heads, 8);
 	sp_prefetch(seen, 1);
 	sp_prefetch(seen + offsetof(struct sp_conn_seen, principal.issuer), 2);
 	sp_prefetch(seen + offsetof(struct sp_conn_seen, bearer), 4);
@@ -409,6 +410,7 @@ static void on_closed(struct sp_stream *s, void *user, int err)
 		sp_wipe(c->seen->bearer, sizeof(c->seen->bearer));
 		sp_wipe(&c->seen->principal, sizeof(c->seen->principal));
 	}
+	sp_http1_forget(c->heads);
 	sp_count(c->w, SP_STAT_CLOSED);
 	sp_conn_put(c);
 }
@@ -468,6 +470,7 @@ static int accept_conn(struct sp_worker *w, struct sp_stream *s, const struct so
 	sp_http1_init(c->http, false,
 		&(struct sp_http_limits){w->plan->max_head_bytes, w->plan->max_headers,
 			w->plan->max_body_bytes});
+	sp_http1_remember(c->http, c->heads);
 	c->secure = tls;
 	sp_stream_set_ops(s, &stream_ops, c);
 	sp_count(w, SP_STAT_ACCEPTED);

@@ -50,6 +50,7 @@ struct sp_conn {
 	size_t in_len, in_cap;
 	size_t request_bytes; ///< of the request being served, at the start of `in`
 	struct sp_http1 *http; ///< embedded behind this struct
+	struct sp_http1_memo *heads; ///< of use once a request was read
 	struct sp_timer timer;
 	struct sp_call *call;
 	/// Rest of an answer that waits for the peer to read: borrowed from the call until it is done.
@@ -89,6 +90,7 @@ struct sp_conn_pool {
 	uint8_t *mem;
 	size_t stride;
 	struct sp_conn_seen *seen; ///< one each
+	uint8_t *heads;            ///< what is known of their heads, one each
 	struct sp_conn *free; ///< used before; those from `fresh` on never were, and take no memory
 	uint32_t count, fresh, open;
 	struct sp_addr_count *addrs; ///< open addressing, twice the connections

@@ -14,10 +14,11 @@ int sp_conn_pool_init(struct sp_worker *w, uint32_t count)
 	p->count = count;
 	p->mem = sp_pages_map(p->stride * count);
 	p->seen = sp_pages_map(sizeof(*p->seen) * count);
+	p->heads = sp_pages_map(sp_http1_memo_size() * count);
 	while (slots < 2 * count)
 		slots *= 2;
 	p->addrs = calloc(slots, sizeof(*p->addrs));
-	if (!p->mem || !p->seen || !p->addrs)
+	if (!p->mem || !p->seen || !p->heads || !p->addrs)
 		return -ENOMEM;
 	p->addr_mask = slots - 1;
 	return 0;
@@ -35,6 +36,8 @@ void sp_conn_pool_done(struct sp_worker *w)
 		munmap(w->conns.mem, w->conns.stride * w->conns.count);
 	if (w->conns.seen)
 		munmap(w->conns.seen, sizeof(*w->conns.seen) * w->conns.count);
+	if (w->conns.heads)
+		munmap(w->conns.heads, sp_http1_memo_size() * w->conns.count);
 	free(w->conns.addrs);
 	w->conns = (struct sp_conn_pool){0};
 }
@@ -87,6 +90,7 @@ struct sp_conn *sp_conn_get(struct sp_worker *w, const struct sockaddr_storage *
 	struct sp_addr_count *a;
 	struct sp_conn *c;
 	uint8_t key[16];
+	size_t number;
 
 	if (p->open == p->count) {
 		sp_count(w, SP_STAT_SHED_CONN);
@@ -110,7 +114,9 @@ struct sp_conn *sp_conn_get(struct sp_worker *w, const struct sockaddr_storage *
 	c->w = w;
 	c->http = http;
 	c->agent = SP_SNAP_NONE;
-	c->seen = &p->seen[((uint8_t *)c - p->mem) / p->stride];
+	number = (size_t)((uint8_t *)c - p->mem) / p->stride;
+	c->seen = &p->seen[number];
+	c->heads = (struct sp_http1_memo *)(p->heads + number * sp_http1_memo_size());
 	c->addr_slot = (uint32_t)(a - p->addrs);
 	return c;
 }

@@ -27,8 +27,10 @@ void sp_http1_expect(struct sp_http1 *p, enum sp_http_verb of_request)
 void sp_http1_next(struct sp_http1 *p)
 {
 	struct sp_http_limits limits = p->limits;
+	struct sp_http1_memo *memo = p->memo;
 
 	sp_http1_init(p, p->is_response, &limits);
+	p->memo = memo;
 }
 
 const struct sp_http_head *sp_http1_head(const struct sp_http1 *p)

@@ -78,6 +78,16 @@ void sp_http1_expect(struct sp_http1 *p, enum sp_http_verb of_request);
 /// Make ready for the next message on the same connection.
 void sp_http1_next(struct sp_http1 *p);
 
+/// What the beginning of a connection's heads came to. Agents repeat all but their last lines: a head that begins with
+/// the very same bytes is read on from there, for a parser's state depends on nothing else. The caller's memory, of
+/// sp_http1_memo_size() bytes, zero when a connection begins; it holds what heads hold, tokens too.
+struct sp_http1_memo;
+size_t sp_http1_memo_size(void);
+/// Use `m` for all messages of this parser, of one kind and with the same limits, until sp_http1_init().
+void sp_http1_remember(struct sp_http1 *p, struct sp_http1_memo *m);
+/// Wipe it, when the connection ends.
+void sp_http1_forget(struct sp_http1_memo *m);
+
 enum sp_http1_state { SP_HTTP1_HEAD, SP_HTTP1_BODY, SP_HTTP1_DONE, SP_HTTP1_ERROR };
 
 /// Requests (and responses to be held whole): parse on with `buf[0..len)`, which starts at the message's

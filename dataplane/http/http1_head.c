@@ -407,10 +407,13 @@ static bool feed(struct sp_http1 *p, const uint8_t *buf, size_t upto)
 
 void sp_http1_read_head(struct sp_http1 *p, const uint8_t *buf, size_t len)
 {
+	bool first = p->fed == 0 && p->scan == 0;
 	struct sp_http_error late;
 	enum sp_scan r;
 
-	if (p->fed == 0 && p->scan == 0) {
+	if (first && p->memo)
+		sp_http1_recall(p, buf, len);
+	if (first && !p->recalled) {
 		llhttp_init(&p->ll, p->is_response ? HTTP_RESPONSE : HTTP_REQUEST, &settings);
 		p->line_start = true;
 	}
@@ -431,4 +434,6 @@ void sp_http1_read_head(struct sp_http1 *p, const uint8_t *buf, size_t len)
 		return;
 	p->head.bytes = p->scan;
 	p->state = SP_HTTP1_BODY;
+	if (first && p->memo && !p->recalled)
+		sp_http1_learn(p, buf);
 }

@@ -55,8 +55,10 @@ struct sp_http1 {
 	struct sp_http_head head;
 	struct sp_http_limits limits;
 	struct sp_http_error error;
+	struct sp_http1_memo *memo; ///< or NULL
 	enum sp_http1_state state;
 	bool is_response, is_head_answer;
+	bool recalled; ///< the head's beginning was not read, but known
 
 	bool line_start, head_end; ///< the line scan: at the first byte of a line; at the end
 	bool target_seen;
@@ -77,6 +79,20 @@ enum sp_scan { SP_SCAN_MORE, SP_SCAN_END, SP_SCAN_BAD };
 /// Judge line ends, folding and control bytes up to `len`; p->scan is how far llhttp may read.
 /// BAD: p->error is set but llhttp's verdict on the bytes before p->scan comes first.
 enum sp_scan sp_http1_scan(struct sp_http1 *p, const uint8_t *buf, size_t len);
+
+#define SP_HTTP1_MEMO_BYTES 1536u
+struct sp_http1_memo {
+	uint32_t text_n;  ///< whole lines of a head
+	uint32_t begin_n; ///< 0, or all of the text is what `state` has read
+	uint16_t used;    ///< by later heads
+	uint16_t pause;   ///< heads to come that are just read
+	struct sp_http1 state;
+	uint8_t text[SP_HTTP1_MEMO_BYTES];
+};
+/// At the first byte of a head: p is as if it had read what is known of it, if anything is.
+void sp_http1_recall(struct sp_http1 *p, const uint8_t *buf, size_t len);
+/// A whole head was read from its first byte, all of it.
+void sp_http1_learn(struct sp_http1 *p, const uint8_t *buf);
 /// Read the head on: p->state becomes BODY, ERROR or stays HEAD.
 void sp_http1_read_head(struct sp_http1 *p, const uint8_t *buf, size_t len);
 static inline void sp_http1_fail(struct sp_http1 *p, uint16_t status, const char *what)

@@ -24,6 +24,32 @@ static inline void http_as_llhttp(
 	http_result_done(&f.r);
 }
 
+/// Whatever heads came before on its connection, a message is read as it is alone.
+static inline void http_agree_after(
+	const struct http_result *one, bool is_response, struct sp_bytes m, bool eof, uint32_t x)
+{
+	uint8_t *other = malloc(m.n + 1);
+	const struct sp_bytes before[] = {sp_bytes(other, m.n), m, sp_bytes(other, m.n), m};
+
+	SP_BUG_IF(!other);
+	for (size_t n = 1; n <= SP_ARRAY_LEN(before); n++) {
+		struct http_result r;
+
+		if (m.n)
+			memcpy(other, m.p, m.n);
+		x = x * 1664525u + 1013904223u;
+		if (m.n)
+			other[(x >> 8) % m.n] = (uint8_t)"x\r\n: \x80,"[x >> 29];
+		r = http_after(is_response, before, n, m, eof, NULL, NULL);
+		SP_BUG_IF(!http_same(one, &r));
+		http_result_done(&r);
+		r = http_after(is_response, before, n, m, eof, http_cut_random, &x);
+		SP_BUG_IF(!http_same(one, &r));
+		http_result_done(&r);
+	}
+	free(other);
+}
+
 static inline void http_agree(bool is_response, struct sp_bytes m, bool eof)
 {
 	uint32_t x = (uint32_t)m.n * 2654435761u;
@@ -34,6 +60,7 @@ static inline void http_agree(bool is_response, struct sp_bytes m, bool eof)
 
 	SP_BUG_IF(!http_same(&one, &cut));
 	SP_BUG_IF(!http_same(&str, &strcut));
+	http_agree_after(&one, is_response, m, eof, x);
 	if (one.state == SP_HTTP1_DONE) {
 		SP_BUG_IF(!http_same(&one, &str));
 		http_as_llhttp(&one, is_response, m, eof);

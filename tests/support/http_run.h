@@ -52,16 +52,13 @@ static inline void http_collect(struct http_result *r, struct sp_http1 *p, const
 typedef size_t (*http_cut_fn)(void *user, size_t at, size_t n);
 
 /// Parse `msg` as it arrives in pieces; the buffer moves between calls, as a caller's may.
-static inline struct http_result http_gather(bool is_response, struct sp_bytes msg, bool eof,
-	http_cut_fn cut, void *user)
+static inline struct http_result http_gather_on(
+	struct sp_http1 *p, struct sp_bytes msg, bool eof, http_cut_fn cut, void *user)
 {
-	struct sp_http1 *p = malloc(sp_http1_size());
 	struct http_result r = {.state = SP_HTTP1_HEAD};
 	uint8_t *buf = NULL;
 	size_t at = 0;
 
-	SP_BUG_IF(!p);
-	sp_http1_init(p, is_response, &http_limits);
 	do {
 		size_t to = cut ? cut(user, at, msg.n) : msg.n;
 		uint8_t *moved = malloc(to + 1);
@@ -82,6 +79,46 @@ static inline struct http_result http_gather(bool is_response, struct sp_bytes m
 	}
 	http_collect(&r, p, buf);
 	free(buf);
+	return r;
+}
+
+static inline struct http_result http_gather(bool is_response, struct sp_bytes msg, bool eof,
+	http_cut_fn cut, void *user)
+{
+	struct sp_http1 *p = malloc(sp_http1_size());
+	struct http_result r;
+
+	SP_BUG_IF(!p);
+	sp_http1_init(p, is_response, &http_limits);
+	r = http_gather_on(p, msg, eof, cut, user);
+	free(p);
+	return r;
+}
+
+/// The same, on a connection that remembers the heads of messages before it.
+static inline struct http_result http_after(bool is_response, const struct sp_bytes *before, size_t n,
+	struct sp_bytes msg, bool eof, http_cut_fn cut, void *user)
+{
+	struct sp_http1 *p = malloc(sp_http1_size());
+	struct sp_http1_memo *m = calloc(1, sp_http1_memo_size());
+	struct http_result r;
+
+	SP_BUG_IF(!p || !m);
+	for (size_t i = 0; i < n; i++) {
+		sp_http1_init(p, is_response, &http_limits);
+		sp_http1_remember(p, m);
+		r = http_gather_on(p, before[i], false, NULL, NULL);
+		http_result_done(&r);
+	}
+	if (n && r.state == SP_HTTP1_DONE) {
+		sp_http1_next(p);
+	} else {
+		sp_http1_init(p, is_response, &http_limits);
+		sp_http1_remember(p, m);
+	}
+	r = http_gather_on(p, msg, eof, cut, user);
+	sp_http1_forget(m);
+	free(m);
 	free(p);
 	return r;
 }

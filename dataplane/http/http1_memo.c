@@ -1,0 +1,97 @@
+/// The beginning of a head that was read before on the same connection.
+#include "dataplane/http/http1_int.h"
+#include "common/banned.h"
+
+#define LEAST 64u  ///< bytes below which there is nothing to be saved
+#define PAUSE 100u ///< heads that are just read when none was like the one before
+
+size_t sp_http1_memo_size(void)
+{
+	return sizeof(struct sp_http1_memo);
+}
+
+void sp_http1_remember(struct sp_http1 *p, struct sp_http1_memo *m)
+{
+	p->memo = m;
+}
+
+void sp_http1_forget(struct sp_http1_memo *m)
+{
+	if (m->text_n)
+		sp_wipe(m, sizeof(*m));
+}
+
+void sp_http1_recall(struct sp_http1 *p, const uint8_t *buf, size_t len)
+{
+	struct sp_http1_memo *m = p->memo;
+	bool is_head_answer = p->is_head_answer;
+
+	if (!m->begin_n || len < m->begin_n || memcmp(buf, m->text, m->begin_n) != 0)
+		return;
+	*p = m->state;
+	p->is_head_answer = is_head_answer;
+	if (m->used < UINT16_MAX)
+		m->used++;
+}
+
+/// The end of the last line that lies within the first `n` bytes.
+static size_t whole_lines(const uint8_t *p, size_t n)
+{
+	while (n && p[n - 1] != '\n')
+		n--;
+	return n;
+}
+
+static size_t alike(const uint8_t *a, const uint8_t *b, size_t n)
+{
+	size_t i = 0;
+
+	while (i < n && a[i] == b[i])
+		i++;
+	return i;
+}
+
+/// Take this head as the one that the next is compared with.
+static void keep(struct sp_http1_memo *m, const uint8_t *buf, size_t n)
+{
+	memcpy(m->text, buf, n);
+	sp_wipe(m->text + n, m->text_n > n ? m->text_n - n : 0);
+	m->text_n = (uint32_t)n;
+	m->begin_n = 0;
+	m->used = 0;
+}
+
+/// The first `n` bytes, whole lines of a head that was accepted, read once more for the state they lead to.
+static void prepare(struct sp_http1_memo *m, const struct sp_http1 *p, size_t n)
+{
+	struct sp_http1 *s = &m->state;
+
+	sp_wipe(m->text + n, m->text_n - n);
+	m->text_n = (uint32_t)n;
+	sp_http1_init(s, p->is_response, &p->limits);
+	sp_http1_read_head(s, m->text, n);
+	m->begin_n = s->state == SP_HTTP1_HEAD && s->fed == n && s->scan == n ? (uint32_t)n : 0;
+	s->memo = m;
+	s->base = NULL;
+	s->recalled = true;
+	m->used = 0;
+}
+
+void sp_http1_learn(struct sp_http1 *p, const uint8_t *buf)
+{
+	struct sp_http1_memo *m = p->memo;
+	size_t n = whole_lines(buf, sp_min((size_t)p->head.bytes - 2, (size_t)SP_HTTP1_MEMO_BYTES)), same;
+
+	if (m->pause) {
+		m->pause--;
+		return;
+	}
+	same = whole_lines(buf, alike(buf, m->text, sp_min(n, (size_t)m->text_n)));
+	if (same >= LEAST && same >= n / 2) {
+		prepare(m, p, same);
+		return;
+	}
+	if (m->text_n && !m->used)
+		m->pause = PAUSE; // what was kept served nobody
+	keep(m, buf, n);
+}
