@@ -2,7 +2,7 @@
 #include "dataplane/http/http1_int.h"
 #include "common/banned.h"
 
-#define LEAST 64u  ///< bytes below which there is nothing to be saved
+#define LEAST 32u  ///< bytes below which there is nothing to be saved
 #define PAUSE 100u ///< heads that are just read when none was like the one before
 
 size_t sp_http1_memo_size(void)

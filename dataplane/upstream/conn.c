@@ -45,6 +45,7 @@ static struct up_conn *take(struct up_pool *p)
 		.u = u,
 		.pool = p,
 		.parser = c->parser,
+		.known = c->known,
 		.buf = c->buf,
 		.timer = {.fn = on_timer},
 	};
@@ -205,6 +206,7 @@ void up_conn_begin(struct up_conn *c, struct sp_exchange *x)
 	c->interim = 0;
 	c->began = c->head_shown = c->answered = c->stray = false;
 	sp_http1_init(c->parser, true, &c->u->conf.limits);
+	sp_http1_remember(c->parser, c->known);
 	sp_http1_expect(c->parser, (enum sp_http_verb)x->verb);
 	x->conn = c;
 	x->state = UP_X_CONN;
@@ -338,6 +340,7 @@ static void on_closed(struct sp_stream *s, void *user, int err)
 	c->stream = NULL;
 	up_h2_free(c);
 	up_secure_free(c);
+	sp_http1_forget(c->known);
 	if (c->state == UP_CONNECTING || c->state == UP_HANDSHAKE) {
 		sp_timer_stop(c->u->conf.wheel, &c->timer);
 		c->tried++;
@@ -361,6 +364,7 @@ static void on_soon(const void *user)
 	const struct up_conn *c = user;
 
 	sp_prefetch(c->parser, 4);
+	sp_prefetch(c->known, 4);
 	if (!c->x)
 		return;
 	sp_prefetch(c->x, 2);

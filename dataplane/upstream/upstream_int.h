@@ -41,6 +41,7 @@ struct up_conn {
 	struct sp_stream *stream;
 	struct sp_tls *tls;
 	struct sp_http1 *parser;
+	struct sp_http1_memo *known; ///< of the heads of answers
 	struct up_h2 *h2; ///< once it speaks HTTP/2, until its stream has closed
 	uint8_t *buf; ///< an answer's head that came in pieces
 	size_t have;
@@ -114,7 +115,7 @@ struct sp_upstreams {
 	struct sp_exchange *exchanges, *free_exchanges;
 	struct up_h2_shared *h2;
 	struct up_h2 *dirty; ///< have something to say in this turn
-	uint8_t *heads, *parsers, *rooms;
+	uint8_t *heads, *parsers, *known, *rooms;
 	uint32_t open, waiting_n;
 	size_t head_cap;
 	uint64_t keep_heap; ///< bytes of requests on the heap
