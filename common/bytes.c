@@ -64,7 +64,7 @@ void sp_out_u64(struct sp_out *o, uint64_t v)
 {
 	size_t n = 1;
 
-	for (uint64_t rest = v; rest >= 10; rest /= 10)
+	for (uint64_t least = 10; n < 20 && v >= least; least *= 10) // 20 digits are the most there are
 		n++;
 	if (n > o->cap - o->len) {
 		o->overflow = true;

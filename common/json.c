@@ -94,16 +94,26 @@ int sp_json_str(const struct sp_json *j, uint32_t t, uint8_t *buf, size_t cap, s
 	return 0;
 }
 
-int sp_json_i64(const struct sp_json *j, uint32_t t, int64_t *ret)
+/// Digits that are too few to overflow: -EINVAL when there is anything else.
+static int few_digits(const uint8_t *p, size_t n, int64_t *ret)
 {
-	struct sp_bytes s;
-	bool negative;
+	uint64_t v = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		unsigned d = p[i] - (unsigned)'0';
+
+		if (d > 9)
+			return -EINVAL;
+		v = v * 10 + d;
+	}
+	*ret = (int64_t)v;
+	return 0;
+}
+
+static int many_digits(struct sp_bytes s, bool negative, int64_t *ret)
+{
 	int64_t v = 0;
 
-	if (sp_json_type(j, t) != SP_JSON_NUMBER)
-		return -EINVAL;
-	s = sp_json_span(j, t);
-	negative = s.p[0] == '-';
 	for (size_t i = negative; i < s.n; i++)
 		if (s.p[i] < '0' || s.p[i] > '9')
 			return -EINVAL;
@@ -115,6 +125,23 @@ int sp_json_i64(const struct sp_json *j, uint32_t t, int64_t *ret)
 			return -ERANGE;
 	}
 	*ret = v;
+	return 0;
+}
+
+int sp_json_i64(const struct sp_json *j, uint32_t t, int64_t *ret)
+{
+	struct sp_bytes s;
+	bool negative;
+	int64_t v;
+
+	if (sp_json_type(j, t) != SP_JSON_NUMBER)
+		return -EINVAL;
+	s = sp_json_span(j, t);
+	negative = s.p[0] == '-';
+	if (s.n - negative > 18)
+		return many_digits(s, negative, ret);
+	SP_TRY(few_digits(s.p + negative, s.n - negative, &v));
+	*ret = negative ? -v : v;
 	return 0;
 }
 

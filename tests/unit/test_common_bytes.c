@@ -1,7 +1,9 @@
 #include "common/bytes.h"
 
+#include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <cmocka.h>
 #include "common/banned.h"
 
@@ -26,6 +28,30 @@ static void equality_ignores_ascii_case_only(void **state)
 	assert_true(sp_bytes_ieq(SP_LIT("Mcp-Name"), SP_LIT("mcp-NAME")));
 	assert_false(sp_bytes_ieq(SP_LIT("@"), SP_LIT("`")));
 	assert_false(sp_bytes_ieq(SP_LIT("ab"), SP_LIT("abc")));
+}
+
+static void numbers_are_written_with_as_many_digits_as_they_have(void **state)
+{
+	uint64_t power = 1;
+
+	(void)state;
+	for (unsigned digits = 1; digits <= 20; digits++, power *= 10) {
+		const uint64_t v[] = {power - 1, power, power + 1, UINT64_MAX - power};
+
+		for (size_t i = 0; i < SP_ARRAY_LEN(v); i++) {
+			char want[24], got[24];
+			size_t n = (size_t)snprintf(want, sizeof(want), "%" PRIu64, v[i]);
+			struct sp_out o = sp_out_init(got, n);
+
+			sp_out_u64(&o, v[i]);
+			assert_false(o.overflow);
+			assert_int_equal(o.len, n);
+			assert_memory_equal(got, want, n);
+			o = sp_out_init(got, n - 1);
+			sp_out_u64(&o, v[i]);
+			assert_true(o.overflow);
+		}
+	}
 }
 
 static void writer_overflows_once_and_stays_so(void **state)
@@ -76,6 +102,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(u64_reads_digits_and_nothing_else),
 		cmocka_unit_test(equality_ignores_ascii_case_only),
+		cmocka_unit_test(numbers_are_written_with_as_many_digits_as_they_have),
 		cmocka_unit_test(writer_overflows_once_and_stays_so),
 		cmocka_unit_test(json_escaping_leaves_no_raw_quote_or_control),
 		cmocka_unit_test(short_equality_looks_at_every_byte),
