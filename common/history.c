@@ -247,20 +247,21 @@ static uint32_t within(uint64_t state, uint64_t window_ns, uint64_t boot_ns)
 uint32_t sp_history_state(
 	const struct sp_history *h, uint64_t key, uint64_t window_ns, uint64_t boot_ns)
 {
-	return within(sp_windows_state(&h->windows, key, true, boot_ns), window_ns, boot_ns);
+	return within(sp_windows_state(&h->windows, key, window_ns != 0, boot_ns), window_ns, boot_ns);
 }
 
 int sp_history_set(const struct sp_history *h, const struct sp_window_owner *owner, uint64_t key,
 	uint64_t window_ns, uint32_t set, uint32_t clear, uint64_t boot_ns, uint32_t *ret)
 {
 	uint64_t began = (boot_ns / SP_NS_PER_SEC) << STATE_BITS, was = 0;
+	bool lasting = window_ns != 0;
 
 	// what begins, begins now; what is added to it keeps its beginning
 	if (set & 1)
-		SP_TRY(sp_windows_change(&h->windows, owner, key, true, began | (set & STATE_MASK),
+		SP_TRY(sp_windows_change(&h->windows, owner, key, lasting, began | (set & STATE_MASK),
 			~(uint64_t)set & (~(uint64_t)STATE_MASK | clear), boot_ns, &was));
 	else
-		SP_TRY(sp_windows_change(&h->windows, owner, key, true, set & STATE_MASK,
+		SP_TRY(sp_windows_change(&h->windows, owner, key, lasting, set & STATE_MASK,
 			clear & STATE_MASK, boot_ns, &was));
 	if (ret)
 		*ret = within(was, window_ns, boot_ns);

@@ -7,7 +7,7 @@
 
 struct sp_history_sizes {
 	uint32_t agents, windows, pairs; ///< pairs: a power of two
-	uint64_t session_ns; ///< a session's counts are forgotten when it is unused for so long
+	uint64_t session_ns; ///< see common/windows.h
 	uint32_t agent_percent; ///< 1 to 100: of the windows, that one agent may have made
 };
 size_t sp_history_bytes(const struct sp_history_sizes *s);
@@ -45,7 +45,7 @@ void sp_history_called(const struct sp_history *h, uint32_t agent, uint64_t pair
 void sp_history_denied(const struct sp_history *h, uint32_t agent, uint64_t boot_ns);
 void sp_history_failed(const struct sp_history *h, uint32_t agent, uint64_t boot_ns);
 
-/// Bits of a session's own, kept while it is used: what is read is also refreshed, so that room is
+/// Bits of a session's own, kept until it ends: what is read is also refreshed, so that room is
 /// there for what follows. -ENOSPC, -EUSERS.
 SP_MUST_CHECK int sp_history_session(const struct sp_history *h, const struct sp_window_owner *owner,
 	uint64_t key, uint32_t set, uint64_t boot_ns, uint32_t *ret);
@@ -53,8 +53,7 @@ SP_MUST_CHECK int sp_history_session(const struct sp_history *h, const struct sp
 /// The same without refreshing it: 0 when there is none.
 uint32_t sp_history_session_seen(const struct sp_history *h, uint64_t key, uint64_t boot_ns);
 
-/// State of an order rule, in a session or of an agent: bits of the rule, and since when.
-/// `window_ns` 0 = as long as states last.
+/// State of an order rule, in a session (`window_ns` 0) or of an agent: bits of the rule, and since when.
 uint32_t sp_history_state(
 	const struct sp_history *h, uint64_t key, uint64_t window_ns, uint64_t boot_ns);
 /// Bit 0 set begins the state anew. *ret (may be NULL): what it was, within the window. -ENOSPC or

@@ -51,6 +51,19 @@ static uint64_t length_of(const struct sp_windows *t, const struct shape *h)
 	return h->length ? h->length : t->session_ns / h->unit_ns + 1;
 }
 
+/// Where a window begins that is counted in now. A session's begins so long before its end as all of them last.
+static uint64_t start_of(const struct sp_windows *t, const struct shape *h,
+	const struct sp_window_owner *owner, uint64_t boot_ns)
+{
+	uint64_t ends, start;
+
+	if (h->length || !owner || !owner->session_ends_ns)
+		return ticks(h, boot_ns);
+	ends = sp_min(owner->session_ends_ns, boot_ns + SP_STATE_LASTS_S * SP_NS_PER_SEC);
+	start = (ticks(h, sp_max(ends, boot_ns)) + 1 - length_of(t, h)) & start_mask(h);
+	return sp_max(start, (uint64_t)1);
+}
+
 /// Workers sample time once a turn, so a start a little ahead of `now` is age 0.
 static uint64_t age(const struct shape *h, uint64_t word, uint64_t now)
 {
@@ -96,7 +109,7 @@ uint64_t sp_window_key(
 struct part {
 	struct sp_cell_ref cell;
 	const struct shape *h;
-	uint64_t n, limit, now;
+	uint64_t n, limit, now, start;
 	uint64_t taken; ///< the word we left, 0 = nothing taken
 	unsigned ask;
 };
@@ -105,14 +118,13 @@ struct part {
 static uint64_t word_after(const struct sp_windows *t, const struct part *p, uint64_t word)
 {
 	uint64_t used = used_in(t, p->h, word, p->now), limit = sp_min(p->limit, count_max(p->h));
-	uint64_t start = p->now;
 
 	if (p->n > limit || used > limit - p->n)
 		return 0;
-	// a session's counter lasts from its last use, a window from its first
+	// a session's counter is kept anew with each use, a window lasts from its first
 	if (p->h->length && is_open(t, p->h, word, p->now))
 		return word + p->n;
-	return start << p->h->count_bits | (used + p->n);
+	return p->start << p->h->count_bits | (used + p->n);
 }
 
 /// 0, -EDQUOT, or -ESTALE: the cell went to another key meanwhile.
@@ -183,7 +195,7 @@ static uint32_t maker_of(const struct sp_window_owner *owner)
 	return owner ? owner->agent : 0;
 }
 
-static int part_find(const struct sp_windows *t, const struct sp_window_ask *a, uint64_t boot_ns,
+static int part_look(const struct sp_windows *t, const struct sp_window_ask *a, uint64_t boot_ns,
 	uint32_t maker, struct part *ret)
 {
 	unsigned shape = shape_of(a->kind, a->per);
@@ -191,9 +203,18 @@ static int part_find(const struct sp_windows *t, const struct sp_window_ask *a, 
 	ret->h = &shapes[shape];
 	ret->n = amount_of(a);
 	ret->limit = max_of(a);
-	ret->now = ticks(ret->h, boot_ns);
+	ret->start = ret->now = ticks(ret->h, boot_ns);
 	ret->taken = 0;
 	return sp_cell_find(t, a->key, shape, boot_ns, maker, &ret->cell);
+}
+
+/// Made when it is not there.
+static int part_find(const struct sp_windows *t, const struct sp_window_owner *owner,
+	const struct sp_window_ask *a, uint64_t boot_ns, struct part *ret)
+{
+	SP_TRY(part_look(t, a, boot_ns, maker_of(owner), ret));
+	ret->start = start_of(t, ret->h, owner, boot_ns);
+	return 0;
 }
 
 /// The refusing window that opens last, for the caller is told when it may come again.
@@ -240,7 +261,7 @@ static int take_once(const struct sp_windows *t, const struct sp_window_owner *o
 		if (ask[i].per == SP_PER_REQUEST || ask[i].amount == 0)
 			continue;
 		part[parts].ask = *ret_refused = i;
-		SP_TRY(part_find(t, &ask[i], boot_ns, maker_of(owner), &part[parts]));
+		SP_TRY(part_find(t, owner, &ask[i], boot_ns, &part[parts]));
 		parts++;
 	}
 	if (parts == 0)
@@ -300,7 +321,7 @@ int sp_windows_peek(const struct sp_windows *t, const struct sp_window_ask *ask,
 		if (ask[i].per == SP_PER_REQUEST)
 			continue;
 		p->ask = i;
-		if (part_find(t, &ask[i], boot_ns, SP_CELL_LOOK, p) == 0) {
+		if (part_look(t, &ask[i], boot_ns, SP_CELL_LOOK, p) == 0) {
 			parts++;
 		} else if (p->n > sp_min(p->limit, count_max(p->h))) { // nothing was counted yet
 			*ret_refused = i;
@@ -337,14 +358,14 @@ int sp_windows_charge(const struct sp_windows *t, const struct sp_window_owner *
 	if (ask->per == SP_PER_REQUEST || ask->amount == 0)
 		return 0;
 	do {
-		SP_TRY(part_find(t, ask, boot_ns, maker_of(owner), &p));
+		SP_TRY(part_find(t, owner, ask, boot_ns, &p));
 		do {
 			if (!sp_cell_load(&p.cell, &old))
 				break;
 			uint64_t used = used_in(t, p.h, old, p.now);
 			uint64_t start = p.h->length && is_open(t, p.h, old, p.now)
 						 ? old >> p.h->count_bits
-						 : p.now;
+						 : p.start;
 
 			new = start << p.h->count_bits |
 			      (used + sp_min(p.n, count_max(p.h) - used));
@@ -388,7 +409,7 @@ int sp_windows_change(const struct sp_windows *t, const struct sp_window_owner *
 	bool lasting, uint64_t set, uint64_t clear, uint64_t boot_ns, uint64_t *ret)
 {
 	const struct shape *h = &shapes[shape_of_state(lasting)];
-	uint64_t now = ticks(h, boot_ns), old, was;
+	uint64_t now = ticks(h, boot_ns), start = start_of(t, h, owner, boot_ns), old, was;
 	struct sp_cell_ref cell;
 
 	do {
@@ -396,7 +417,8 @@ int sp_windows_change(const struct sp_windows *t, const struct sp_window_owner *
 		while (sp_cell_load(&cell, &old)) {
 			was = used_in(t, h, old, now);
 			if (!sp_cell_swap(&cell, old,
-				    now << h->count_bits | (((was & ~clear) | set) & count_max(h))))
+				    start << h->count_bits |
+					    (((was & ~clear) | set) & count_max(h))))
 				continue;
 			if (ret)
 				*ret = was;

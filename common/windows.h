@@ -29,7 +29,7 @@ struct sp_windows {
 	struct sp_window_makers *makers; ///< one a bucket
 	uint64_t mask;
 	uint32_t agent_cells; ///< of a bucket, that one agent may have made
-	uint64_t session_ns; ///< a state not used for so long is over
+	uint64_t session_ns; ///< of a session whose end is not told: one not used for so long is over
 };
 
 struct sp_window_ask {
@@ -50,6 +50,9 @@ uint64_t sp_window_key(
 /// For whom cells are made; NULL where nobody's share is asked for.
 struct sp_window_owner {
 	uint32_t agent; ///< 1 and up; 0: nobody
+	/// Boot time: counts and states of its session are kept until then, for SP_STATE_LASTS_S at most; 0: for
+	/// session_ns after their last change.
+	uint64_t session_ends_ns;
 };
 
 /// What `key` counts in is soon wanted of memory.
@@ -76,8 +79,8 @@ SP_MUST_CHECK int sp_windows_charge(const struct sp_windows *t, const struct sp_
 uint64_t sp_windows_read(const struct sp_windows *t, uint64_t key, enum sp_limit_kind kind,
 	enum sp_limit_per per, uint64_t boot_ns);
 
-/// A state of up to 34 bits under a key, 0 when there is none or it was not changed for session_ns;
-/// a `lasting` one is kept for SP_STATE_LASTS_S.
+/// A state of up to 34 bits under a key, a session's (0 when there is none or the session is over) or a
+/// `lasting` one, which is kept for SP_STATE_LASTS_S after its last change.
 #define SP_STATE_LASTS_S (30ull * 24 * 60 * 60)
 uint64_t sp_windows_state(const struct sp_windows *t, uint64_t key, bool lasting, uint64_t boot_ns);
 /// Set `set`, clear `clear`, in one step; *ret (may be NULL) is what it was. -ENOSPC, -EUSERS.

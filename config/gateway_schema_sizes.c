@@ -74,7 +74,7 @@ static const struct sp_field timeouts_fields[] = {
 	TIMEOUT("idle", idle_ns, "60s", "a connection without request"),
 	TIMEOUT("write", write_ns, "30s", "a peer that reads nothing"),
 	TIMEOUT("sse_keepalive", sse_keepalive_ns, "15s", "comment sent on a silent event stream"),
-	TIMEOUT("session", session_ns, "8h", "a legacy session, from its last use"),
+	TIMEOUT("session", session_ns, "8h", "a legacy session, from its handshake"),
 	TIMEOUT("drain", drain_ns, "10s", "calls in flight at a graceful stop"),
 };
 const struct sp_schema sp_gw_timeouts_schema = {

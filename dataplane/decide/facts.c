@@ -197,7 +197,14 @@ bool sp_facts_again(const struct sp_call *c, unsigned i, uint32_t number)
 
 struct sp_window_owner sp_facts_owner(const struct sp_call *c)
 {
-	return (struct sp_window_owner){.agent = sp_snap_agent(c->snap, c->agent)->limit_slot + 1};
+	uint64_t ends = c->has_session ? c->session.expires_s * SP_NS_PER_SEC
+				       : c->principal.ends_ns;
+	uint64_t left = ends > c->w->wall_ns ? ends - c->w->wall_ns : 0;
+
+	return (struct sp_window_owner){
+		.agent = sp_snap_agent(c->snap, c->agent)->limit_slot + 1,
+		.session_ends_ns = c->w->now_ns + sp_min(left, SP_STATE_LASTS_S * SP_NS_PER_SEC),
+	};
 }
 
 enum sp_reason sp_facts_no_room(struct sp_call *c, int err)

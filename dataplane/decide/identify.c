@@ -19,7 +19,7 @@ static void anonymous(struct sp_call *c, const struct sp_snap_route *route)
 
 	memcpy(p->agent, name.p, sp_min(name.n, (size_t)SP_AGENT_NAME_MAX));
 	p->issuer = SP_SNAP_NONE;
-	p->expires_ns = UINT64_MAX;
+	p->expires_ns = p->ends_ns = UINT64_MAX;
 	SHA256(name.p, name.n, p->id);
 	memcpy(p->token_sha256, p->id, sizeof(p->id));
 }

@@ -62,6 +62,7 @@ static int check_times(
 	if (exp - iat > issuer->max_lifetime_ns)
 		return SP_REASON_TOKEN_CLAIMS;
 	ret->expires_ns = sp_min(exp, issuer->keys_valid_until_ns);
+	ret->ends_ns = exp + leeway;
 	return 0;
 }
 

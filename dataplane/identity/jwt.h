@@ -24,6 +24,7 @@ struct sp_principal {
 	uint32_t issuer;        ///< in the snapshot of `auth_epoch`
 	uint64_t auth_epoch;
 	uint64_t expires_ns;    ///< wall time, leeway not included; sooner when its key set goes stale before
+	uint64_t ends_ns;       ///< wall time: no key set and no leeway lets it live longer
 	uint8_t id[32];         ///< SHA-256(iss || 0 || agent || 0 || sub): sessions and ids are bound to it
 	uint8_t subject_sha256[32];
 	uint8_t token_sha256[32]; ///< of the jti when present (bound to iss), else of what was signed

@@ -139,13 +139,13 @@ static void test_the_state_of_an_order_rule_lasts_for_its_window(void **state)
 
 	assert_int_equal(sp_history_set(&r->h, NULL, 77, 60 * SEC, 1, 2, 100 * SEC, NULL), 0);
 	assert_int_equal(sp_history_set(&r->h, NULL, 77, 60 * SEC, 2, 0, 150 * SEC, NULL), 0);
-	assert_int_equal(sp_history_state(&r->h, 77, 0, 150 * SEC), 3);
+	assert_int_equal(sp_history_state(&r->h, 77, 1000 * SEC, 150 * SEC), 3);
 	assert_int_equal(sp_history_state(&r->h, 77, 60 * SEC, 159 * SEC), 3);
 	assert_int_equal(sp_history_state(&r->h, 77, 60 * SEC, 160 * SEC), 0);
 	assert_int_equal(sp_history_set(&r->h, NULL, 77, 60 * SEC, 1, 2, 200 * SEC, NULL), 0);
 	assert_int_equal(sp_history_state(&r->h, 77, 60 * SEC, 220 * SEC), 1);
 	assert_int_equal(sp_history_set(&r->h, NULL, 77, 60 * SEC, 0, 3, 230 * SEC, NULL), 0);
-	assert_int_equal(sp_history_state(&r->h, 77, 0, 230 * SEC), 0);
+	assert_int_equal(sp_history_state(&r->h, 77, 1000 * SEC, 230 * SEC), 0);
 }
 
 int main(void)

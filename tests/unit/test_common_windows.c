@@ -194,6 +194,41 @@ static void test_calls_of_a_session_last_as_long_as_it_is_used(void **state)
 	assert_int_equal(take(r, ask, now + 3700 * SEC, NULL), 0);
 }
 
+static int take_until(struct rig *r, uint64_t ends, uint64_t key, uint64_t now)
+{
+	const struct sp_window_owner owner = {.session_ends_ns = ends};
+	struct sp_window_ask ask = calls(key, SP_PER_SESSION, 1);
+	unsigned refused;
+	uint64_t ms;
+
+	return sp_windows_take(&r->t, &owner, &ask, 1, now, &refused, &ms);
+}
+
+static void test_calls_of_a_session_whose_end_is_told_last_until_then(void **state)
+{
+	static const uint64_t ends[] = {12, 60, 3600, 90000}; // a session unused ends after 3600 seconds
+	struct rig *r = *state;
+
+	for (size_t i = 0; i < SP_ARRAY_LEN(ends); i++) {
+		assert_int_equal(take_until(r, ends[i] * SEC, 70 + i, 5 * SEC), 0);
+		assert_int_equal(take_until(r, ends[i] * SEC, 70 + i, ends[i] * SEC), -EDQUOT);
+		assert_int_equal(take_until(r, ends[i] * SEC, 70 + i, (ends[i] + 2) * SEC), 0);
+	}
+	assert_int_equal(take_until(r, UINT64_MAX, 80, 5 * SEC), 0);
+	assert_int_equal(take_until(r, UINT64_MAX, 80, 29 * 86400 * SEC), -EDQUOT);
+	assert_int_equal(take_until(r, UINT64_MAX, 80, 31 * 86400 * SEC), 0);
+}
+
+static void test_a_session_that_ended_makes_room(void **state)
+{
+	struct rig *r = *state;
+
+	for (uint64_t i = 1; i <= 15; i++)
+		assert_int_equal(take_until(r, 60 * SEC, i, 5 * SEC), 0);
+	assert_int_equal(take_until(r, 60 * SEC, 99, 59 * SEC), -ENOSPC);
+	assert_int_equal(take_until(r, 120 * SEC, 99, 62 * SEC), 0);
+}
+
 static void test_states_are_set_and_cleared_in_one_step_and_forgotten_when_unused(void **state)
 {
 	struct rig *r = *state;
@@ -375,6 +410,8 @@ int main(void)
 		T(test_of_several_limits_all_are_taken_or_none),
 		T(test_looking_whether_a_call_would_pass_changes_nothing),
 		T(test_calls_of_a_session_last_as_long_as_it_is_used),
+		T(test_calls_of_a_session_whose_end_is_told_last_until_then),
+		S(test_a_session_that_ended_makes_room),
 		T(test_states_are_set_and_cleared_in_one_step_and_forgotten_when_unused),
 		T(test_what_is_charged_later_may_pass_the_limit_and_then_refuses),
 		T(test_what_is_given_back_is_there_again_but_not_in_a_window_that_came_later),

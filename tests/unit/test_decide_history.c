@@ -137,6 +137,56 @@ static void a_call_that_one_order_rule_keeps_back_uses_up_nothing_of_the_others(
 	}
 }
 
+/// A call of a tool that must come before others, which goes out; 0 or a reason.
+static int looks(uint32_t session, uint64_t ends_s)
+{
+	struct sp_call *c = call("bot", "look", session);
+	int why;
+
+	c->session.expires_s = ends_s;
+	why = sp_facts_past(c);
+	return why ? why : sp_remember_forwarded(c);
+}
+
+static void a_session_that_ended_makes_room_for_another(void **state)
+{
+	const uint64_t ends = 2000000060;
+
+	(void)state;
+	rig_allow_list(rig.p, "bot", "look,drop");
+	rig_sequence(rig.p, "look first", SP_SEQ_REQUIRE_BEFORE, "look", "drop");
+	publish(1);
+	w->wall_ns = 2000000000 * SP_NS_PER_SEC;
+	for (uint32_t session = 0; session < 7; session++)
+		assert_int_equal(looks(session, ends), 0);
+	assert_int_equal(looks(7, ends), SP_REASON_LIMIT_UNAVAILABLE);
+	w->wall_ns += 62 * SP_NS_PER_SEC;
+	w->now_ns += 62 * SP_NS_PER_SEC;
+	for (uint32_t session = 8; session < 15; session++)
+		assert_int_equal(looks(session, ends + 600), 0);
+}
+
+static void what_is_of_a_tokens_session_is_kept_as_long_as_the_token(void **state)
+{
+	struct sp_call *c;
+
+	(void)state;
+	rig_allow_list(rig.p, "bot", "look");
+	rig.p->risk.on = true;
+	publish(WINDOWS_LEAST);
+	w->wall_ns = 2000000000 * SP_NS_PER_SEC;
+	for (unsigned i = 0; i < 2; i++) {
+		c = call("bot", "look", 0);
+		c->has_session = false;
+		c->principal.ends_ns = 2000086400 * SP_NS_PER_SEC;
+		assert_int_equal(sp_facts_past(c), 0);
+		assert_int_equal(w->facts->past.session_new, i == 0);
+		assert_int_equal(sp_remember_forwarded(c), 0);
+		w->wall_ns += 80000 * SP_NS_PER_SEC; // unused for longer than a session whose end is not known
+		w->now_ns += 80000 * SP_NS_PER_SEC;
+	}
+}
+
 /// `n` windows that stay for a day.
 static void fill(uint64_t n)
 {
@@ -182,6 +232,8 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, begin, end)
 		T(a_call_whose_order_another_used_up_does_not_go_out),
 		T(a_call_that_one_order_rule_keeps_back_uses_up_nothing_of_the_others),
+		T(a_session_that_ended_makes_room_for_another),
+		T(what_is_of_a_tokens_session_is_kept_as_long_as_the_token),
 		T(every_call_for_whose_session_there_is_no_room_is_counted),
 		T(every_call_for_whose_order_rule_there_is_no_room_is_counted),
 	};
