@@ -155,6 +155,16 @@ static void fit_port(const struct fit *f)
 		wrong(f, &p->mac, "02:00:00:00:00:01", "is no MAC address of one station");
 }
 
+/// A bus address is the device, whatever its arguments say; a virtual one is what all of its text says.
+static bool same_device(const char *a, const char *b)
+{
+	size_t n = strcspn(a, ",");
+
+	if (memchr(a, ':', n) && memchr(a, '.', n))
+		return strcspn(b, ",") == n && memcmp(a, b, n) == 0;
+	return strcmp(a, b) == 0;
+}
+
 void sp_gateway_fit_ports(struct sp_gateway *g, struct sp_check *check)
 {
 	for (uint32_t i = 0; i < g->ports.n; i++) {
@@ -162,7 +172,7 @@ void sp_gateway_fit_ports(struct sp_gateway *g, struct sp_check *check)
 
 		fit_port(&f);
 		for (uint32_t k = 0; k < i; k++)
-			if (strcmp(sp_gw_port(g, k)->device.s, f.p->device.s) == 0)
+			if (same_device(sp_gw_port(g, k)->device.s, f.p->device.s))
 				wrong(&f, &f.p->device, "a device for each worker", "is another worker's");
 	}
 	if (g->ports.n && g->workers.count && g->workers.count != g->ports.n)
