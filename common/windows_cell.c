@@ -123,7 +123,7 @@ static bool is_noted(uint32_t note, uint64_t stored)
 static int seek_free(
 	const struct sp_windows *t, struct place at, uint32_t maker, uint64_t boot_ns)
 {
-	int empty = -ENOSPC, over = -ENOSPC, own_over = -EUSERS;
+	int empty = -1, over = -ENOSPC, own_over = -EUSERS;
 	uint32_t own = 0;
 
 	for (unsigned i = SP_CELLS; i-- > 0;) {
