@@ -156,6 +156,27 @@ static void order_rules_and_taint_are_replayed_over_a_session(void **state)
 	HAS(told, "\"example\":\"c\"");
 }
 
+static void a_session_is_the_same_after_hours_without_a_call(void **state)
+{
+	static const char calls[] =
+		OK("a", "01", "read") "{\"type\":\"decision\",\"time\":\"2026-01-31T17:00:00.000000000Z\","
+				      "\"boot_ns\":33300000000000,\"call\":\"b\",\"agent\":\"bot\","
+				      "\"session\":\"5e\",\"method\":\"tools/call\",\"tool\":\"write\","
+				      "\"decision\":\"allow\",\"reason\":\"none\"}\n";
+
+	(void)state;
+	STARTS(simulated(BOT "sequences:\n  - {name: looked, kind: require-before, first: [read],"
+			     " then: [write]}\n",
+		       calls),
+		COUNTS(2, 2, 0, 0, 0));
+	STARTS(simulated(BOT "tools:\n  - {name: read, taints: true}\nsequences:\n"
+			     "  - {name: out, kind: forbid-after-taint, then: [write]}\n",
+		       calls),
+		COUNTS(2, 1, 1, 0, 0));
+	STARTS(simulated(BOT "limits:\n  - {name: few, calls: 1, per: session}\n", calls),
+		COUNTS(2, 1, 1, 0, 0));
+}
+
 static void the_recorded_history_makes_the_score(void **state)
 {
 #define RISK BOT "risk:\n  mode: automatic\n  automatic: {review_at: 30, block_at: 40}\n" \
@@ -271,6 +292,7 @@ int main(void)
 		cmocka_unit_test(unrecorded_arguments_leave_open_only_what_hangs_on_them),
 		cmocka_unit_test(what_hangs_on_the_token_is_undecided),
 		cmocka_unit_test(order_rules_and_taint_are_replayed_over_a_session),
+		cmocka_unit_test(a_session_is_the_same_after_hours_without_a_call),
 		cmocka_unit_test(the_recorded_history_makes_the_score),
 		cmocka_unit_test(what_policy_did_not_refuse_is_passed_over),
 		cmocka_unit_test(a_tool_is_judged_by_its_upstreams_name_too),

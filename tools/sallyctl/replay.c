@@ -6,7 +6,7 @@
 #define TOKENS 4096u
 #define DEPTH 64u
 #define TEXT_BYTES (32u << 10) ///< arguments are recorded up to SP_RECORD_WHOLE_MAX
-#define SESSION_NS (8 * 3600 * SP_NS_PER_SEC) ///< the gateway's usual limit of an unused session
+#define SESSION_NS (SP_STATE_LASTS_S * SP_NS_PER_SEC) ///< no record says when one ends; it has no calls then
 #define CELLS_MIN (1u << 12)
 #define CELLS_MAX (1u << 20)
 #define KNOWN 1u ///< of a session's state
