@@ -42,21 +42,25 @@ static int by_name(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
+static int unreadable(struct folder *f, int err)
+{
+	sp_check_add(f->check, (struct sp_at){f->dir, 0, 0}, NULL, "cannot be read: %s", strerror(err));
+	return -EBADMSG;
+}
+
 static int list(struct folder *f)
 {
 	DIR *d = opendir(f->dir);
 	struct dirent *e;
 	int err = 0;
 
-	if (!d) {
-		sp_check_add(f->check, (struct sp_at){f->dir, 0, 0}, NULL, "cannot be read: %s",
-			strerror(errno));
-		return -EBADMSG;
-	}
-	while (!err && (e = readdir(d))) {
+	if (!d)
+		return unreadable(f, errno);
+	for (errno = 0; !err && (e = readdir(d)); errno = 0)
 		if (sp_policy_file_name(e->d_name))
 			err = add_name(f, e->d_name);
-	}
+	if (!err && errno) // not read to its end: a denial may stand in what is missing
+		err = unreadable(f, errno);
 	closedir(d);
 	if (f->n)
 		qsort(f->name, f->n, sizeof(*f->name), by_name);

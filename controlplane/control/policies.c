@@ -1,11 +1,11 @@
 #include "controlplane/control/policies.h"
 
+#include "config/policy_read.h"
 #include "controlplane/control/statefile.h"
 
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <strings.h>
 #include <sys/stat.h>
 #include "common/banned.h"
 
@@ -45,15 +45,6 @@ static bool name_fit(struct sp_bytes name)
 	return true;
 }
 
-static bool is_source(const char *name)
-{
-	const char *dot = strrchr(name, '.');
-
-	return name[0] != '.' && dot &&
-	       (strcasecmp(dot, ".json") == 0 || strcasecmp(dot, ".yaml") == 0 ||
-		       strcasecmp(dot, ".yml") == 0);
-}
-
 typedef int entry_fn(int dir_fd, const char *name, void *user);
 
 /// Call `fn` for each name in a folder but "." and "..".
@@ -68,9 +59,11 @@ static int each(int dir_fd, entry_fn *fn, void *user)
 		sp_close_fd(&fd);
 		return err;
 	}
-	while (err == 0 && (e = readdir(d)))
+	for (errno = 0; err == 0 && (e = readdir(d)); errno = 0)
 		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
 			err = fn(dir_fd, e->d_name, user);
+	if (err == 0)
+		err = -errno; // a folder not read to its end
 	closedir(d);
 	return err;
 }
@@ -97,8 +90,8 @@ int sp_policies_stage_file(struct sp_policies *p, struct sp_bytes name, struct s
 	if (!name_fit(name))
 		return -EINVAL;
 	snprintf(path, sizeof(path), "stage/%.*s", SP_FMT(name));
-	if (!is_source(path + sizeof("stage/") -
-		       1)) // it would be passed over, and with it whom it names
+	// another would be passed over, and with it whom it names
+	if (!sp_policy_file_name(path + strlen("stage/")))
 		return -EINVAL;
 	fd = openat(p->dir_fd, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
@@ -120,7 +113,7 @@ static int copy_file(int dir_fd, const char *name, void *user)
 	size_t n;
 	int err;
 
-	if (!is_source(name))
+	if (!sp_policy_file_name(name))
 		return 0;
 	if (++c->files > FILES_MAX)
 		return -E2BIG;

@@ -46,6 +46,8 @@ int sp_local_policy_diff(const struct sp_line *l)
 	err = sp_local_snapshot(l->argv + 1, 1, &new_blob, &new);
 	if (err == 0) {
 		err = print(l, &old, &new);
+		if (err)
+			fprintf(stderr, "sallyctl: %s\n", strerror(-err));
 		free(new_blob);
 	}
 	free(old_blob);

@@ -1,8 +1,7 @@
 #include "tools/sallyctl/local_record.h"
 
 #include "common/record.h"
-#include "tools/sallyctl/local_files.h"
-#include "tools/sallyctl/records.h"
+#include "tools/sallyctl/local_records.h"
 
 #include <inttypes.h>
 #include "common/banned.h"
@@ -320,9 +319,7 @@ int sp_local_explain_records(const struct sp_line *l, const struct sp_snap *s, c
 
 	sp_check_init(&check);
 	err = sp_records_load(&records, file, &check);
-	sp_local_problems(&check);
-	if (err && check.n == 0)
-		fprintf(stderr, "sallyctl: %s: %s\n", file, strerror(-err));
+	sp_records_tell(&check, file, err);
 	if (err == 0)
 		err = judge(&run, &records);
 	sp_records_done(&records);

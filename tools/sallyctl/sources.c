@@ -2,12 +2,12 @@
 
 #include "common/ctlmsg.h"
 #include "common/mp.h"
+#include "config/load.h"
+#include "config/policy_read.h"
 
 #include <dirent.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
-#include <strings.h>
 #include <sys/stat.h>
 #include "common/banned.h"
 
@@ -15,37 +15,21 @@
 
 static int failed(const char *path, int err)
 {
-	fprintf(stderr, "sallyctl: %s: %s\n", path, strerror(-err));
+	if (err == -E2BIG)
+		fprintf(stderr, "sallyctl: with %s the files are too large for one request\n", path);
+	else
+		fprintf(stderr, "sallyctl: %s: %s\n", path, sp_load_why(err));
 	return err;
 }
 
 static int put_file(const char *path, const char *name, size_t *total, struct sp_cv_out *o)
 {
-	SP_AUTO_FD fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	struct stat st;
 	uint8_t *text;
-	size_t n = 0;
+	size_t n;
+	int err = sp_load_file(path, TOTAL_MAX - *total, &text, &n);
 
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return failed(path, -errno);
-	if (!S_ISREG(st.st_mode)) {
-		fprintf(stderr, "sallyctl: %s is no regular file\n", path);
-		return -EINVAL;
-	}
-	if ((size_t)st.st_size > TOTAL_MAX - *total) {
-		fprintf(stderr, "sallyctl: with %s the files are too large for one request\n", path);
-		return -EFBIG;
-	}
-	text = malloc((size_t)st.st_size + 1);
-	if (!text)
-		return failed(path, -ENOMEM);
-	while (n < (size_t)st.st_size) {
-		ssize_t r = read(fd, text + n, (size_t)st.st_size - n);
-
-		if (r <= 0)
-			break;
-		n += (size_t)r;
-	}
+	if (err)
+		return failed(path, err);
 	*total += n;
 	if (!sp_utf8_ok(sp_bytes(text, n)) || memchr(text, 0, n)) {
 		fprintf(stderr, "sallyctl: %s is not UTF-8 text\n", path);
@@ -64,11 +48,7 @@ static int put_file(const char *path, const char *name, size_t *total, struct sp
 
 static int is_policy(const struct dirent *e)
 {
-	const char *dot = strrchr(e->d_name, '.');
-
-	return e->d_name[0] != '.' && dot &&
-	       (strcasecmp(dot, ".json") == 0 || strcasecmp(dot, ".yaml") == 0 ||
-		       strcasecmp(dot, ".yml") == 0);
+	return sp_policy_file_name(e->d_name);
 }
 
 static int put_folder(const char *path, struct sp_cv_out *o)
