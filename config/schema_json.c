@@ -65,7 +65,7 @@ static const char *pattern_of(const struct sp_field *f)
 	case SP_KIND_SIZE:
 		return "^(0|[0-9]+(B|KiB|MiB|GiB|TiB))$";
 	default:
-		return "^[0-9]+(\\.[0-9]{1,6})?$";
+		return "^(0|[1-9][0-9]*)(\\.[0-9]{1,6})?$";
 	}
 }
 

@@ -27,9 +27,15 @@ static const struct unit sizes[] = {
 	{"B", 1},
 };
 
+/// 010 is eight to some readers.
+static bool octal(const char *s)
+{
+	return s[0] == '0' && s[1] >= '0' && s[1] <= '9';
+}
+
 int sp_value_number(const char *s, uint64_t *ret)
 {
-	if (s[0] == '0' && s[1]) // octal to some readers
+	if (octal(s))
 		return -EINVAL;
 	return sp_bytes_u64(sp_bytes_cstr(s), ret);
 }
@@ -72,6 +78,8 @@ int sp_value_money(const char *s, uint64_t *ret_micros)
 	size_t whole = strspn(s, "0123456789"), parts;
 	uint64_t units, micros = 0;
 
+	if (octal(s))
+		return -EINVAL;
 	SP_TRY(sp_bytes_u64(sp_bytes(s, whole), &units));
 	if (s[whole] == '.') {
 		parts = strspn(s + whole + 1, "0123456789");

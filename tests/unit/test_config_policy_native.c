@@ -189,6 +189,7 @@ static void the_deeper_of_two_roots_holds(void **state)
 	assert_int_equal(t->path.parameters.n, 3);
 	sp_policy_free(p);
 	bad_yaml(V "limits: [{name: x, calls: 010, per: minute}]\n", "calls: '010' is not a number");
+	bad_yaml(V "limits: [{name: x, money: 010, per: minute}]\n", "money: '010' is not an amount");
 	bad_yaml(V "tools:\n  - {name: q, paths: {parameters: a, roots: /x}}\n"
 		   "  - {name: q, paths: {parameters: a, roots: /y}}\n",
 		"p.yaml:4:12: tool 'q': the roots contradicts what p.yaml:3 says");
