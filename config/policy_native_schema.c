@@ -133,7 +133,8 @@ static const struct sp_field sql_fields[] = {
 	TEXTS("forbid_styles", sp_pf_sql, forbid_styles, sp_policy_style_wrong,
 		"taken out of what is allowed"),
 	TEXTS("tables", sp_pf_sql, tables, sp_policy_table_wrong,
-		"the only tables; 'schema.table' or 'table', * for any run without a dot; absent, any"),
+		"the only tables; 'schema.table' or 'table', * for any run without a dot, by itself for "
+		"all; absent, any"),
 	TEXTS("forbid_tables", sp_pf_sql, forbid_tables, sp_policy_table_wrong,
 		"tables no statement may touch"),
 	TEXTS("functions", sp_pf_sql, functions, sp_policy_function_wrong,

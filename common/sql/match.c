@@ -76,12 +76,15 @@ static bool tells_of_tables(const struct sp_sql_name *name)
 {
 	static const struct sp_bytes own[] = {{(const uint8_t *)"pg_stats*", 9},
 		{(const uint8_t *)"pg_statistic*", 13}, {(const uint8_t *)"pg_stat_activity", 16},
-		{(const uint8_t *)"pg_stat_statements*", 19}, {(const uint8_t *)"sqlite_stat*", 12}};
+		{(const uint8_t *)"pg_stat_statements*", 19}, {(const uint8_t *)"sqlite_stat*", 12},
+		{(const uint8_t *)"sqlite_dbpage", 13}};
 	static const struct sp_bytes schemas[] = {
 		{(const uint8_t *)"mysql", 5}, {(const uint8_t *)"performance_schema", 18}};
 	static const struct sp_bytes views[] = {{(const uint8_t *)"column_statistics", 17},
 		{(const uint8_t *)"*processlist", 12}, {(const uint8_t *)"innodb_*", 8},
-		{(const uint8_t *)"dm_*", 4}, {(const uint8_t *)"*statement*", 11}};
+		{(const uint8_t *)"dm_*", 4}, {(const uint8_t *)"*statement*", 11},
+		{(const uint8_t *)"*session", 8}, {(const uint8_t *)"*lock_waits", 11},
+		{(const uint8_t *)"query_store_*", 13}};
 	struct sp_bytes last = name->part[name->n - 1];
 	struct sp_bytes schema = name->n > 1 ? name->part[name->n - 2] : SP_NOBYTES;
 

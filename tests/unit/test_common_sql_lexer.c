@@ -267,9 +267,13 @@ static void a_forbidden_table_is_refused_wherever_its_name_stands(void **state)
 		{"SELECT 'users' FROM t", SP_SQL_OK, NULL},
 		{"SELECT a FROM users_old", SP_SQL_OK, NULL},
 		{"SELECT * FROM sqlite_stat4", SP_SQL_TABLE, "sqlite_stat4"},
+		{"SELECT * FROM sqlite_dbpage", SP_SQL_TABLE, "sqlite_dbpage"},
 		{"SELECT * FROM mysql.column_stats", SP_SQL_TABLE, "column_stats"},
 		{"SELECT * FROM information_schema.processlist", SP_SQL_TABLE, "processlist"},
 		{"SELECT * FROM sys.dm_exec_query_stats", SP_SQL_TABLE, "dm_exec_query_stats"},
+		{"SELECT * FROM sys.session", SP_SQL_TABLE, "session"},
+		{"SELECT * FROM sys.schema_table_lock_waits", SP_SQL_TABLE, "schema_table_lock_waits"},
+		{"SELECT * FROM sys.query_store_query_text", SP_SQL_TABLE, "query_store_query_text"},
 		{"SELECT sys.name FROM systems AS sys", SP_SQL_OK, NULL},
 		{"SELECT * FROM information_schema.tables", SP_SQL_OK, NULL},
 	};
