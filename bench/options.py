@@ -5,6 +5,8 @@ import shutil
 import subprocess
 import sys
 
+from harness import Failed
+
 
 def whole(text):
     """argparse type: a whole number from 1 on."""
@@ -42,7 +44,6 @@ def give_up(why):
 
 def script(main):
     """The script's end: its exit status, or one line that says why it came to none."""
-    from harness import Failed  # plot.py and --help do without
     try:
         sys.exit(main())
     except (Failed, subprocess.SubprocessError) as e:

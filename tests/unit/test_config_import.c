@@ -349,7 +349,6 @@ static void a_server_is_reached_by_any_of_the_clients_words_for_its_url(void **s
 	end();
 }
 
-/// The comment's lines as the configuration they are meant for.
 static void a_url_that_is_not_carried_over_is_told_why_and_never_shown(void **state)
 {
 	(void)state;
@@ -367,6 +366,7 @@ static void a_url_that_is_not_carried_over_is_told_why_and_never_shown(void **st
 	end();
 }
 
+/// The comment's lines as the configuration they are meant for.
 static void the_upstreams_in_the_comments_are_configuration(void **state)
 {
 	static const char rest[] =
