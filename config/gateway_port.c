@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <stdio.h>
+#include <strings.h>
 #include "common/banned.h"
 
 struct fit {
@@ -155,14 +156,23 @@ static void fit_port(const struct fit *f)
 		wrong(f, &p->mac, "02:00:00:00:00:01", "is no MAC address of one station");
 }
 
+/// The first domain need not be said.
+static const char *without_domain(const char *device)
+{
+	return device + (strncmp(device, "0000:", 5) == 0 ? 5 : 0);
+}
+
 /// A bus address is the device, whatever its arguments say; a virtual one is what all of its text says.
 static bool same_device(const char *a, const char *b)
 {
 	size_t n = strcspn(a, ",");
 
-	if (memchr(a, ':', n) && memchr(a, '.', n))
-		return strcspn(b, ",") == n && memcmp(a, b, n) == 0;
-	return strcmp(a, b) == 0;
+	if (!memchr(a, ':', n) || !memchr(a, '.', n))
+		return strcmp(a, b) == 0;
+	a = without_domain(a);
+	b = without_domain(b);
+	n = strcspn(a, ",");
+	return strcspn(b, ",") == n && strncasecmp(a, b, n) == 0;
 }
 
 void sp_gateway_fit_ports(struct sp_gateway *g, struct sp_check *check)

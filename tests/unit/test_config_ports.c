@@ -98,6 +98,9 @@ static void what_no_port_could_be_is_refused(void **state)
 	bad("ports:\n  - device: \"0000:3b:02.1\"\n    addresses: [192.0.2.10/24]\n"
 	    "  - device: \"0000:3b:02.1,rx_burst=32\"\n    addresses: [192.0.2.11/24]\n",
 		"is another worker's");
+	bad("ports:\n  - device: \"0000:3b:02.1\"\n    addresses: [192.0.2.10/24]\n"
+	    "  - device: \"3B:02.1\"\n    addresses: [192.0.2.11/24]\n",
+		"is another worker's");
 	bad("workers:\n  count: 2\n" PORT, "one is needed for each worker");
 }
 
