@@ -91,9 +91,11 @@ static int fit_upstream(const struct fit *f, struct sp_gw_upstream *u)
 		if (strcmp(o->name.s, u->name.s) == 0)
 			sp_check_add(f->check, at_text(f, &u->name), NULL,
 				"upstream '%s' stands in line %u already", u->name.s, o->name.line);
-	if (wrong) {
-		sp_check_add(f->check, at_text(f, &u->url), "http://127.0.0.1:9000/mcp",
-			"url: '%s' %s", u->url.s, wrong);
+	if (wrong) { // a password or a key may stand before an @ and behind a ?
+		bool tells = strpbrk(u->url.s, "@?#") != NULL;
+
+		sp_check_add(f->check, at_text(f, &u->url), "http://127.0.0.1:9000/mcp", "url: '%s' %s",
+			tells ? "..." : u->url.s, wrong);
 		return 0;
 	}
 	if (u->ca_file.s && url.kind != SP_UP_TLS)

@@ -223,9 +223,9 @@ static void parts_that_do_not_fit_are_refused(void **state)
 		"needs a user of its own for each process");
 	bad(HEAD "upstreams:\n  - name: crm\n    url: ftp://a/b\n" ISSUER ROUTE,
 		"url: 'ftp://a/b' has to be http(s)");
-	bad(HEAD "upstreams:\n  - name: crm\n    url: https://a/b?key=k\n" ISSUER ROUTE, "has a query");
+	bad(HEAD "upstreams:\n  - name: crm\n    url: https://a/b?key=k\n" ISSUER ROUTE, "url: '...' has a query");
 	bad(HEAD "upstreams:\n  - name: crm\n    url: https://a/b#c\n" ISSUER ROUTE, "has a fragment");
-	bad(HEAD "upstreams:\n  - name: crm\n    url: https://u:p@a/b\n" ISSUER ROUTE, "has a user");
+	bad(HEAD "upstreams:\n  - name: crm\n    url: https://u:p@a/b\n" ISSUER ROUTE, "url: '...' has a user");
 	bad(HEAD "upstreams:\n  - name: a__b\n    url: http://a/b\n" ISSUER ROUTE,
 		"'a__b' may not hold __");
 	bad(HEAD ISSUER "upstreams:\n  - name: crm\n    url: http://a/b\n"
