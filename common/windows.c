@@ -247,7 +247,7 @@ static int over_request(
 	return 0;
 }
 
-/// -EAGAIN: a cell went to another key under our hands.
+/// -ESTALE: a cell went to another key under our hands. -EAGAIN: what refused does no more.
 static int take_once(const struct sp_windows *t, const struct sp_window_owner *owner,
 	struct sp_window_ask *ask, unsigned n, uint64_t boot_ns, unsigned *ret_refused, uint64_t *ret_ms)
 {
@@ -275,7 +275,7 @@ static int take_once(const struct sp_windows *t, const struct sp_window_owner *o
 		while (i-- > 0)
 			part_refund(t, &part[i]);
 		if (err == -ESTALE)
-			return -EAGAIN;
+			return err;
 		err = refusal(t, part, parts, boot_ns, ret_refused, ret_ms);
 		return err ? err : -EAGAIN; // room came back meanwhile
 	}
@@ -288,7 +288,7 @@ int sp_windows_take(const struct sp_windows *t, const struct sp_window_owner *ow
 	struct sp_window_ask *ask, unsigned n, uint64_t boot_ns, unsigned *ret_refused,
 	uint64_t *ret_retry_ms)
 {
-	int err;
+	int err = 0;
 
 	*ret_refused = 0;
 	*ret_retry_ms = 0;
@@ -297,9 +297,11 @@ int sp_windows_take(const struct sp_windows *t, const struct sp_window_owner *ow
 	SP_TRY(over_request(ask, n, ret_refused, ret_retry_ms));
 	for (unsigned tries = 0; tries < 8; tries++) {
 		err = take_once(t, owner, ask, n, boot_ns, ret_refused, ret_retry_ms);
-		if (err != -EAGAIN)
+		if (err != -EAGAIN && err != -ESTALE)
 			return err;
 	}
+	if (err == -ESTALE)
+		return -ENOSPC; // its windows take each other's cells
 	*ret_retry_ms = 1;
 	return -EDQUOT;
 }

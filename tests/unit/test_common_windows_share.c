@@ -133,6 +133,44 @@ static void others_get_what_is_over_of_a_full_bucket(void **state)
 	assert_int_equal(take(4, key_of(4, SHARE), SP_PER_DAY, NOW + 2 * SEC), -EUSERS);
 }
 
+/// A call that two limits of different length count.
+static int take_two(uint32_t agent, uint32_t session, uint64_t now)
+{
+	const struct sp_window_owner owner = {.agent = agent};
+	struct sp_window_ask ask[] = {{key_of(agent, session), SP_LIMIT_CALLS, SP_PER_MINUTE, 1, 3, 0},
+		{key_of(agent, session + 1), SP_LIMIT_CALLS, SP_PER_DAY, 1, 3, 0}};
+	unsigned refused;
+	uint64_t ms;
+
+	return sp_windows_take(&t, &owner, ask, SP_ARRAY_LEN(ask), now, &refused, &ms);
+}
+
+static void the_windows_of_one_call_take_no_cell_from_each_other(void **state)
+{
+	const uint64_t later = NOW + 2 * SEC;
+	const uint32_t agents[] = {1, 4}; // one takes what is over of its own, one of the full bucket
+
+	(void)state;
+	for (uint32_t agent = 1; agent <= 3; agent++)
+		for (uint32_t i = 0; i < SHARE; i++)
+			assert_int_equal(take(agent, key_of(agent, i), SP_PER_SECOND, NOW), 0);
+	for (size_t i = 0; i < SP_ARRAY_LEN(agents); i++) {
+		assert_int_equal(take_two(agents[i], 100, later), 0);
+		assert_int_equal(sp_windows_read(&t, key_of(agents[i], 100), SP_LIMIT_CALLS, SP_PER_MINUTE, later), 1);
+		assert_int_equal(sp_windows_read(&t, key_of(agents[i], 101), SP_LIMIT_CALLS, SP_PER_DAY, later), 1);
+	}
+}
+
+static void a_call_whose_windows_do_not_all_fit_is_refused_for_want_of_room(void **state)
+{
+	(void)state;
+	for (uint32_t i = 1; i < SHARE; i++)
+		assert_int_equal(take(1, key_of(1, i), SP_PER_DAY, NOW), 0);
+	assert_int_equal(take_two(1, 100, NOW), -ENOSPC);
+	assert_int_equal(take(1, key_of(1, 200), SP_PER_DAY, NOW), 0);
+	assert_int_equal(take_two(1, 100, NOW), -EUSERS);
+}
+
 static void windows_of_nobody_have_no_share(void **state)
 {
 	(void)state;
@@ -219,6 +257,8 @@ int main(void)
 		B(states_are_of_the_share_too),
 		B(a_window_that_is_over_is_of_the_share_until_it_makes_room),
 		B(others_get_what_is_over_of_a_full_bucket),
+		B(the_windows_of_one_call_take_no_cell_from_each_other),
+		B(a_call_whose_windows_do_not_all_fit_is_refused_for_want_of_room),
 		B(windows_of_nobody_have_no_share),
 		B(the_share_is_as_configured),
 		B(workers_that_race_for_one_agent_stay_within_its_share),
