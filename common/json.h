@@ -74,8 +74,10 @@ bool sp_json_str_alike(const struct sp_json *j, uint32_t t, struct sp_bytes name
 /// Has the object a member that such a reader takes for `name`, though it is called differently?
 bool sp_json_has_alike(const struct sp_json *j, uint32_t obj, struct sp_bytes name);
 /// Has it two members that such a reader takes for one? Over 64 members need room for 8 bytes each, aligned
-/// to 4; without it the answer is yes. O(n log n).
-bool sp_json_alike_keys(const struct sp_json *j, uint32_t obj, void *room, size_t room_bytes);
+/// to 4; without it the answer is yes. Each name is read once, and the members are sorted: whoever knows `salt`
+/// could choose names that are compared byte by byte, the answer does not depend on it.
+bool sp_json_alike_keys(
+	const struct sp_json *j, uint32_t obj, uint64_t salt, void *room, size_t room_bytes);
 /// String token unescaped to UTF-8: *ret borrows the text when nothing is escaped, else `buf`.
 /// -EINVAL no string, -ENOSPC over `cap`.
 SP_MUST_CHECK int sp_json_str(const struct sp_json *j, uint32_t t, uint8_t *buf, size_t cap,

@@ -89,21 +89,27 @@ bool sp_json_has_alike(const struct sp_json *j, uint32_t obj, struct sp_bytes na
 	return false;
 }
 
-static inline uint32_t mix(uint64_t a, uint64_t n)
+static inline uint64_t mix(uint64_t h, uint64_t word, uint64_t salt)
 {
-	return (uint32_t)((a ^ n * 0x9e3779b97f4a7c15ull) * 0xff51afd7ed558ccdull >> 32);
+	unsigned __int128 m = (unsigned __int128)(h ^ word) * (salt ^ 0x9e3779b97f4a7c15ull);
+
+	return (uint64_t)m ^ (uint64_t)(m >> 64);
 }
 
-static __attribute__((noinline)) uint32_t hash_folded(const struct sp_json *j, uint32_t t)
+static __attribute__((noinline)) uint64_t hash_folded(const struct sp_json *j, uint32_t t, uint64_t salt)
 {
 	struct folder f = folder(j, t);
-	uint64_t first = 0, n = 0;
+	uint64_t h = salt, word = 0, n = 0;
 	int c;
 
-	for (; (c = next(&f)) >= 0; n++)
-		if (n < 8)
-			first |= (uint64_t)(c | 0x20) << 8 * n;
-	return mix(first, n);
+	for (; (c = next(&f)) >= 0; n++) {
+		word |= (uint64_t)c << 8 * (n % 8);
+		if (n % 8 == 7) {
+			h = mix(h, word, salt);
+			word = 0;
+		}
+	}
+	return mix(mix(h, word, salt), n, salt);
 }
 
 static inline uint64_t load8(const uint8_t *p)
@@ -141,17 +147,27 @@ static inline uint64_t high_bits(struct sp_bytes s)
 	return high & 0x8080808080808080u;
 }
 
-/// Of the first eight bytes and the length: the same for keys that are alike.
-static inline uint32_t hash(const struct sp_json *j, uint32_t t)
+/// Eight bytes of ASCII, each 'A' to 'Z' in lower case.
+static inline uint64_t lower8(uint64_t v)
+{
+	const uint64_t each = 0x0101010101010101u;
+	uint64_t from_a = v + each * (0x80 - 'A'), above_z = v + each * (0x80 - 'Z' - 1);
+
+	return v | (from_a & ~above_z & each * 0x80) >> 2;
+}
+
+/// Of all of the key as such a reader has it, so that few but those that are alike are compared.
+static inline uint64_t hash(const struct sp_json *j, uint32_t t, uint64_t salt)
 {
 	struct sp_bytes s = sp_json_span(j, t);
-	uint64_t first = load_few(s.p, s.n);
+	uint64_t h = salt;
+	size_t i = 0;
 
 	if (j->tok[t].escaped || high_bits(s))
-		return hash_folded(j, t);
-	if (s.n)
-		first |= 0x2020202020202020u >> 8 * (8 - sp_min(s.n, (size_t)8));
-	return mix(first, s.n);
+		return hash_folded(j, t, salt);
+	for (; i + 8 <= s.n; i += 8)
+		h = mix(h, lower8(load8(s.p + i)), salt);
+	return mix(mix(h, lower8(load_few(s.p + i, s.n - i)), salt), s.n, salt);
 }
 
 /// Keys of plain ASCII of which no two have length and first letter in common are not alike. Most objects end here.
@@ -170,12 +186,13 @@ static inline bool plainly_apart(const struct sp_json *j, uint32_t obj)
 	return !odd;
 }
 
-static __attribute__((noinline)) bool alike_among_few(const struct sp_json *j, uint32_t obj)
+static __attribute__((noinline)) bool alike_among_few(const struct sp_json *j, uint32_t obj, uint64_t salt)
 {
-	uint32_t h[FEW], key[FEW], n = 0, end = j->tok[obj].next;
+	uint32_t key[FEW], n = 0, end = j->tok[obj].next;
+	uint64_t h[FEW];
 
 	for (uint32_t k = obj + 1; k < end; k = j->tok[k + 1].next, n++) {
-		h[n] = hash(j, k);
+		h[n] = hash(j, k, salt);
 		key[n] = k;
 	}
 	for (uint32_t i = 1; i < n; i++)
@@ -211,12 +228,12 @@ static void sift(const struct sp_json *j, struct keyed *v, uint32_t at, uint32_t
 }
 
 /// Heap sort: in place, and as fast whatever the keys are.
-static bool alike_by_sorting(const struct sp_json *j, uint32_t obj, struct keyed *v)
+static bool alike_by_sorting(const struct sp_json *j, uint32_t obj, uint64_t salt, struct keyed *v)
 {
 	uint32_t n = 0, end = j->tok[obj].next;
 
 	for (uint32_t k = obj + 1; k < end; k = j->tok[k + 1].next)
-		v[n++] = (struct keyed){hash(j, k), k};
+		v[n++] = (struct keyed){(uint32_t)hash(j, k, salt), k};
 	for (uint32_t i = n / 2; i-- > 0;)
 		sift(j, v, i, n);
 	for (uint32_t last = n - 1; last > 0; last--) {
@@ -231,15 +248,16 @@ static bool alike_by_sorting(const struct sp_json *j, uint32_t obj, struct keyed
 	return n > 1 && order(j, &v[0], &v[1]) == 0;
 }
 
-bool sp_json_alike_keys(const struct sp_json *j, uint32_t obj, void *room, size_t room_bytes)
+bool sp_json_alike_keys(
+	const struct sp_json *j, uint32_t obj, uint64_t salt, void *room, size_t room_bytes)
 {
 	uint32_t n = sp_json_type(j, obj) == SP_JSON_OBJECT ? j->tok[obj].count : 0;
 
 	if (n < 2)
 		return false;
 	if (n <= FEW)
-		return !plainly_apart(j, obj) && alike_among_few(j, obj);
+		return !plainly_apart(j, obj) && alike_among_few(j, obj, salt);
 	if (room_bytes / sizeof(struct keyed) < n)
 		return true;
-	return alike_by_sorting(j, obj, room);
+	return alike_by_sorting(j, obj, salt, room);
 }

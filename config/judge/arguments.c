@@ -235,7 +235,7 @@ static bool any_judges(const struct sp_snap *s, const struct sp_judge_verdict *v
 static bool named_twice(const struct sp_judge_call *c)
 {
 	return c->args_doc && c->args != SP_JSON_NONE &&
-	       sp_json_alike_keys(c->args_doc, c->args, c->arena->p, c->arena->cap);
+	       sp_json_alike_keys(c->args_doc, c->args, c->salt, c->arena->p, c->arena->cap);
 }
 
 enum sp_reason sp_judge_arguments(const struct sp_judge_call *c, struct sp_judge_verdict *v)

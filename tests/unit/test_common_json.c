@@ -515,8 +515,8 @@ static bool alike(const char *text, bool *ret_room)
 	bool r;
 
 	assert_int_equal(b.err, 0);
-	r = sp_json_alike_keys(&b.j, 0, room, sizeof(room));
-	*ret_room = sp_json_alike_keys(&b.j, 0, room, 8);
+	r = sp_json_alike_keys(&b.j, 0, 7, room, sizeof(room));
+	*ret_room = sp_json_alike_keys(&b.j, 0, 7, room, 8);
 	json_both_done(&b);
 	return r;
 }
