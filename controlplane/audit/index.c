@@ -269,6 +269,7 @@ int sp_index_drop_before(struct sp_index *x, uint64_t seq)
 	MDB_txn *t;
 	int r;
 
+	x->first = sp_max(x->first, seq); // whatever becomes of the rest, they are not wanted again
 	SP_TRY(sp_index_flush(x));
 	TRY_MDB(mdb_txn_begin(x->env, NULL, 0, &t));
 	r = mdb_cursor_open(t, x->blocks, &c);
@@ -288,7 +289,6 @@ int sp_index_drop_before(struct sp_index *x, uint64_t seq)
 			break;
 	}
 	mdb_cursor_close(c);
-	x->first = sp_max(x->first, seq);
 	return err_of(mdb_txn_commit(t));
 }
 

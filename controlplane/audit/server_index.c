@@ -73,6 +73,9 @@ static int catch_up(struct sp_server *s)
 	has = sp_index_pending(s->index);
 	if (has >= MANY_BLOCKS || (has >= FEW_BLOCKS && has == had))
 		flush = sp_index_flush(s->index);
+	// What was not written is asked all the same.
+	if (err == 0 && flush < 0 && flush != -EUCLEAN)
+		err = sp_server_index_journal(s, atomic_load(&s->feed->durable_seq));
 	return err < 0 ? err : flush;
 }
 

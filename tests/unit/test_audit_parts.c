@@ -361,6 +361,20 @@ static void full_blocks_are_written_together_and_when_the_index_is_closed(void *
 	sp_index_close(x);
 }
 
+static void records_that_are_gone_are_not_wanted_again_whatever_is_lost_of_the_index(void **state)
+{
+	struct sp_index *x = NULL;
+	const uint8_t store[16] = {1};
+
+	assert_int_equal(sp_index_open(*state, store, 1, 0, &x), 0);
+	add_entries(x, 9000);
+	disk_full = true;
+	assert_int_equal(sp_index_drop_before(x, 6000), -ENOSPC);
+	disk_full = false;
+	assert_int_equal(sp_index_next(x), 6000);
+	sp_index_close(x);
+}
+
 static void an_index_of_which_nobody_knows_what_it_lacks_is_given_up(void **state)
 {
 	struct sp_index *x = NULL;
@@ -429,6 +443,7 @@ int main(void)
 		TEST(the_index_goes_on_where_it_was_and_is_emptied_for_another_store),
 		TEST(a_full_disk_keeps_the_index_from_being_written_not_from_being_asked),
 		TEST(full_blocks_are_written_together_and_when_the_index_is_closed),
+		TEST(records_that_are_gone_are_not_wanted_again_whatever_is_lost_of_the_index),
 		TEST(an_index_of_which_nobody_knows_what_it_lacks_is_given_up),
 		TEST(a_checkpoint_holds_for_its_key_and_no_other_byte),
 	};

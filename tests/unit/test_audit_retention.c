@@ -27,7 +27,7 @@ int clock_gettime(clockid_t id, struct timespec *t)
 	return r;
 }
 
-static bool index_fails;
+static bool index_fails, disk_full;
 
 int mdb_txn_begin(MDB_env *env, MDB_txn *parent, unsigned flags, MDB_txn **ret)
 {
@@ -35,6 +35,17 @@ int mdb_txn_begin(MDB_env *env, MDB_txn *parent, unsigned flags, MDB_txn **ret)
 
 	*(void **)&real = dlsym(RTLD_NEXT, __func__);
 	return index_fails ? ENOSPC : real(env, parent, flags, ret);
+}
+
+int mdb_txn_commit(MDB_txn *t)
+{
+	int (*real)(MDB_txn *);
+
+	*(void **)&real = dlsym(RTLD_NEXT, __func__);
+	if (!disk_full)
+		return real(t);
+	mdb_txn_abort(t);
+	return ENOSPC;
 }
 
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
@@ -310,6 +321,21 @@ static void an_index_ahead_of_the_journal_is_filled_anew(void **state)
 	all_are_found(journal.chain.seq);
 }
 
+static void full_blocks_that_a_full_disk_does_not_take_are_asked_all_the_same(void **state)
+{
+	(void)state;
+	write_records_of(5 * SP_BLOCK_RECORDS, 31);
+	assert_int_equal(sp_server_catch_up(&s), 0);
+	disk_full = true;
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(sp_server_catch_up(&s), -ENOSPC);
+		all_are_found(journal.chain.seq);
+	}
+	disk_full = false;
+	assert_int_equal(sp_server_catch_up(&s), 0);
+	all_are_found(journal.chain.seq);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -323,6 +349,8 @@ int main(void)
 			no_segment_goes_before_its_going_can_be_on_record, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			a_segment_that_went_is_on_record_whatever_becomes_of_the_index, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			full_blocks_that_a_full_disk_does_not_take_are_asked_all_the_same, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			an_index_ahead_of_the_journal_is_filled_anew, set_up, tear_down),
 	};
