@@ -119,9 +119,8 @@ static bool is_noted(uint32_t note, uint64_t stored)
 }
 
 /// A cell that may be given away: an empty one before one whose window is over. Who has its share of the bucket gets
-/// one of its own. What nobody has noted yet may be anybody's: it counts as the maker's, and is taken for that when
-/// there is no other, for its worker may be dead. A cell in which nobody has counted yet goes last: its maker is
-/// about to, and may be the call that wants this one.
+/// one of its own. What nobody has noted yet may be anybody's: it counts as the maker's, and is not taken for that.
+/// A cell in which nobody has counted yet goes last: its maker is about to, and may be the call that wants this one.
 static int seek_free(
 	const struct sp_windows *t, struct place at, uint32_t maker, uint64_t boot_ns)
 {
@@ -131,21 +130,20 @@ static int seek_free(
 	for (unsigned i = SP_CELLS; i-- > 0;) {
 		uint64_t key = load(&at.b->key[i]), word;
 		uint32_t note = load_note(&at.maker[i]);
-		bool mine = maker && note == note_of(key, maker), counts, fresh;
+		bool mine = maker && note == note_of(key, maker), fresh;
 
 		if (key == 0) {
 			empty = (int)i;
 			continue;
 		}
-		counts = mine || (maker && !is_noted(note, key));
-		own += counts;
+		own += mine || (maker && !is_noted(note, key));
 		word = load(&at.b->word[i]);
 		fresh = word < SP_CELL_SPECIAL;
 		if (!sp_cell_over(t, bare(key), word, boot_ns))
 			continue;
 		if (!fresh || over < 0)
 			over = (int)i;
-		if ((mine && !fresh) || (counts && own_over < 0))
+		if (mine && (!fresh || own_over < 0))
 			own_over = (int)i;
 	}
 	if (own >= t->agent_cells)

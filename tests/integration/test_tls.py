@@ -73,7 +73,8 @@ def test_both_versions_are_served_and_no_older_one(gateway):
         with gateway.connect(version=version) as http:
             call(gateway, http)
             assert http.sock.version() == name
-        assert gateway.audit("--agent", AGENT, "--type", "decision")[-1]["tls"] == name[4:]
+        eventually(f"a record of {name}", lambda: gateway.audit(
+            "--agent", AGENT, "--type", "decision")[-1]["tls"] == name[4:], 10)
     context = tls_context(gateway.ca)
     context.set_ciphers("ALL:@SECLEVEL=0")
     context.minimum_version, context.maximum_version = ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1

@@ -223,31 +223,10 @@ static void an_agents_share_holds_whenever_a_worker_stops_that_makes_a_cell_for_
 	free(mem);
 }
 
-/// One cell is the share here: else nobody would get any of the bucket again.
-static void a_cell_whose_maker_died_before_it_counted_is_of_use_to_others(void **state)
-{
-	struct sp_window_bucket *mem = aligned_alloc(SP_CACHE_LINE, sp_windows_bytes(1));
-	struct sp_windows t;
-
-	(void)state;
-	for (unsigned stop = 0; stop < STEPS_MAX; stop++) {
-		struct worker w = {.t = &t, .key = OTHER, .agent = 2, .stop = stop, .now = 100 * SEC};
-
-		new_table(mem, &t);
-		sp_windows_share(&t, 1);
-		start(&w);
-		assert_int_equal(take_for(&t, 4, FORMER, SP_PER_DAY, 103 * SEC), 0);
-		finish_worker(&w);
-		assert_int_equal(take_for(&t, 4, FILLER, SP_PER_DAY, 103 * SEC), -EUSERS);
-	}
-	free(mem);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_agents_share_holds_whenever_a_worker_stops_that_makes_a_cell_for_it),
-		cmocka_unit_test(a_cell_whose_maker_died_before_it_counted_is_of_use_to_others),
 		cmocka_unit_test(a_worker_that_comes_late_closes_no_window_that_was_opened_meanwhile),
 		cmocka_unit_test(a_worker_that_comes_late_takes_no_cell_from_a_key_that_came_back),
 	};
