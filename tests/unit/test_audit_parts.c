@@ -5,6 +5,7 @@
 #include "controlplane/audit/merkle.h"
 #include "controlplane/audit/note.h"
 #include "controlplane/audit/verify.h"
+#include "tests/support/lmdb_full.h"
 
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -19,19 +20,8 @@
 #include "common/banned.h"
 
 /// What the code under test meets.
-static bool disk_full, no_readers;
+static bool no_readers;
 static unsigned folders_synced;
-
-int mdb_txn_commit(MDB_txn *t)
-{
-	int (*real)(MDB_txn *);
-
-	*(void **)&real = dlsym(RTLD_NEXT, __func__);
-	if (!disk_full)
-		return real(t);
-	mdb_txn_abort(t);
-	return ENOSPC;
-}
 
 int mdb_txn_begin(MDB_env *env, MDB_txn *parent, unsigned flags, MDB_txn **ret)
 {

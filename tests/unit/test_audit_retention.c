@@ -1,5 +1,6 @@
 #include "common/record.h"
 #include "controlplane/audit/server_inner.h"
+#include "tests/support/lmdb_full.h"
 
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -27,7 +28,7 @@ int clock_gettime(clockid_t id, struct timespec *t)
 	return r;
 }
 
-static bool index_fails, disk_full;
+static bool index_fails;
 
 int mdb_txn_begin(MDB_env *env, MDB_txn *parent, unsigned flags, MDB_txn **ret)
 {
@@ -35,17 +36,6 @@ int mdb_txn_begin(MDB_env *env, MDB_txn *parent, unsigned flags, MDB_txn **ret)
 
 	*(void **)&real = dlsym(RTLD_NEXT, __func__);
 	return index_fails ? ENOSPC : real(env, parent, flags, ret);
-}
-
-int mdb_txn_commit(MDB_txn *t)
-{
-	int (*real)(MDB_txn *);
-
-	*(void **)&real = dlsym(RTLD_NEXT, __func__);
-	if (!disk_full)
-		return real(t);
-	mdb_txn_abort(t);
-	return ENOSPC;
 }
 
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
