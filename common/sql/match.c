@@ -153,13 +153,17 @@ static uint32_t dots(struct sp_bytes s)
 	return n;
 }
 
-/// A '*' stands for no dot: "shop_*" are tables, not the schemas that are called so. By itself it is any table.
+/// A '*' stands for no dot, be it one within a quoted name: "shop_*" are tables, not the schemas that are called so.
+/// By itself it is any table.
 static bool allowed(const struct sp_sql_rules *rules, const struct sp_sql_name *name, struct sp_bytes whole)
 {
+	bool parted = dots(whole) + 1 == name->n; // no name has a dot of its own
+
 	for (uint32_t i = 0; i < rules->allow_tables_n; i++) {
 		struct sp_bytes glob = rules->allow_tables[i];
 
-		if ((dots(glob) + 1 == name->n || sp_bytes_eq(glob, SP_LIT("*"))) && sp_sql_glob(glob, whole))
+		if (((parted && dots(glob) + 1 == name->n) || sp_bytes_eq(glob, SP_LIT("*"))) &&
+			sp_sql_glob(glob, whole))
 			return true;
 	}
 	return rules->allow_tables_n == 0;

@@ -308,6 +308,31 @@ static void allowed_tables_are_allowed_as_they_are_written(void **state)
 	sql_cases(&rules, cases);
 }
 
+static void a_star_stands_for_no_dot_of_a_quoted_name(void **state)
+{
+	static const struct sp_bytes parts[] = {{(const uint8_t *)"*.t", 3}, {(const uint8_t *)"a.*", 3}};
+	static const struct sp_bytes any[] = {{(const uint8_t *)"*", 1}};
+	static const struct sql_case cases[] = {
+		{"SELECT * FROM b.t, a.\"x y\"", SP_SQL_OK, NULL},
+		{"SELECT * FROM \"a.b\".t", SP_SQL_TABLE, "a.b.t"},
+		{"SELECT * FROM a.\"b.c\"", SP_SQL_TABLE, "a.b.c"},
+		{"SELECT * FROM \"a.t\"", SP_SQL_TABLE, "a.t"},
+	};
+	struct sp_sql_rules rules = {.dialect = SP_SQL_POSTGRES,
+		.styles = SP_SQL_SELECT,
+		.allow_tables = parts,
+		.allow_tables_n = 2};
+
+	(void)state;
+	sql_cases(&rules, cases);
+	rules.dialect = SP_SQL_ANSI;
+	rules.double_quote_names = true;
+	sql_cases(&rules, cases);
+	rules.allow_tables = any;
+	rules.allow_tables_n = 1;
+	sql_judged(&rules, SP_LIT("SELECT * FROM \"a.b\".t"), SP_SQL_OK, NULL);
+}
+
 static void deep_and_long_texts_are_refused_before_they_are_parsed(void **state)
 {
 	struct sp_sql_rules rules = select_only;
@@ -433,6 +458,7 @@ int main(void)
 		cmocka_unit_test(ddl_is_tables_views_and_indexes),
 		cmocka_unit_test(forbidden_tables_are_found_wherever_they_stand),
 		cmocka_unit_test(allowed_tables_are_allowed_as_they_are_written),
+		cmocka_unit_test(a_star_stands_for_no_dot_of_a_quoted_name),
 		cmocka_unit_test(deep_and_long_texts_are_refused_before_they_are_parsed),
 		cmocka_unit_test(what_is_not_text_is_refused),
 		cmocka_unit_test(every_truncation_is_judged),
