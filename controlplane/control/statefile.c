@@ -55,14 +55,12 @@ int sp_state_read(int dir_fd, const char *name, size_t max, uint8_t **ret, size_
 
 		if (r < 0 && errno == EINTR)
 			continue;
-		if (r < 0) {
-			int err = -errno;
+		if (r <= 0) { // shorter than it was: half of what somebody wrote is none of it
+			int err = r < 0 ? -errno : -EIO;
 
 			free(buf);
 			return err;
 		}
-		if (r == 0)
-			break;
 		n += (size_t)r;
 	}
 	buf[n] = 0;

@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <cmocka.h>
 #include "common/banned.h"
 
@@ -53,6 +54,33 @@ static int again(void **state)
 {
 	tear_down(state);
 	return set_up(state);
+}
+
+static const char *shrinks; ///< cut to one byte before the next read
+
+/// Instead of the C library's.
+ssize_t read(int fd, void *to, size_t n)
+{
+	if (shrinks && truncate(shrinks, 1) == 0)
+		shrinks = NULL;
+	return syscall(SYS_read, fd, to, n);
+}
+
+static void a_file_that_shrinks_while_it_is_read_is_not_taken_for_a_shorter_one(void **state)
+{
+	char path[80];
+	uint8_t *text;
+	size_t n;
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/n", dir);
+	assert_int_equal(sp_state_write(dir_fd, "n", SP_LIT("1234")), 0);
+	shrinks = path;
+	assert_int_equal(sp_state_read(dir_fd, "n", 100, &text, &n), -EIO);
+	assert_null(shrinks);
+	assert_int_equal(sp_state_read(dir_fd, "n", 100, &text, &n), 0);
+	assert_int_equal(n, 1);
+	free(text);
 }
 
 static void a_number_is_kept_and_nonsense_is_not_a_number(void **state)
@@ -418,6 +446,7 @@ static void a_source_cannot_be_named_out_of_the_stage(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		CASE(a_file_that_shrinks_while_it_is_read_is_not_taken_for_a_shorter_one),
 		CASE(a_number_is_kept_and_nonsense_is_not_a_number),
 		CASE(files_are_for_their_owner_only),
 		CASE(session_keys_outlive_control_and_ticket_keys_the_process_only),
