@@ -89,40 +89,48 @@ static int by_number(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-int sp_segment_list(int dir, struct sp_segment_list *ret)
+/// A folder that cannot be read to its end is not the shorter one it seems.
+static int read_numbers(DIR *d, struct sp_segment_list *l)
 {
-	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *d = fd < 0 ? NULL : fdopendir(fd);
-	struct sp_segment_list l = {0};
 	struct dirent *e;
 	size_t cap = 0;
 
-	if (!d) {
-		int err = -errno;
-
-		if (fd >= 0)
-			close(fd);
-		return err;
-	}
-	while ((e = readdir(d))) {
+	while (errno = 0, (e = readdir(d))) {
 		uint64_t number;
 
 		if (sp_segment_number(e->d_name, &number) < 0)
 			continue;
-		if (l.n == cap) {
+		if (l->n == cap) {
 			uint64_t *more = reallocarray(
-				l.number, cap = cap ? 2 * cap : 64, sizeof(*more));
+				l->number, cap = cap ? 2 * cap : 64, sizeof(*more));
 
-			if (!more) {
-				sp_segment_list_done(&l);
-				closedir(d);
+			if (!more)
 				return -ENOMEM;
-			}
-			l.number = more;
+			l->number = more;
 		}
-		l.number[l.n++] = number;
+		l->number[l->n++] = number;
 	}
+	return -errno;
+}
+
+int sp_segment_list(int dir, struct sp_segment_list *ret)
+{
+	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), err;
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	struct sp_segment_list l = {0};
+
+	if (!d) {
+		err = -errno;
+		if (fd >= 0)
+			close(fd);
+		return err;
+	}
+	err = read_numbers(d, &l);
 	closedir(d);
+	if (err < 0) {
+		sp_segment_list_done(&l);
+		return err;
+	}
 	if (l.n)
 		qsort(l.number, l.n, sizeof(*l.number), by_number);
 	*ret = l;

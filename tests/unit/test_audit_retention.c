@@ -2,6 +2,7 @@
 #include "controlplane/audit/server_inner.h"
 #include "tests/support/lmdb_full.h"
 
+#include <dirent.h>
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -36,6 +37,21 @@ int mdb_txn_begin(MDB_env *env, MDB_txn *parent, unsigned flags, MDB_txn **ret)
 
 	*(void **)&real = dlsym(RTLD_NEXT, __func__);
 	return index_fails ? ENOSPC : real(env, parent, flags, ret);
+}
+
+static int entries_left = -1; ///< of folders, before reading fails; -1 = it does not
+
+struct dirent *readdir(DIR *d)
+{
+	struct dirent *(*real)(DIR *);
+
+	*(void **)&real = dlsym(RTLD_NEXT, __func__);
+	if (entries_left == 0) {
+		errno = EIO;
+		return NULL;
+	}
+	entries_left -= entries_left > 0;
+	return real(d);
 }
 
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
@@ -225,6 +241,27 @@ static void segments_go_when_the_next_one_is_older_than_records_are_kept(void **
 	assert_int_equal(sp_feed_acts(&feed, act, 4), old - 1);
 }
 
+static void a_journal_whose_folder_cannot_be_read_to_its_end_is_not_taken_for_a_shorter_one(void **state)
+{
+	struct sp_segment_list l = {0};
+	struct sp_verify v;
+	unsigned n;
+
+	(void)state;
+	write_records(3000);
+	n = segments();
+	assert_true(n >= 3);
+	for (int at = 0; at <= (int)n; at++) {
+		entries_left = at;
+		assert_int_equal(sp_segment_list(s.dir, &l), -EIO);
+		assert_null(l.number);
+		entries_left = at;
+		assert_int_equal(sp_verify_init(&v, s.dir, 0, 0), -EIO);
+	}
+	entries_left = -1;
+	assert_int_equal(segments(), n);
+}
+
 /// Every record once, in its place: what a query finds is read back from the journal.
 static void all_are_found(uint64_t last)
 {
@@ -343,6 +380,9 @@ int main(void)
 			full_blocks_that_a_full_disk_does_not_take_are_asked_all_the_same, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			an_index_ahead_of_the_journal_is_filled_anew, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_journal_whose_folder_cannot_be_read_to_its_end_is_not_taken_for_a_shorter_one, set_up,
+			tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
