@@ -175,8 +175,33 @@ static bool same_device(const char *a, const char *b)
 	return strcspn(b, ",") == n && strncasecmp(a, b, n) == 0;
 }
 
+/// Or it is any address of a kind that the port has one of.
+static bool hears(const struct sp_port *port, const struct sockaddr_storage *addr)
+{
+	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)addr;
+	const struct sockaddr_in *in = (const struct sockaddr_in *)addr;
+
+	if (addr->ss_family == AF_INET6)
+		return IN6_IS_ADDR_UNSPECIFIED(&in6->sin6_addr) ? port->addrs6 > 0 : has_addr6(port, &in6->sin6_addr);
+	return port->addr4.s_addr && (!in->sin_addr.s_addr || in->sin_addr.s_addr == port->addr4.s_addr);
+}
+
+/// The stack would take the address, and nothing would ever come there.
+static void fit_listener(const struct sp_gateway *g, struct sp_check *check, const struct sp_gw_listener *l)
+{
+	if (!l->port || !l->addr_len || sp_addr_loopback(&l->addr))
+		return;
+	for (uint32_t i = 0; i < g->ports.n; i++)
+		if (hears(&sp_gw_port(g, i)->port, &l->addr))
+			return;
+	sp_check_add(check, (struct sp_at){g->file, l->address.line, l->address.col}, "an address of a port, or 0.0.0.0",
+		"address: '%s' is no port's", l->address.s);
+}
+
 void sp_gateway_fit_ports(struct sp_gateway *g, struct sp_check *check)
 {
+	uint32_t before = sp_check_count(check);
+
 	for (uint32_t i = 0; i < g->ports.n; i++) {
 		struct fit f = {g, check, (struct sp_gw_port *)g->ports.v + i};
 
@@ -185,6 +210,8 @@ void sp_gateway_fit_ports(struct sp_gateway *g, struct sp_check *check)
 			if (same_device(sp_gw_port(g, k)->device.s, f.p->device.s))
 				wrong(&f, &f.p->device, "a device for each worker", "is another worker's");
 	}
+	for (uint32_t i = 0; g->ports.n && sp_check_count(check) == before && i < g->listeners.n; i++)
+		fit_listener(g, check, sp_gw_listener(g, i));
 	if (g->ports.n && g->workers.count && g->workers.count != g->ports.n)
 		sp_check_add(check, (struct sp_at){g->file, g->workers.at.line, g->workers.at.col}, "count: auto",
 			"workers: there are %u ports: one is needed for each worker", g->ports.n);

@@ -120,13 +120,14 @@ static void a_network_of_two_or_one_has_only_hosts(void **state)
 	}
 }
 
+static const char listener[] = "profile: development\nlisteners:\n  - address: \"%s\"\n    port: true\n    tls: %s\n"
+	"upstreams:\n  - name: crm\n    url: http://127.0.0.1:9000/mcp\n"
+	"routes:\n  - path: /mcp\n    resource: https://gw.example/mcp\n    upstreams: [crm]\n"
+	"issuers:\n  - issuer: https://id.example\n    algorithms: [ES256]\n    jwks_file: /k.json\n"
+	"tls:\n  certificates:\n    - chain: /c.pem\n      key: /k.pem\n%s";
+
 static void a_listener_at_a_port_needs_one_and_an_address_that_is_no_loopback(void **state)
 {
-	static const char listener[] = "profile: development\nlisteners:\n  - address: %s\n    port: true\n    tls: %s\n"
-		"upstreams:\n  - name: crm\n    url: http://127.0.0.1:9000/mcp\n"
-		"routes:\n  - path: /mcp\n    resource: https://gw.example/mcp\n    upstreams: [crm]\n"
-		"issuers:\n  - issuer: https://id.example\n    algorithms: [ES256]\n    jwks_file: /k.json\n"
-		"tls:\n  certificates:\n    - chain: /c.pem\n      key: /k.pem\n%s";
 	struct sp_gateway *g = NULL;
 	char text[2048];
 
@@ -147,6 +148,41 @@ static void a_listener_at_a_port_needs_one_and_an_address_that_is_no_loopback(vo
 	sp_check_done(&check);
 }
 
+static void a_listener_at_a_port_has_an_address_of_one(void **state)
+{
+	static const char two[] = PORT "  - device: net_memif1\n    addresses: [192.0.2.11/24, \"2001:db8::11/64\"]\n";
+	static const struct {
+		const char *address, *ports;
+		int want;
+	} cases[] = {
+		{"192.0.2.10:443", PORT, 0},
+		{"192.0.2.11:443", two, 0},
+		{"[2001:db8::11]:443", two, 0},
+		{"[::]:443", two, 0},
+		{"192.0.2.12:443", two, -EBADMSG},
+		{"[2001:db8::12]:443", two, -EBADMSG},
+		{"[::]:443", PORT, -EBADMSG},
+		{"0.0.0.0:443", "ports:\n  - device: net_memif0\n    addresses: [\"2001:db8::1/64\"]\n", -EBADMSG},
+	};
+	char text[2048], said[512];
+
+	(void)state;
+	for (size_t i = 0; i < SP_ARRAY_LEN(cases); i++) {
+		struct sp_gateway *g = NULL;
+
+		snprintf(text, sizeof(text), listener, cases[i].address, "true", cases[i].ports);
+		assert_int_equal(parse(text, &g), cases[i].want);
+		if (cases[i].want) {
+			assert_int_equal(check.n, 1);
+			sp_problem_text(&check.v[0], said, sizeof(said));
+			assert_non_null(strstr(said, "s.yaml:3:"));
+			assert_non_null(strstr(said, "is no port's"));
+		}
+		sp_gateway_free(g);
+		sp_check_done(&check);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -154,6 +190,7 @@ int main(void)
 		cmocka_unit_test(what_no_port_could_be_is_refused),
 		cmocka_unit_test(a_network_of_two_or_one_has_only_hosts),
 		cmocka_unit_test(a_listener_at_a_port_needs_one_and_an_address_that_is_no_loopback),
+		cmocka_unit_test(a_listener_at_a_port_has_an_address_of_one),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
