@@ -8,20 +8,21 @@
 #define PINNED_MAX 64u
 
 /// A text that stands in many rules is compiled once; the problems are told where it stands first.
-static int program(struct sp_compiling *k, struct sp_names *texts, const char *text,
-	struct sp_at at, uint32_t *ret)
+static int program(struct sp_compiling *k, struct sp_names *texts, const struct sp_policy_condition *w,
+	uint32_t *ret)
 {
 	const struct sp_cel_ask ask = {
-		.text = sp_bytes_cstr(text),
+		.text = sp_bytes_cstr(w->text),
 		.env = sp_judge_env(),
 		.phase = SP_CEL_PHASE_CALL,
 		.want_bool = true,
-		.at = at,
+		.at = w->at,
+		.escaped = w->escaped,
 	};
 	struct sp_c_program *out;
 	int err;
 
-	SP_TRY(sp_names_add(texts, text, ret));
+	SP_TRY(sp_names_add(texts, w->text, ret));
 	if (*ret < k->c->programs_n)
 		return 0;
 	out = &k->c->program[k->c->programs_n++];
@@ -90,7 +91,7 @@ static int rule(struct sp_compiling *k, struct sp_names *texts, uint32_t i)
 		const struct sp_policy_condition *w = &r->when.v[n];
 
 		out->condition[n].of = w;
-		SP_TRY(program(k, texts, w->text, w->at, &out->condition[n].program));
+		SP_TRY(program(k, texts, w, &out->condition[n].program));
 		note_uses(k, w->text);
 	}
 	out->conditions_n = r->when.n;

@@ -40,6 +40,7 @@ static int read_scalar(struct reader *r, uint32_t t, struct sp_node *n)
 
 	n->kind = SP_NODE_SCALAR;
 	n->quoted = sp_json_type(&r->j, t) == SP_JSON_STRING;
+	n->escaped = n->quoted;
 	n->text_line = n->line;
 	n->text_col = n->col + n->quoted;
 	if (n->quoted)

@@ -26,6 +26,7 @@ struct sp_policy_pair {
 struct sp_policy_condition {
 	const char *text;
 	struct sp_at at; ///< of the text's first character
+	bool escaped; ///< there, see struct sp_node
 };
 struct sp_policy_conditions {
 	struct sp_policy_condition *v;

@@ -47,7 +47,7 @@ static void read_condition(
 		return;
 	at.line = n->text_line;
 	at.col = n->text_col;
-	rule->when.v[rule->when.n++] = (struct sp_policy_condition){text, at};
+	rule->when.v[rule->when.n++] = (struct sp_policy_condition){text, at, n->escaped};
 }
 
 /// A key that stands twice, or a list: all of them are required.

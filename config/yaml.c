@@ -108,6 +108,8 @@ static void place_text(struct reader *r, const yaml_event_t *e, struct sp_node *
 {
 	n->text_line = n->line;
 	n->text_col = n->col + n->quoted;
+	n->escaped = e->data.scalar.style == YAML_DOUBLE_QUOTED_SCALAR_STYLE &&
+		e->start_mark.line == e->end_mark.line;
 	if (e->data.scalar.style == YAML_LITERAL_SCALAR_STYLE ||
 		e->data.scalar.style == YAML_FOLDED_SCALAR_STYLE)
 		place_block(r, n);

@@ -35,7 +35,9 @@ struct sp_at cel_at(const struct cel_cc *c, uint32_t off)
 		at.line = at.col = 1;
 	from = at.col;
 	for (uint32_t i = 0; i < off && i < s.n; i++) {
-		if (s.p[i] == '\n') {
+		if (c->ask->escaped && memchr("\n\t\"\\", s.p[i], 4)) {
+			at.col += 2;
+		} else if (s.p[i] == '\n') {
 			at.line++;
 			at.col = from; // a block's lines are indented alike
 		} else {

@@ -114,7 +114,7 @@ void rig_when(struct sp_policy *p, struct sp_policy_rule *r, const char *when)
 	must(v != NULL, "memory");
 	if (r->when.n)
 		memcpy(v, r->when.v, r->when.n * sizeof(*v));
-	v[r->when.n] = (struct sp_policy_condition){keep(p, when), here(r->at.line)};
+	v[r->when.n] = (struct sp_policy_condition){.text = keep(p, when), .at = here(r->at.line)};
 	r->when.v = v;
 	r->when.n++;
 }

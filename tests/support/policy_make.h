@@ -61,7 +61,7 @@ static inline void make_when(struct sp_policy *p, struct sp_policy_rule *r, cons
 {
 	r->when.v = sp_arena_alloc(&p->arena, sizeof(*r->when.v));
 	r->when.v[0] = (struct sp_policy_condition){
-		sp_arena_str(&p->arena, sp_bytes_cstr(text)), {made_at.file, 9, 17}};
+		.text = sp_arena_str(&p->arena, sp_bytes_cstr(text)), .at = {made_at.file, 9, 17}};
 	r->when.n = 1;
 }
 

@@ -2,6 +2,7 @@
 #include "tests/support/policy_made.h"
 #include "tests/support/snap_touch.h"
 #include "config/judge/judge.h"
+#include "config/policy_read.h"
 #include "config/snapshot_build.h"
 #include "common/url.h"
 #include "common/banned.h"
@@ -512,6 +513,29 @@ static void what_cannot_be_is_told_where_it_stands(void **state)
 	refused(p, "65 sequences are declared, at most 64 can be");
 }
 
+static void a_condition_written_with_escapes_is_told_of_in_its_line(void **state)
+{
+	static const char *const texts[] = {
+		"{\"policy_definitions\": [{\"name\": \"g\", \"rules\": [\n"
+		"{\"action\": \"a\", \"allowed\": true, \"condition\": \"1 == 1 &&\\n\\\"a\\\" == nobody\"}]}]}",
+		"{\"version\": 1, \"rules\": [\n{\"name\": \"r\", \"effect\": \"allow\", \"tools\": \"a\", "
+		"\"when\": \"1 == 1 &&\\n\\\"a\\\" == nobody\"}]}"};
+	static const char *const files[] = {"p.json", "p.yaml"};
+	char want[32];
+
+	(void)state;
+	for (size_t i = 0; i < SP_ARRAY_LEN(texts); i++) {
+		for (size_t k = 0; k < SP_ARRAY_LEN(files); k++) {
+			struct sp_policy *p = new_policy();
+
+			snprintf(want, sizeof(want), "%s:2:%d: ", files[k],
+				(int)(strstr(texts[i], "nobody") - strchr(texts[i], '\n')));
+			assert_int_equal(sp_policy_read(p, sp_bytes_cstr(texts[i]), files[k], &check), 0);
+			refused(p, want);
+		}
+	}
+}
+
 static void the_same_policy_gives_the_same_bytes(void **state)
 {
 	(void)state;
@@ -593,6 +617,7 @@ int main(void)
 			sql_and_endpoints_have_usual_parameters_and_no_style_that_is_forbidden, fresh, done),
 		cmocka_unit_test_setup_teardown(purposes_and_sequences_name_actions_and_globs, fresh, done),
 		cmocka_unit_test_setup_teardown(what_cannot_be_is_told_where_it_stands, fresh, done),
+		cmocka_unit_test_setup_teardown(a_condition_written_with_escapes_is_told_of_in_its_line, fresh, done),
 		cmocka_unit_test_setup_teardown(the_same_policy_gives_the_same_bytes, fresh, done),
 		cmocka_unit_test_setup_teardown(no_changed_word_of_a_policy_reaches_outside, fresh, done),
 	};

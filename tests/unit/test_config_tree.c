@@ -94,6 +94,8 @@ static void json_nodes_know_their_places(void **state)
 	assert_false(b->first->quoted);
 	assert_string_equal(b->first->next->text, "x\ny");
 	assert_true(b->first->next->quoted);
+	assert_true(b->first->next->escaped);
+	assert_false(b->first->escaped);
 	c = sp_node_get(b->first->next->next, "c");
 	assert_place(c, 2, 28);
 	assert_int_equal(c->first->n, 0);
