@@ -59,6 +59,7 @@ struct sp_south {
 	uint8_t id[24]; ///< raw, with quotes: minted by us
 	uint32_t id_len;
 	struct sp_south_session session; ///< in use with this upstream (legacy)
+	uint32_t caps; ///< SP_CAP_* that it told when this session began
 	uint8_t new_session[SP_SOUTH_SESSION_MAX]; ///< given in the answer's head
 	uint32_t new_session_len;
 };

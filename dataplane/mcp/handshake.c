@@ -122,7 +122,8 @@ static enum sp_reason read_initialized(struct sp_call *c, const struct sp_json *
 	ret->revision = revision;
 	ret->len = c->south.new_session_len;
 	memcpy(ret->id, c->south.new_session, ret->len);
-	c->caps |= sp_handshake_capabilities(j, e->result);
+	c->south.caps = sp_handshake_capabilities(j, e->result);
+	c->caps |= c->south.caps;
 	return SP_REASON_NONE;
 }
 
@@ -164,7 +165,7 @@ static void on_pooled_ready(struct sp_call *c, const struct sp_json *j, const st
 	(void)j;
 	(void)e;
 	if (!c->reason)
-		sp_south_put(&c->w->eras, c->principal.id, &c->south.session, c->caps, c->w->now_ns);
+		sp_south_put(&c->w->eras, c->principal.id, &c->south.session, c->south.caps, c->w->now_ns);
 	go_on(c, c->reason);
 }
 

@@ -37,7 +37,7 @@ def shared(build):
         if levels:
             takes_levels(servers[name])
     routes = {"/levels": {"upstreams": ["mute", "loud", "gone", "louder"]}, "/mutes": {"upstreams": ["mute", "gone"]},
-              "/pair": {"upstreams": ["alpha", "beta", "gone"]},
+              "/louds": {"upstreams": ["loud", "mute"]}, "/pair": {"upstreams": ["alpha", "beta", "gone"]},
               "/narrow": {"upstreams": ["old"], "methods": ["tools/*"]}}
     return Lab(build, servers, routes, workers=2,
                policies={AGENT: policy("echo", "slow", "hold", "asks", "fails", "talks"), "other": policy("echo")})
@@ -654,6 +654,19 @@ def test_modern_agents_get_of_a_legacy_upstreams_log_what_the_request_asked_for(
         assert said(m.call("talks")) == []
         assert said(m.call("talks", meta={META + "logLevel": "warning"})) == ["warning", "emergency"]
     assert not any(r.method == "logging/setLevel" for r in gateway.servers["plain"].requests)
+
+
+def test_what_one_legacy_upstream_can_do_is_not_taken_for_what_the_next_one_can(gateway):
+    from client import META, Modern
+
+    def sets(name):
+        return [r for r in gateway.servers[name].requests if r.method == "logging/setLevel"]
+    gateway.clear()
+    with Modern(gateway, AGENT, path="/louds") as m:
+        assert m.request("server/discover").result["capabilities"] == {"tools": {}}
+        for name in ("loud", "mute"):
+            assert m.call(f"{name}__echo", meta={META + "logLevel": "warning"}).result
+    assert len(sets("loud")) == 1 and not sets("mute"), gateway.servers["mute"].requests
 
 
 def test_legacy_agents_get_all_that_their_session_says(gateway):
