@@ -345,7 +345,7 @@ static const struct sp_field upstream_fields[] = {
 		.def = "60s",
 		.min = 10 * MS,
 		.max = HOUR,
-		.help = "whole answer; events of a stream begin it anew"},
+		.help = "whole answer, or all pages of a gathered list; events of a call begin it anew"},
 	{.name = "idle_timeout",
 		.kind = SP_KIND_DURATION,
 		AT(sp_gw_upstream, idle_ns),

@@ -53,6 +53,7 @@ struct sp_south {
 	struct sp_bytes message; ///< the final one, in buf
 	struct sp_timer timer;   ///< a final event whose stream does not end
 	uint64_t started_ns;
+	uint64_t until_ns; ///< as asked for: events do not put it off; 0 = they do
 	uint8_t *buf; ///< gathers the answer, or one event: small buffer, then large
 	size_t len, cap;
 	struct sp_sse sse;
@@ -122,6 +123,7 @@ struct sp_call {
 	uint32_t caps;  ///< SP_CAP_*, gathered
 	uint32_t found; ///< upstreams that answered
 	uint32_t pages; ///< of tools/list, of the upstream being asked
+	uint64_t pages_until_ns; ///< boot time by which all of them must be there
 	uint8_t *out;                  ///< composed answers: small buffer, then large
 	size_t out_len, out_cap;
 	size_t out_kept; ///< of a gathered list: what upstreams that gave all of theirs put there

@@ -273,6 +273,8 @@ static void stretch_deadline(struct sp_call *c)
 	uint64_t each = sp_snap_upstream(c->snap, c->south.upstream)->response_ns;
 	uint64_t most = c->south.started_ns + DEADLINE_STRETCH * each;
 
+	if (c->south.until_ns)
+		return;
 	sp_exchange_deadline(c->south.x, sp_min(c->w->now_ns + each, most));
 }
 
@@ -391,6 +393,7 @@ int sp_south_start(struct sp_call *c, const struct sp_south_ask *ask)
 	s->upstream = ask->upstream;
 	s->relay = ask->relay;
 	s->modern = ask->modern;
+	s->until_ns = ask->until_ns;
 	s->note = sp_method_flags(ask->method) & SP_M_NOTE || ask->verb == SP_HTTP_DELETE;
 	s->cancellable = !s->note && ask->method != SP_METHOD_INITIALIZE;
 	s->is_sse = s->final = s->sent = false;
@@ -408,6 +411,7 @@ int sp_south_start(struct sp_call *c, const struct sp_south_ask *ask)
 		.headers = sp_bytes(headers, o.len),
 		.body = ask->body,
 		.idempotent = ask->idempotent,
+		.deadline_ns = ask->until_ns,
 		.ops = &exchange_ops,
 		.user = c,
 	};

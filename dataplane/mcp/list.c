@@ -211,8 +211,8 @@ static enum sp_reason read_page(struct sp_call *c, const struct sp_json *j, cons
 	return r;
 }
 
-/// All pages of an upstream are in the list, or none: part of a list looks like the whole of it. One that fails
-/// is left out; only when all do is the agent told why.
+/// All pages of an upstream are in the list, or none: part of a list looks like the whole of it. One that fails, or
+/// takes longer than an answer may for all of them together, is left out; only when all do is the agent told why.
 static void on_gathered(struct sp_call *c, const struct sp_json *j, const struct sp_envelope *e)
 {
 	struct sp_bytes cursor;
@@ -251,6 +251,7 @@ static int ask_page(struct sp_call *c, struct sp_bytes raw_cursor)
 		.verb = SP_HTTP_POST,
 		.method = c->method,
 		.idempotent = true,
+		.until_ns = c->pages_until_ns,
 		.on_answer = on_gathered,
 	};
 
@@ -279,6 +280,7 @@ static int ask_page(struct sp_call *c, struct sp_bytes raw_cursor)
 static int on_ready(struct sp_call *c)
 {
 	c->pages = 0;
+	c->pages_until_ns = c->w->now_ns + sp_snap_upstream(c->snap, c->south.upstream)->response_ns;
 	c->out_len = c->out_kept;
 	if (c->reason == SP_REASON_NONE)
 		return ask_page(c, SP_NOBYTES);

@@ -48,6 +48,7 @@ struct sp_south_ask {
 	struct sp_bytes body;
 	bool idempotent;
 	bool relay;
+	uint64_t until_ns; ///< boot time by which it is answered, whatever events come; 0 = the upstream's response_ns
 	sp_south_fn on_answer;
 };
 /// 0, or a reason. The answer or failure arrives through on_answer (failure: j == NULL, call->reason set).

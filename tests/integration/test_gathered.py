@@ -161,6 +161,35 @@ def test_a_list_without_end_is_no_list(gateway):
         wide.script = None
 
 
+def test_all_pages_of_an_upstream_have_the_time_of_one_answer(gateway):
+    """Each page, and each event, comes in time."""
+    paged = gateway.servers["paged"]
+    answer = paged.answer
+
+    def waits(request, reply):
+        if page(request) is not None:
+            time.sleep(0.5)
+        answer(request, reply)
+
+    def tells(request, reply):
+        if page(request) is not None:
+            reply.events()
+            for _ in range(4):
+                time.sleep(0.4)
+                reply.note("at it")
+        answer(request, reply)
+    try:
+        for act in (waits, tells):
+            gateway.clear()
+            before = left_out(gateway)
+            paged.answer = act
+            assert listed(gateway, "/pages") == ALPHA
+            assert left_out(gateway) == before + 1
+    finally:
+        paged.answer = answer
+    assert listed(gateway, "/pages")[:3] == ["paged__a", "paged__b", "paged__c"]
+
+
 def test_a_list_too_long_takes_no_room_from_the_others(gateway):
     def long(request, reply):
         n = page(request)
