@@ -18,16 +18,26 @@ static struct sp_policy_tool *begin(struct rig *r)
 	return rig_tool(r->p, "t");
 }
 
+/// The tool takes SQL that only reads, in these parameters; NULL: in those that commonly hold some.
+static struct sp_policy_tool *begin_sql(struct rig *r, const char *parameters)
+{
+	struct sp_policy_tool *t = begin(r);
+
+	t->sql.on = true;
+	t->sql.dialect = SP_SQL_POSTGRES;
+	t->sql.allow = SP_SQL_SELECT;
+	if (parameters)
+		t->sql.parameters = rig_list(r->p, parameters);
+	return t;
+}
+
 static void sql_is_judged_wherever_the_tool_takes_it(void **state)
 {
 	struct sp_policy_tool *t;
 	struct rig r;
 
 	(void)state;
-	t = begin(&r);
-	t->sql.on = true;
-	t->sql.dialect = SP_SQL_POSTGRES;
-	t->sql.allow = SP_SQL_SELECT;
+	t = begin_sql(&r, NULL);
 	t->sql.deny_tables = rig_list(r.p, "secrets,credentials");
 	rig_publish(&r);
 	ALLOWED(ASK(&r, "{\"sql\":\"SELECT a FROM orders\"}"));
@@ -44,13 +54,10 @@ static void sql_is_judged_wherever_the_tool_takes_it(void **state)
 
 static void sql_that_is_not_there_as_text_is_refused(void **state)
 {
-	struct sp_policy_tool *t;
 	struct rig r;
 
 	(void)state;
-	t = begin(&r);
-	t->sql.on = true;
-	t->sql.allow = SP_SQL_SELECT;
+	begin_sql(&r, NULL)->sql.dialect = 0; // nobody said which
 	rig_publish(&r);
 	REFUSED(ASK(&r, "{\"text\":\"SELECT 1\"}"), ARGUMENT_MISSING);
 	REFUSED(ASK(&r, "{\"sql\":7}"), ARGUMENT_MISSING);
@@ -65,15 +72,10 @@ static void sql_that_is_not_there_as_text_is_refused(void **state)
 
 static void dotted_names_lead_into_objects_and_mean_themselves_too(void **state)
 {
-	struct sp_policy_tool *t;
 	struct rig r;
 
 	(void)state;
-	t = begin(&r);
-	t->sql.on = true;
-	t->sql.dialect = SP_SQL_POSTGRES;
-	t->sql.allow = SP_SQL_SELECT;
-	t->sql.parameters = rig_list(r.p, "db.text");
+	begin_sql(&r, "db.text");
 	rig_publish(&r);
 	ALLOWED(ASK(&r, "{\"db\":{\"text\":\"SELECT 1\"}}"));
 	REFUSED(ASK(&r, "{\"db\":{\"text\":\"DELETE FROM a\"}}"), SQL_DENIED);
@@ -86,15 +88,10 @@ static void dotted_names_lead_into_objects_and_mean_themselves_too(void **state)
 
 static void a_parameter_by_another_spelling_is_no_way_around_the_judge(void **state)
 {
-	struct sp_policy_tool *t;
 	struct rig r;
 
 	(void)state;
-	t = begin(&r);
-	t->sql.on = true;
-	t->sql.dialect = SP_SQL_POSTGRES;
-	t->sql.allow = SP_SQL_SELECT;
-	t->sql.parameters = rig_list(r.p, "sql,query,db.text");
+	begin_sql(&r, "sql,query,db.text");
 	rig_publish(&r);
 	ALLOWED(ASK(&r, "{\"sql\":\"SELECT 1\",\"other\":1,\"Limit\":2}"));
 	REFUSED(ASK(&r, "{\"sql\":\"SELECT 1\",\"SQL\":\"DROP TABLE a\"}"), ARGUMENT_MISSING);
@@ -211,14 +208,10 @@ static void sizes_are_those_of_the_arguments_as_sent(void **state)
 
 static void a_text_that_does_not_fit_the_scratch_is_refused(void **state)
 {
-	struct sp_policy_tool *t;
 	struct rig r;
 
 	(void)state;
-	t = begin(&r);
-	t->sql.on = true;
-	t->sql.dialect = SP_SQL_POSTGRES;
-	t->sql.allow = SP_SQL_SELECT;
+	begin_sql(&r, NULL);
 	rig_publish(&r);
 	r.arena.cap = 96;
 	REFUSED(ASK(&r, "{\"sql\":\"SELECT 'far longer than the scratch', 'that is left to it', "
