@@ -145,25 +145,3 @@ void sp_accept_add(struct sp_accept *a, struct sp_bytes value)
 	while (value.n)
 		add_range(a, cut(&value, ','));
 }
-
-void sp_http_chunk(struct sp_out *o, struct sp_bytes data)
-{
-	static const char digits[] = "0123456789abcdef";
-	char line[18];
-	size_t i = sizeof(line);
-	size_t n = data.n;
-
-	if (!n)
-		return; // an empty chunk would end the body
-	line[--i] = '\n';
-	line[--i] = '\r';
-	for (; n; n >>= 4)
-		line[--i] = digits[n & 15];
-	if (data.n > o->cap || sizeof(line) - i + data.n + 2 > o->cap - o->len) {
-		o->overflow = true;
-		return;
-	}
-	sp_out_put(o, line + i, sizeof(line) - i);
-	sp_out_bytes(o, data);
-	sp_out_lit(o, "\r\n");
-}

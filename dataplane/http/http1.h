@@ -115,8 +115,7 @@ static inline struct sp_bytes sp_http_get(const uint8_t *buf, struct sp_http_spa
 	return s.len ? sp_bytes(buf + s.off, s.len) : SP_NOBYTES;
 }
 
-/// Chunk framing for streaming answers: "<hex>\r\n" before and "\r\n" after. `sp_http_last_chunk` ends.
-void sp_http_chunk(struct sp_out *o, struct sp_bytes data);
+/// What ends an answer in chunks.
 #define SP_HTTP_LAST_CHUNK "0\r\n\r\n"
 /// Token characters of RFC 9110; visible ASCII. For everything copied into a header.
 bool sp_http_token_ok(struct sp_bytes s);

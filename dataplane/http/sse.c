@@ -186,35 +186,3 @@ int sp_sse_feed(struct sp_sse *s, const uint8_t *p, size_t n, sp_sse_fn fn, void
 	}
 	return 0;
 }
-
-static bool one_line(struct sp_bytes b)
-{
-	return !b.n || (!memchr(b.p, '\n', b.n) && !memchr(b.p, '\r', b.n) && !memchr(b.p, 0, b.n));
-}
-
-void sp_sse_write(struct sp_out *o, struct sp_bytes id, struct sp_bytes data)
-{
-	if (!one_line(id)) {
-		o->overflow = true;
-		return;
-	}
-	if (id.n) {
-		sp_out_lit(o, "id: ");
-		sp_out_bytes(o, id);
-		sp_out_lit(o, "\n");
-	}
-	for (;;) {
-		size_t k = data.n ? run(data.p, data.n) : 0;
-
-		sp_out_lit(o, "data: ");
-		sp_out_put(o, data.p, k);
-		sp_out_lit(o, "\n");
-		if (k == data.n)
-			break;
-		if (data.p[k] == '\r' && k + 1 < data.n && data.p[k + 1] == '\n')
-			k++;
-		data.p += k + 1;
-		data.n -= k + 1;
-	}
-	sp_out_lit(o, "\n");
-}

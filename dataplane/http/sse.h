@@ -1,5 +1,5 @@
 /// Server-sent events (WHATWG HTML, "event stream"): a real parser across chunk boundaries (CR, LF and
-/// CRLF, leading BOM, multi-line data) and an encoder that can not be split by its payload.
+/// CRLF, leading BOM, multi-line data).
 #pragma once
 
 #include "common/bytes.h"
@@ -26,7 +26,4 @@ struct sp_sse {
 void sp_sse_init(struct sp_sse *s, uint8_t *buf, size_t cap);
 /// 0, -EMSGSIZE (an event over the buffer), or what `fn` returned.
 SP_MUST_CHECK int sp_sse_feed(struct sp_sse *s, const uint8_t *p, size_t n, sp_sse_fn fn, void *user);
-/// One event, `data: ` per line of `data` (JSON has none but the one), `id` written when not empty;
-/// an id with a line end or NUL in it sets `overflow`.
-void sp_sse_write(struct sp_out *o, struct sp_bytes id, struct sp_bytes data);
 #define SP_SSE_KEEPALIVE ":\n\n"

@@ -404,29 +404,6 @@ static void a_reader_that_stops_ends_the_stream(void **state)
 	free(p);
 }
 
-static void chunks_written_are_chunks_read(void **state)
-{
-	uint8_t buf[256];
-	struct sp_out o = sp_out_init(buf, sizeof(buf));
-	struct http_result r;
-
-	(void)state;
-	sp_out_lit(&o, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
-	sp_http_chunk(&o, SP_LIT("0123456789abcdef0"));
-	sp_http_chunk(&o, SP_NOBYTES);
-	sp_http_chunk(&o, SP_LIT("!"));
-	sp_out_lit(&o, SP_HTTP_LAST_CHUNK);
-	r = http_gather(true, sp_bytes(buf, o.len), false, NULL, NULL);
-	assert_int_equal(r.state, SP_HTTP1_DONE);
-	assert_int_equal(r.body_len, 18);
-	assert_memory_equal(r.body, "0123456789abcdef0!", 18);
-	http_result_done(&r);
-	o = sp_out_init(buf, 8);
-	sp_http_chunk(&o, SP_LIT("1234"));
-	assert_true(o.overflow);
-	assert_int_equal(o.len, 0);
-}
-
 static void token_and_value_know_their_characters(void **state)
 {
 	(void)state;
@@ -457,7 +434,6 @@ int main(void)
 		cmocka_unit_test(limits_are_exact),
 		cmocka_unit_test(tiny_chunks_can_not_blow_up_the_buffer),
 		cmocka_unit_test(a_reader_that_stops_ends_the_stream),
-		cmocka_unit_test(chunks_written_are_chunks_read),
 		cmocka_unit_test(token_and_value_know_their_characters),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -123,43 +123,6 @@ static void the_reader_may_stop(void **state)
 	assert_string_equal(l.text, "[||a|1|-1]");
 }
 
-static void what_is_written_is_one_event_with_the_same_lines(void **state)
-{
-	static const struct {
-		const char *id, *data, *want;
-	} out[] = {
-		{"", "{\"a\":1}", "[||{\"a\":1}|1|-1]"},
-		{"9", "", "[|9||1|-1]"},
-		{"", "a\n\nevent: x\nid: y", "[||a\n\nevent: x\nid: y|1|-1]"},
-		{"", "a\r\nb\rc", "[||a\nb\nc|1|-1]"},
-		{"", " led", "[|| led|1|-1]"},
-		{"", "end\n", "[||end\n|1|-1]"},
-	};
-
-	(void)state;
-	for (size_t i = 0; i < SP_ARRAY_LEN(out); i++) {
-		uint8_t buf[256];
-		struct sp_out o = sp_out_init(buf, sizeof(buf));
-		struct log l;
-
-		sp_sse_write(&o, sp_bytes_cstr(out[i].id), sp_bytes_cstr(out[i].data));
-		assert_false(o.overflow);
-		run(&l, sp_bytes(buf, o.len), 0, 256);
-		assert_string_equal(l.text, out[i].want);
-	}
-}
-
-static void an_id_that_would_split_the_event_is_not_written(void **state)
-{
-	uint8_t buf[64];
-	struct sp_out o = sp_out_init(buf, sizeof(buf));
-
-	(void)state;
-	sp_sse_write(&o, SP_LIT("1\ndata: forged"), SP_LIT("x"));
-	assert_true(o.overflow);
-	assert_int_equal(o.len, 0);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -167,8 +130,6 @@ int main(void)
 		cmocka_unit_test(an_id_with_nul_is_ignored),
 		cmocka_unit_test(an_event_over_the_buffer_is_refused_and_a_comment_is_not),
 		cmocka_unit_test(the_reader_may_stop),
-		cmocka_unit_test(what_is_written_is_one_event_with_the_same_lines),
-		cmocka_unit_test(an_id_that_would_split_the_event_is_not_written),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
