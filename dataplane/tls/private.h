@@ -16,7 +16,6 @@ struct sp_tls {
 	struct sp_tls_client *client; ///< a reference, or NULL
 	bool established, failed, no_block;
 	bool ended; ///< close-notify read: the other direction still works
-	const char *error;
 	char sni[TLS_SNI_MAX];
 };
 

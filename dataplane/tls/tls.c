@@ -161,7 +161,6 @@ static int outcome(struct sp_tls *t, int r)
 
 	if (t->no_block) {
 		t->failed = true;
-		t->error = "no transmit blocks";
 		ERR_clear_error();
 		return -ENOBUFS;
 	}
@@ -173,9 +172,6 @@ static int outcome(struct sp_tls *t, int r)
 		return -EPIPE;
 	}
 	t->failed = true;
-	t->error = ERR_reason_error_string(ERR_peek_error());
-	if (!t->error)
-		t->error = "protocol error";
 	ERR_clear_error();
 	return -EPROTO;
 }
@@ -274,9 +270,4 @@ void sp_tls_info(const struct sp_tls *t, struct sp_tls_info *ret)
 	if (cert && X509_digest(cert, EVP_sha256(), i.client_cert_sha256, NULL) == 1)
 		i.has_client_cert = true;
 	*ret = i;
-}
-
-const char *sp_tls_error(const struct sp_tls *t)
-{
-	return t->error;
 }

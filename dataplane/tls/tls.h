@@ -62,5 +62,3 @@ struct sp_tls_info {
 	bool has_client_cert;
 };
 void sp_tls_info(const struct sp_tls *t, struct sp_tls_info *ret); ///< once established
-/// Last failure as static text for the counters' help, or NULL.
-const char *sp_tls_error(const struct sp_tls *t);
