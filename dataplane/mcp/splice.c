@@ -101,31 +101,3 @@ int sp_list_elements(struct sp_out *o, const struct sp_list *l, bool first, uint
 	*ret_kept = kept;
 	return 0;
 }
-
-int sp_list_filter(struct sp_out *o, const struct sp_list *l, uint32_t *ret_kept)
-{
-	const struct sp_json *j = l->j;
-	struct sp_out before = *o;
-	size_t open, end, tail;
-	uint32_t kept;
-	int r;
-
-	if (sp_json_type(j, l->array) != SP_JSON_ARRAY)
-		return -EINVAL;
-	open = (size_t)j->tok[l->array].off + 1;
-	end = open + j->tok[l->array].len - 2;
-	for (tail = end; tail > open && j->text.p[tail - 1] <= ' ';)
-		tail--;
-	sp_out_put(o, j->text.p, open);
-	r = sp_list_elements(o, l, true, &kept);
-	sp_out_put(o, j->text.p + tail, j->text.n - tail);
-	if (r == 0 && o->overflow)
-		r = -ENOSPC;
-	if (r < 0) {
-		before.overflow = o->overflow;
-		*o = before;
-		return r;
-	}
-	*ret_kept = kept;
-	return 0;
-}

@@ -46,6 +46,3 @@ struct sp_list {
 /// nothing written; -ENOSPC `o` is full: `o` is as before but for its overflow flag.
 SP_MUST_CHECK int sp_list_elements(
 	struct sp_out *o, const struct sp_list *l, bool first, uint32_t *ret_kept);
-/// The whole document with that array filtered and its names prefixed; all else byte for byte. As
-/// above.
-SP_MUST_CHECK int sp_list_filter(struct sp_out *o, const struct sp_list *l, uint32_t *ret_kept);
