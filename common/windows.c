@@ -351,32 +351,6 @@ void sp_windows_refund(const struct sp_windows *t, const struct sp_window_ask *a
 	}
 }
 
-int sp_windows_charge(const struct sp_windows *t, const struct sp_window_owner *owner,
-	const struct sp_window_ask *ask, uint64_t boot_ns)
-{
-	struct part p;
-	uint64_t old, new;
-
-	if (ask->per == SP_PER_REQUEST || ask->amount == 0)
-		return 0;
-	do {
-		SP_TRY(part_find(t, owner, ask, boot_ns, &p));
-		do {
-			if (!sp_cell_load(&p.cell, &old))
-				break;
-			uint64_t used = used_in(t, p.h, old, p.now);
-			uint64_t start = p.h->length && is_open(t, p.h, old, p.now)
-						 ? old >> p.h->count_bits
-						 : p.start;
-
-			new = start << p.h->count_bits |
-			      (used + sp_min(p.n, count_max(p.h) - used));
-			if (sp_cell_swap(&p.cell, old, new))
-				return 0;
-		} while (true);
-	} while (true);
-}
-
 uint64_t sp_windows_read(const struct sp_windows *t, uint64_t key, enum sp_limit_kind kind,
 	enum sp_limit_per per, uint64_t boot_ns)
 {

@@ -72,9 +72,6 @@ SP_MUST_CHECK int sp_windows_peek(const struct sp_windows *t, const struct sp_wi
 /// stays there. Once for one take.
 void sp_windows_refund(const struct sp_windows *t, const struct sp_window_ask *ask, unsigned n,
 	uint64_t boot_ns);
-/// Count what was found out later; may pass the limit, stops at the window's most. -ENOSPC, -EUSERS.
-SP_MUST_CHECK int sp_windows_charge(const struct sp_windows *t, const struct sp_window_owner *owner,
-	const struct sp_window_ask *ask, uint64_t boot_ns);
 /// What stands in a window now.
 uint64_t sp_windows_read(const struct sp_windows *t, uint64_t key, enum sp_limit_kind kind,
 	enum sp_limit_per per, uint64_t boot_ns);

@@ -247,18 +247,6 @@ static void test_states_are_set_and_cleared_in_one_step_and_forgotten_when_unuse
 	assert_int_equal(sp_windows_state(&r->t, 41, true, 31 * 86400 * SEC), 0);
 }
 
-static void test_what_is_charged_later_may_pass_the_limit_and_then_refuses(void **state)
-{
-	struct rig *r = *state;
-	struct sp_window_ask ask = {51, SP_LIMIT_TOKENS, SP_PER_DAY, 900, 1000, 0};
-
-	assert_int_equal(take(r, ask, SEC, NULL), 0);
-	assert_int_equal(sp_windows_charge(&r->t, NULL, &ask, SEC), 0);
-	assert_int_equal(sp_windows_read(&r->t, 51, SP_LIMIT_TOKENS, SP_PER_DAY, SEC), 1800);
-	ask.amount = 1;
-	assert_int_equal(take(r, ask, SEC, NULL), -EDQUOT);
-}
-
 static void test_what_is_given_back_is_there_again_but_not_in_a_window_that_came_later(void **state)
 {
 	struct rig *r = *state;
@@ -413,7 +401,6 @@ int main(void)
 		T(test_calls_of_a_session_whose_end_is_told_last_until_then),
 		S(test_a_session_that_ended_makes_room),
 		T(test_states_are_set_and_cleared_in_one_step_and_forgotten_when_unused),
-		T(test_what_is_charged_later_may_pass_the_limit_and_then_refuses),
 		T(test_what_is_given_back_is_there_again_but_not_in_a_window_that_came_later),
 		T(test_a_salt_moves_every_key),
 		S(test_a_full_bucket_refuses_until_a_window_in_it_is_over),
