@@ -115,7 +115,5 @@ static inline bool sp_record_has(const struct sp_record *r, enum sp_record_field
 {
 	return r->present[f / 64] >> (f % 64) & 1;
 }
-/// The record as one JSON object, members in the list's order; -ENOSPC.
-SP_MUST_CHECK int sp_record_json(const struct sp_record *r, struct sp_out *out);
 /// Wall time as RFC 3339 in UTC with nanoseconds.
 void sp_out_time(struct sp_out *out, uint64_t wall_ns);

@@ -1,4 +1,4 @@
-/// A record that reads back must also print as JSON, and survive being written again.
+/// A record that reads survives being written again.
 #include "common/record.h"
 
 #include "common/mp.h"
@@ -18,15 +18,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct sp_record r, again;
-	static uint8_t text[64 * 1024], buf[2 * SP_RECORD_MAX];
-	struct sp_out out = sp_out_init(text, sizeof(text));
+	static uint8_t buf[2 * SP_RECORD_MAX];
 	struct sp_record_writer w;
 	int n;
 
 	if (sp_record_read(sp_bytes(data, size), &r) < 0)
 		return 0;
-	if (sp_record_json(&r, &out) < 0 || !sp_utf8_ok(sp_bytes(text, out.len)))
-		abort();
 	sp_record_begin(&w, buf, sizeof(buf));
 	for (size_t i = 0; i < SP_ARRAY_LEN(list); i++) {
 		enum sp_record_field f = (enum sp_record_field)list[i].number;
