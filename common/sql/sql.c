@@ -3,34 +3,6 @@
 #include "common/mp.h"
 #include "common/banned.h"
 
-struct named {
-	struct sp_bytes name;
-	uint32_t value;
-};
-#define NAMED(s, v)                                                                                \
-	{                                                                                          \
-		{(const uint8_t *)(s), sizeof(s) - 1}, (v)                                         \
-	}
-
-static const struct named dialects[] = {
-	NAMED("postgres", SP_SQL_POSTGRES),
-	NAMED("mysql", SP_SQL_MYSQL),
-	NAMED("mssql", SP_SQL_MSSQL),
-	NAMED("sqlite", SP_SQL_SQLITE),
-	NAMED("ansi", SP_SQL_ANSI),
-	NAMED("postgresql", SP_SQL_POSTGRES),
-	NAMED("mariadb", SP_SQL_MYSQL),
-};
-static const struct named styles[] = {
-	NAMED("select-only", SP_SQL_SELECT),
-	NAMED("insert-only", SP_SQL_INSERT),
-	NAMED("update", SP_SQL_UPDATE),
-	NAMED("delete", SP_SQL_DELETE),
-	NAMED("explain", SP_SQL_EXPLAIN),
-	NAMED("ddl", SP_SQL_DDL),
-	NAMED("select", SP_SQL_SELECT),
-	NAMED("insert", SP_SQL_INSERT),
-};
 static const char *const whys[] = {
 	[SP_SQL_OK] = "sql_ok",
 	[SP_SQL_TOO_LONG] = "sql_too_long",
@@ -47,47 +19,24 @@ static const char *const whys[] = {
 	[SP_SQL_MEMORY] = "sql_memory",
 };
 
-static const char *name_of(const struct named *list, size_t n, uint32_t value)
-{
-	for (size_t i = 0; i < n; i++)
-		if (list[i].value == value)
-			return (const char *)list[i].name.p;
-	return "?";
-}
-
-static int value_of(const struct named *list, size_t n, struct sp_bytes s, uint32_t *ret)
-{
-	for (size_t i = 0; i < n; i++) {
-		if (sp_bytes_eq(list[i].name, s)) {
-			*ret = list[i].value;
-			return 0;
-		}
-	}
-	return -ENOENT;
-}
-
-const char *sp_sql_dialect_name(enum sp_sql_dialect d)
-{
-	return name_of(dialects, SP_ARRAY_LEN(dialects), d);
-}
-
-int sp_sql_dialect_parse(struct sp_bytes s, enum sp_sql_dialect *ret)
-{
-	uint32_t v = 0;
-
-	SP_TRY(value_of(dialects, SP_ARRAY_LEN(dialects), s, &v));
-	*ret = (enum sp_sql_dialect)v;
-	return 0;
-}
-
-int sp_sql_style_parse(struct sp_bytes s, uint32_t *ret_bit)
-{
-	return value_of(styles, SP_ARRAY_LEN(styles), s, ret_bit);
-}
-
 const char *sp_sql_style_name(uint32_t bit)
 {
-	return name_of(styles, SP_ARRAY_LEN(styles), bit);
+	static const struct {
+		uint32_t bit;
+		const char *name;
+	} styles[] = {
+		{SP_SQL_SELECT, "select-only"},
+		{SP_SQL_INSERT, "insert-only"},
+		{SP_SQL_UPDATE, "update"},
+		{SP_SQL_DELETE, "delete"},
+		{SP_SQL_EXPLAIN, "explain"},
+		{SP_SQL_DDL, "ddl"},
+	};
+
+	for (size_t i = 0; i < SP_ARRAY_LEN(styles); i++)
+		if (styles[i].bit == bit)
+			return styles[i].name;
+	return "?";
 }
 
 const char *sp_sql_why_name(enum sp_sql_why w)

@@ -7,10 +7,8 @@
 #include "common/bytes.h"
 
 enum sp_sql_dialect { SP_SQL_POSTGRES = 1, SP_SQL_MYSQL, SP_SQL_MSSQL, SP_SQL_SQLITE, SP_SQL_ANSI };
-const char *sp_sql_dialect_name(enum sp_sql_dialect d);
-SP_MUST_CHECK int sp_sql_dialect_parse(struct sp_bytes s, enum sp_sql_dialect *ret); ///< -ENOENT
 
-/// Styles as bits. "select-only" and "select" name the same.
+/// Styles as bits.
 enum sp_sql_style {
 	SP_SQL_SELECT = 1u << 0,
 	SP_SQL_INSERT = 1u << 1,
@@ -19,8 +17,7 @@ enum sp_sql_style {
 	SP_SQL_EXPLAIN = 1u << 4, ///< without ANALYZE, over a tree of an allowed style
 	SP_SQL_DDL = 1u << 5, ///< CREATE, ALTER, DROP, TRUNCATE ... : only where policy names it
 };
-/// "select-only", "select", "insert-only", "insert", "update", "delete", "explain", "ddl". -ENOENT.
-SP_MUST_CHECK int sp_sql_style_parse(struct sp_bytes s, uint32_t *ret_bit);
+/// "select-only", "insert-only", "update", "delete", "explain", "ddl".
 const char *sp_sql_style_name(uint32_t bit);
 
 /// Why a text is refused; names are stable and go into the audit record's detail.

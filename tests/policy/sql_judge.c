@@ -3,7 +3,7 @@
 /// reason, style, detail. `sql-judge --time N` judges the same line N times and adds the
 /// nanoseconds of processor time of one.
 #include "common/clock.h"
-#include "common/sql/sql.h"
+#include "tests/support/sql_words.h"
 
 #include <stdio.h>
 #include "common/banned.h"
@@ -14,7 +14,7 @@ static int styles_of(char *s, uint32_t *ret)
 	char *save = NULL;
 
 	for (char *w = strtok_r(s, "+", &save); w; w = strtok_r(NULL, "+", &save)) {
-		SP_TRY(sp_sql_style_parse(sp_bytes_cstr(w), &bit));
+		SP_TRY(sql_style_of(w, &bit));
 		bits |= bit;
 	}
 	*ret = bits;
@@ -57,7 +57,7 @@ static int judge_line(char *line, uint8_t *text, unsigned long times)
 
 	if (!dialect || !styles || !options)
 		return -EINVAL;
-	SP_TRY(sp_sql_dialect_parse(sp_bytes_cstr(dialect), &rules.dialect));
+	SP_TRY(sql_dialect_of(dialect, &rules.dialect));
 	SP_TRY(styles_of(styles, &rules.styles));
 	SP_TRY(unhex(hex ? hex : "", text, &n));
 	rules.returning = strstr(options, "returning") != NULL;

@@ -1,7 +1,7 @@
 /// Texts and what the SQL judge must say of them, for its unit tests.
 #pragma once
 
-#include "common/sql/sql.h"
+#include "tests/support/sql_words.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -21,7 +21,7 @@ static inline void sql_judged(const struct sp_sql_rules *rules, struct sp_bytes 
 
 	sp_sql_judge(text, rules, &v);
 	if (v.why != why || (detail && strcmp(detail, v.detail) != 0))
-		print_message("%s: %.*s\n  says %s '%s'\n", sp_sql_dialect_name(rules->dialect),
+		print_message("%s: %.*s\n  says %s '%s'\n", sql_dialects[rules->dialect],
 			(int)sp_min(text.n, (size_t)300), (const char *)text.p,
 			sp_sql_why_name(v.why), v.detail);
 	assert_int_equal(v.why, why);

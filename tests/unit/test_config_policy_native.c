@@ -5,8 +5,8 @@
 #include "config/policy_text.h"
 #include "config/value.h"
 
-#include "common/sql/sql.h"
 #include "tests/support/policy_text.h"
+#include "tests/support/sql_words.h"
 
 #include "common/clock.h"
 #include "common/banned.h"
@@ -232,7 +232,7 @@ static void styles_are_those_that_sql_is_judged_by(void **state)
 	for (unsigned i = 0; i < SP_ARRAY_LEN(words); i++) {
 		uint32_t bit = 0;
 
-		assert_int_equal(sp_sql_style_parse(sp_bytes_cstr(words[i]), &bit), 0);
+		assert_int_equal(sql_style_of(words[i], &bit), 0);
 		assert_int_equal(sp_policy_style(words[i]), bit);
 	}
 	assert_int_equal(sp_policy_style("merge"), 0);
