@@ -332,36 +332,6 @@ int sp_jwks_parse(
 	return err;
 }
 
-int sp_jwks_from_snap(
-	const struct sp_snap *s, const struct sp_snap_issuer *issuer, struct sp_jwks **ret)
-{
-	uint32_t n = issuer->keys.n;
-	struct sp_jwks *set;
-
-	if (n == 0 || n > SP_JWKS_KEYS_MAX)
-		return n ? -EINVAL : -ENOKEY;
-	set = calloc(1, sizeof(*set) + n * sizeof(set->key[0]));
-	if (!set)
-		return -ENOMEM;
-	for (set->n = 0; set->n < n; set->n++) {
-		const struct sp_snap_key *k = SP_SNAP_GET(s, issuer->keys, sp_snap_key, set->n);
-		struct sp_bytes kid = sp_snap_str(s, k->kid), spki = sp_snap_str(s, k->spki);
-		struct sp_jwk *key = &set->key[set->n];
-
-		if (kid.n > SP_JWKS_KID_MAX || spki.n > SP_JWKS_SPKI_MAX) {
-			free(set);
-			return -EINVAL;
-		}
-		key->alg = (enum sp_jwt_alg)k->alg;
-		key->kid_len = (uint32_t)kid.n;
-		key->spki_len = (uint32_t)spki.n;
-		memcpy(key->kid, kid.p, kid.n);
-		memcpy(key->spki, spki.p, spki.n);
-	}
-	*ret = set;
-	return 0;
-}
-
 struct sp_jwks *sp_jwks_free(struct sp_jwks *s)
 {
 	free(s);

@@ -40,10 +40,6 @@ struct sp_jwks_error {
 /// NULL) says why.
 SP_MUST_CHECK int sp_jwks_parse(
 	struct sp_bytes text, uint32_t algs, struct sp_jwks **ret, struct sp_jwks_error *error);
-/// The keys of an issuer as an earlier snapshot holds them, for a successor that cannot fetch yet.
-/// -ENOKEY none, -EINVAL what no set of ours can hold, -ENOMEM.
-SP_MUST_CHECK int sp_jwks_from_snap(
-	const struct sp_snap *s, const struct sp_snap_issuer *issuer, struct sp_jwks **ret);
 struct sp_jwks *sp_jwks_free(struct sp_jwks *s);
 /// Same keys in the same order.
 bool sp_jwks_eq(const struct sp_jwks *a, const struct sp_jwks *b);

@@ -52,14 +52,3 @@ int sp_limit_slot_assign(const struct sp_shm *shm, struct sp_bytes agent, uint32
 	*ret = at;
 	return 0;
 }
-
-int sp_limit_slot_find(const struct sp_shm *shm, struct sp_bytes agent, uint32_t *ret)
-{
-	uint32_t at;
-	bool found;
-
-	if (!probe(shm, key_of(agent), &at, &found) || !found)
-		return -ENOENT;
-	*ret = at;
-	return 0;
-}

@@ -8,6 +8,3 @@
 /// The agent's slot, found or newly taken. -ENOSPC when all are taken.
 SP_MUST_CHECK int sp_limit_slot_assign(
 	const struct sp_shm *shm, struct sp_bytes agent, uint32_t *ret);
-/// The agent's slot if it has one; -ENOENT.
-SP_MUST_CHECK int sp_limit_slot_find(
-	const struct sp_shm *shm, struct sp_bytes agent, uint32_t *ret);

@@ -228,8 +228,6 @@ static inline bool sp_policy_is_glob(const char *tool)
 /// exactly, and sort: the order of files and entries does not show. Nothing may be added afterwards.
 /// -EBADMSG with problems in `check`, -ENOMEM.
 SP_MUST_CHECK int sp_policy_seal_in(struct sp_policy *p, struct sp_check *check);
-/// The same where no problem can be told of.
-SP_MUST_CHECK int sp_policy_seal(struct sp_policy *p);
 /// What a pattern says of a tool, added to what is said of it more exactly: the narrower is in force, facts (class,
 /// cost, risk, dialect) are the more exact one's. Lists that leave nothing are problems. -ENOMEM.
 SP_MUST_CHECK int sp_policy_tool_narrow(struct sp_arena *arena, struct sp_check *check,

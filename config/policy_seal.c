@@ -354,14 +354,3 @@ int sp_policy_seal_in(struct sp_policy *p, struct sp_check *check)
 	p->sealed = true;
 	return sp_check_count(check) == before ? 0 : -EBADMSG;
 }
-
-int sp_policy_seal(struct sp_policy *p)
-{
-	struct sp_check check;
-	int err;
-
-	sp_check_init(&check);
-	err = sp_policy_seal_in(p, &check);
-	sp_check_done(&check);
-	return err;
-}

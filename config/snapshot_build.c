@@ -345,15 +345,6 @@ static void seal(uint8_t *blob, size_t n)
 	memcpy(((struct sp_snap_header *)blob)->checksum, &sum, sizeof(sum));
 }
 
-void sp_snap_stamp(uint8_t *blob, size_t n, uint64_t generation, uint64_t built_ns)
-{
-	struct sp_snap_header *h = (struct sp_snap_header *)blob;
-
-	h->generation = generation;
-	h->built_ns = built_ns;
-	seal(blob, n);
-}
-
 static void fill_header(struct builder *b)
 {
 	const struct sp_snap_in *in = b->in;

@@ -74,7 +74,5 @@ struct sp_snap_in {
 /// (unknown upstream or action, two agents, actions or issuers of one name, a resource that is no
 /// http(s) URI), -E2BIG over 4 GiB, -ENOMEM.
 SP_MUST_CHECK int sp_snap_build(const struct sp_snap_in *in, uint8_t **ret, size_t *ret_n);
-/// Give a complete blob another generation and time: how an older policy comes back.
-void sp_snap_stamp(uint8_t *blob, size_t n, uint64_t generation, uint64_t built_ns);
 /// What sp_snap_header.auth_epoch will be: a print of issuers, audiences, rules and keys.
 uint64_t sp_snap_auth_epoch(const struct sp_snap_in_issuer *issuers, uint32_t n);

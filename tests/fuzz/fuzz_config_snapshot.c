@@ -1,5 +1,5 @@
 #include "config/diff.h"
-#include "config/snapshot_build.h"
+#include "tests/support/snap_stamp.h"
 #include "tests/support/snap_touch.h"
 #include "common/banned.h"
 
@@ -78,7 +78,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		h->magic = SP_SNAP_MAGIC;
 		h->layout = SP_SNAP_LAYOUT;
 		h->bytes = (uint32_t)size;
-		sp_snap_stamp(blob, size, 1, 1);
+		snap_stamp(blob, size, 1, 1);
 	}
 	if (sp_snap_open(blob, size, &s) == 0) {
 		touch_identity(&s);

@@ -47,7 +47,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	err = sp_whitelist_read(p, sp_bytes(data, size), "p.json", &check);
 	SP_BUG_IF((err == 0) != sp_check_ok(&check));
 	if (err == 0) {
-		SP_BUG_IF(sp_policy_seal(p) < 0);
+		SP_BUG_IF(sp_policy_seal_in(p, &check) < 0);
 		compile(p);
 	}
 	sp_policy_free(p);

@@ -1,5 +1,6 @@
 #include "tests/support/policy_dice.h"
 #include "tests/support/policy_made.h"
+#include "tests/support/snap_stamp.h"
 #include "tests/support/snap_touch.h"
 #include "config/judge/judge.h"
 #include "config/policy_read.h"
@@ -574,7 +575,7 @@ static void no_changed_word_of_a_policy_reaches_outside(void **state)
 
 			memcpy(bad, m.blob, m.n);
 			memcpy(bad + off, &wild[i], 4);
-			sp_snap_stamp(bad, m.n, 3, 9);
+			snap_stamp(bad, m.n, 3, 9);
 			if (sp_snap_open(bad, m.n, &s) == 0) {
 				touch_policy(&s);
 				opened++;

@@ -45,7 +45,7 @@ static struct sp_policy *good(const char *text)
 		all_problems(all, sizeof(all));
 		fail_msg("%s", all);
 	}
-	assert_int_equal(sp_policy_seal(p), 0);
+	assert_int_equal(sp_policy_seal_in(p, &check), 0);
 	sp_check_done(&check);
 	return p;
 }
@@ -274,7 +274,7 @@ static void the_seed_loads_byte_for_byte(void **state)
 	sp_check_init(&check);
 	assert_int_equal(sp_policy_new(&p), 0);
 	assert_int_equal(sp_whitelist_read(p, sp_bytes(text, n), path, &check), 0);
-	assert_int_equal(sp_policy_seal(p), 0);
+	assert_int_equal(sp_policy_seal_in(p, &check), 0);
 	assert_int_equal(p->agents_n, 1);
 	assert_string_equal(p->agent[0].name, "customer-support-bot");
 	assert_int_equal(p->agent[0].actions_n, 3);
@@ -634,7 +634,7 @@ static void ten_thousand_agents_with_a_thousand_tools_build_in_a_second(void **s
 		}
 	}
 	t1 = sp_clock_boot_ns();
-	assert_int_equal(sp_policy_seal(p), 0);
+	assert_int_equal(sp_policy_seal_in(p, &check), 0);
 	in.policy = p;
 	assert_int_equal(sp_compile(&in, &check, &blob, &n), 0);
 	t2 = sp_clock_boot_ns();

@@ -1,8 +1,8 @@
 /// What a snapshot keeps beside the policy's words so that a decision is quick: it opens only when it is true of them.
 #include "common/clock.h"
 #include "common/windows.h"
-#include "config/snapshot_build.h"
 #include "tests/support/judge_rig.h"
+#include "tests/support/snap_stamp.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -59,10 +59,10 @@ static void refused_with(uint32_t *word, uint32_t wrong)
 	struct sp_snap s;
 
 	*word = wrong;
-	sp_snap_stamp(rig.blob, n, 2, 2);
+	snap_stamp(rig.blob, n, 2, 2);
 	assert_int_equal(sp_snap_open(rig.blob, n, &s), -EBADMSG);
 	*word = right;
-	sp_snap_stamp(rig.blob, n, 2, 2);
+	snap_stamp(rig.blob, n, 2, 2);
 	assert_int_equal(sp_snap_open(rig.blob, n, &s), 0);
 }
 
