@@ -5,17 +5,6 @@
 
 #include "common/bytes.h"
 
-/// Most bytes that `n` characters decode to.
-static inline size_t sp_base64_decoded_max(size_t n)
-{
-	return n / 4 * 3 + n % 4;
-}
-/// Characters that `n` bytes encode to, with padding.
-static inline size_t sp_base64_encoded_len(size_t n)
-{
-	return (n + 2) / 3 * 4;
-}
-
 /// Section 5 alphabet ("-_"), no padding, unused bits zero (RFC 7515 section 2, JOSE). Empty is
 /// empty. `out` may be `in.p` itself. -EINVAL not strict base64url, -ENOSPC over `cap`; then `out`
 /// may hold part of the bytes and *ret is untouched.

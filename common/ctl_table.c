@@ -345,14 +345,3 @@ const char *sp_ctl_access_name(enum sp_ctl_access a)
 {
 	return a < SP_ARRAY_LEN(access_names) ? access_names[a] : "none";
 }
-
-int sp_ctl_access_parse(struct sp_bytes s, enum sp_ctl_access *ret)
-{
-	for (unsigned i = SP_ACCESS_VIEW; i < SP_ARRAY_LEN(access_names); i++) {
-		if (sp_bytes_eq(s, sp_bytes_cstr(access_names[i]))) {
-			*ret = (enum sp_ctl_access)i;
-			return 0;
-		}
-	}
-	return -EINVAL;
-}

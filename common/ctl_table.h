@@ -60,7 +60,6 @@ enum sp_ctl_access {
 	SP_ACCESS_ADMIN, ///< "admin": everything
 };
 const char *sp_ctl_access_name(enum sp_ctl_access a); ///< "viewer"; "none"
-SP_MUST_CHECK int sp_ctl_access_parse(struct sp_bytes s, enum sp_ctl_access *ret); ///< -EINVAL
 
 enum sp_ctl_arg_kind {
 	SP_ARG_TEXT = 1, ///< positional; sent as a string

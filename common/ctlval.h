@@ -65,7 +65,6 @@ void sp_cv_put_end(struct sp_cv_out *o);
 void sp_cv_put_nil(struct sp_cv_out *o);
 void sp_cv_put_bool(struct sp_cv_out *o, bool v);
 void sp_cv_put_u64(struct sp_cv_out *o, uint64_t v);
-void sp_cv_put_i64(struct sp_cv_out *o, int64_t v);
 void sp_cv_put_bytes(struct sp_cv_out *o, struct sp_bytes v); ///< as a string
 void sp_cv_put_str(struct sp_cv_out *o, const char *s);
 void sp_cv_put_fmt(struct sp_cv_out *o, const char *fmt, ...)

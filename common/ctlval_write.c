@@ -79,11 +79,6 @@ void sp_cv_put_u64(struct sp_cv_out *o, uint64_t v)
 	counted(o, msgpack_pack_uint64(&o->pk, v));
 }
 
-void sp_cv_put_i64(struct sp_cv_out *o, int64_t v)
-{
-	counted(o, msgpack_pack_int64(&o->pk, v));
-}
-
 void sp_cv_put_bytes(struct sp_cv_out *o, struct sp_bytes v)
 {
 	counted(o, msgpack_pack_str_with_body(&o->pk, v.n ? v.p : (const uint8_t *)"", v.n));

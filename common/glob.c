@@ -1,6 +1,5 @@
 #include "common/glob.h"
 
-#include "common/mp.h"
 #include "common/url.h"
 #include "common/banned.h"
 
@@ -157,18 +156,4 @@ bool sp_glob_match(struct sp_bytes glob, struct sp_bytes text, bool ignore_case)
 	uint64_t steps = 0;
 
 	return sp_glob_run(SP_GLOB_NAME, glob, text, ignore_case, &steps);
-}
-
-const char *sp_glob_wrong(struct sp_bytes glob)
-{
-	if (glob.n == 0)
-		return "is empty";
-	if (glob.n > SP_GLOB_MAX)
-		return "is longer than 255 bytes";
-	if (!sp_utf8_ok(glob))
-		return "is not UTF-8";
-	for (size_t i = 0; i < glob.n; i++)
-		if (glob.p[i] < 0x20 || glob.p[i] == 0x7f)
-			return "holds a control character";
-	return NULL;
 }

@@ -5,7 +5,7 @@
 
 #include "common/bytes.h"
 
-#define SP_GLOB_MAX 255u ///< bytes; a longer glob matches nothing, and sp_glob_wrong() says so
+#define SP_GLOB_MAX 255u ///< bytes; a longer glob matches nothing
 #define SP_GLOB_WORDS 4u
 
 enum sp_glob_kind {

@@ -34,22 +34,6 @@ const char *sp_action_class_name(unsigned c)
 	return NAME_OF(names, c);
 }
 
-const char *sp_sensitivity_name(unsigned s)
-{
-	static const char *const names[] = {
-		"unset", "public", "internal", "confidential", "restricted"};
-
-	return NAME_OF(names, s);
-}
-
-const char *sp_sequence_kind_name(unsigned k)
-{
-	static const char *const names[] = {
-		NULL, "require-before", "forbid-after", "forbid-after-taint"};
-
-	return NAME_OF(names, k);
-}
-
 const char *sp_risk_mode_name(unsigned m)
 {
 	static const char *const names[] = {"automatic", "mixed", "manual"};

@@ -52,5 +52,3 @@ const char *sp_path_root_wrong(struct sp_bytes root);
 
 /// '*' matches any run, '?' one character; everything else itself. Linear time. Names of tools and tables.
 bool sp_glob_match(struct sp_bytes glob, struct sp_bytes text, bool ignore_case);
-/// NULL, or what is wrong with such a glob: for policy checks.
-const char *sp_glob_wrong(struct sp_bytes glob);

@@ -115,7 +115,5 @@ SP_MUST_CHECK int sp_cel_verify(struct sp_bytes program, uint32_t vars_n);
 /// Evaluate a verified program. `*ret` borrows program, documents and arena; type SP_CEL_ERROR with `error`
 /// when there is no value.
 void sp_cel_eval(struct sp_bytes program, struct sp_cel_run *run, struct sp_cel *ret);
-/// As a condition: true only when the value is the boolean true; *ret_error says why there was none.
-bool sp_cel_holds(struct sp_bytes program, struct sp_cel_run *run, enum sp_cel_error *ret_error);
 /// A value as CEL text for explanations, cut with "..." where `out` is short; never fails.
 void sp_cel_show(const struct sp_cel *v, struct sp_out *out);

@@ -474,14 +474,3 @@ void sp_cel_eval(struct sp_bytes program, struct sp_cel_run *run, struct sp_cel 
 	if (ret->type == TYPE_ITER)
 		cel_set_error(ret, SP_CEL_E_BAD_PROGRAM);
 }
-
-bool sp_cel_holds(struct sp_bytes program, struct sp_cel_run *run, enum sp_cel_error *ret_error)
-{
-	struct sp_cel v;
-
-	sp_cel_eval(program, run, &v);
-	*ret_error = v.type == SP_CEL_ERROR  ? v.error
-		     : v.type == SP_CEL_BOOL ? SP_CEL_E_NONE
-					     : SP_CEL_E_NO_OVERLOAD;
-	return v.type == SP_CEL_BOOL && v.b;
-}

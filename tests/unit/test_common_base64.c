@@ -112,8 +112,7 @@ static void every_length_round_trips_and_fits_exactly(void **state)
 		for (size_t i = 0; i < len; i++)
 			plain[i] = (uint8_t)(i * 37 + len);
 		sp_base64_encode(&o, sp_bytes(plain, len));
-		assert_int_equal(o.len, sp_base64_encoded_len(len));
-		assert_true(sp_base64_decoded_max(o.len) >= len);
+		assert_int_equal(o.len, (len + 2) / 3 * 4);
 		assert_int_equal(sp_base64_decode(sp_bytes(text, o.len), back, len, &n), 0);
 		assert_true(sp_bytes_eq(sp_bytes(back, n), sp_bytes(plain, len)));
 		if (len) {

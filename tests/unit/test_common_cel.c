@@ -99,21 +99,6 @@ static void errors_are_absorbed_from_either_side_and_nowhere_else(void **state)
 	ends_in("{'a': 1, request.tags[0]: 2}", SP_CEL_E_REPEATED_KEY);
 }
 
-static void a_condition_holds_only_by_the_boolean_true(void **state)
-{
-	enum sp_cel_error e;
-
-	(void)state;
-	assert_true(sp_cel_holds(program("request.n == 7"), &scene.run, &e));
-	assert_int_equal(e, SP_CEL_E_NONE);
-	assert_false(sp_cel_holds(program("request.n == 8"), &scene.run, &e));
-	assert_int_equal(e, SP_CEL_E_NONE);
-	assert_false(sp_cel_holds(program("request.none == 8"), &scene.run, &e));
-	assert_int_equal(e, SP_CEL_E_NO_SUCH_KEY);
-	assert_false(sp_cel_holds(program("request.n"), &scene.run, &e));
-	assert_int_equal(e, SP_CEL_E_NO_OVERLOAD);
-}
-
 static void steps_and_memory_end_an_evaluation(void **state)
 {
 	(void)state;
@@ -284,7 +269,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(members_of_documents_are_values_of_the_language),
 		cmocka_unit_test(errors_are_absorbed_from_either_side_and_nowhere_else),
-		cmocka_unit_test(a_condition_holds_only_by_the_boolean_true),
 		cmocka_unit_test(steps_and_memory_end_an_evaluation),
 		cmocka_unit_test(patterns_take_time_in_proportion_to_the_text),
 		cmocka_unit_test(patterns_mean_what_they_say),

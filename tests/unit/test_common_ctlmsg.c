@@ -178,7 +178,6 @@ static void every_kind_of_value_becomes_its_json(void **state)
 	sp_cv_put_nil(&o);
 	sp_cv_put_bool(&o, false);
 	sp_cv_put_u64(&o, UINT64_MAX);
-	sp_cv_put_i64(&o, INT64_MIN);
 	sp_cv_put_fmt(&o, "q\"%d\n", 5);
 	sp_cv_put_end(&o);
 	sp_cv_put_str(&o, "m");
@@ -190,9 +189,11 @@ static void every_kind_of_value_becomes_its_json(void **state)
 	sp_cv_json(sp_cv_out_bytes(&o), &out);
 	assert_false(out.overflow);
 	text[out.len] = 0;
-	assert_string_equal((char *)text, "{\"a\":[null,false,18446744073709551615,-"
-					  "9223372036854775808,\"q\\\"5\\u000a\"],\"m\":{}}");
+	assert_string_equal((char *)text, "{\"a\":[null,false,18446744073709551615,\"q\\\"5\\u000a\"],\"m\":{}}");
 	sp_cv_out_done(&o);
+	out = sp_out_init(text, sizeof(text));
+	sp_cv_json(SP_LIT("\xd3\x80\0\0\0\0\0\0\0"), &out); // nothing of ours writes one that is negative
+	assert_true(sp_bytes_eq(sp_bytes(text, out.len), SP_LIT("-9223372036854775808")));
 }
 
 static void an_error_reaches_the_peer_without_bytes_a_terminal_obeys(void **state)
@@ -276,15 +277,9 @@ static void every_command_is_complete_and_named_once(void **state)
 	assert_null(sp_ctl_command_find(SP_LIT("policy")));
 }
 
-static void roles_are_found_by_name(void **state)
+static void roles_have_their_names(void **state)
 {
-	enum sp_ctl_access a = SP_ACCESS_NONE;
-
 	(void)state;
-	assert_int_equal(sp_ctl_access_parse(SP_LIT("operator"), &a), 0);
-	assert_int_equal(a, SP_ACCESS_OPERATE);
-	assert_int_equal(sp_ctl_access_parse(SP_LIT("none"), &a), -EINVAL);
-	assert_int_equal(sp_ctl_access_parse(SP_LIT("root"), &a), -EINVAL);
 	assert_string_equal(sp_ctl_access_name(SP_ACCESS_ADMIN), "admin");
 }
 
@@ -303,7 +298,7 @@ int main(void)
 		cmocka_unit_test(an_error_reaches_the_peer_without_bytes_a_terminal_obeys),
 		cmocka_unit_test(frames_stand_one_behind_the_other_in_a_writer),
 		cmocka_unit_test(every_command_is_complete_and_named_once),
-		cmocka_unit_test(roles_are_found_by_name),
+		cmocka_unit_test(roles_have_their_names),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -384,14 +384,3 @@ int sp_records_load(struct sp_records *r, const char *path, struct sp_check *che
 		sp_records_join(r);
 	return err;
 }
-
-const struct sp_recorded_call *sp_records_find(const struct sp_records *r, struct sp_bytes id)
-{
-	uint64_t seq;
-	bool number = sp_bytes_u64(id, &seq) == 0;
-
-	for (uint32_t i = 0; i < r->calls_n; i++)
-		if (sp_bytes_eq(r->call[i].call, id) || (number && r->call[i].seq == seq))
-			return &r->call[i];
-	return NULL;
-}

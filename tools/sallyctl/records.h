@@ -62,5 +62,3 @@ void sp_records_join(struct sp_records *r);
 /// All lines of a file ("-" = standard input), joined. -EBADMSG with problems in `check`, -errno;
 /// sp_records_done() is due either way.
 SP_MUST_CHECK int sp_records_load(struct sp_records *r, const char *path, struct sp_check *check);
-/// A call of a joined set by its id or the number of its decision's record ("seq"); NULL.
-const struct sp_recorded_call *sp_records_find(const struct sp_records *r, struct sp_bytes id);
