@@ -178,10 +178,10 @@ static void fail_all_waiting(struct up_pool *p, enum sp_reason why)
 		up_exchange_fail(p->wait_head, why);
 }
 
-/// Not the upstream's doing: it never saw a request that only waited.
+/// Not the upstream's doing, or not again: it never saw a request that only waited.
 static bool is_ours(const struct sp_exchange *x, enum sp_reason why)
 {
-	return x->state == UP_X_WAITING || why == SP_REASON_OVERLOAD || why == SP_REASON_PARAMS_INVALID;
+	return x->excused || x->state == UP_X_WAITING || why == SP_REASON_OVERLOAD || why == SP_REASON_PARAMS_INVALID;
 }
 
 /// Its connection is of no use any more, or just its stream.

@@ -295,6 +295,7 @@ void up_h2_refused(struct sp_exchange *x)
 void up_h2_lost(struct up_conn *c, enum sp_reason why)
 {
 	struct up_h2 *h = c->h2;
+	bool counted = false;
 
 	up_conn_drop(c);
 	while (h->streams) {
@@ -302,10 +303,13 @@ void up_h2_lost(struct up_conn *c, enum sp_reason why)
 		bool again = !x->sent || (c->warm && x->idempotent && !x->began);
 
 		up_h2_detach(x, false);
-		if (again && !x->retried && why == SP_REASON_UPSTREAM_CLOSED)
+		if (again && !x->retried && why == SP_REASON_UPSTREAM_CLOSED) {
 			up_exchange_retry(x);
-		else
-			up_exchange_fail(x, why);
+			continue;
+		}
+		x->excused = counted && !x->probe;
+		counted = true;
+		up_exchange_fail(x, why);
 	}
 }
 

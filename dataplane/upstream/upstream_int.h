@@ -73,6 +73,7 @@ struct sp_exchange {
 	uint8_t state; ///< enum up_exchange_state
 	uint8_t verb;
 	bool idempotent, retried, sent, paused, probe;
+	bool excused; ///< it fails with others by one loss, which was counted
 	bool in_doubt; ///< retried, and the attempt before may have been acted on
 	bool began, head_shown, reset; ///< HTTP/2: a field of the answer came; its head; RST_STREAM came
 	uint8_t interim;

@@ -207,6 +207,38 @@ static void a_lost_connection_fails_what_may_not_be_repeated(void **state)
 	lab_end(&k);
 }
 
+/// One answer, then eight calls on each connection, and it is lost.
+static void serve_one_and_die_of_eight(struct peer *p, int32_t id)
+{
+	bool first = p == &lab.peer[0];
+
+	if (first && p->requests == 1)
+		peer_fine(p, id);
+	else if (p->requests == (first ? 9 : 8))
+		sp_stream_abort(p->stream);
+}
+static void a_lost_connection_is_one_failure_however_many_calls_it_carried(void **state)
+{
+	struct sp_snap_in_upstream up;
+
+	(void)state;
+	lab_begin(&k, 16384, serve_one_and_die_of_eight);
+	up = lab_upstream();
+	up.breaker_failures = 2;
+	take_up(&k, &up, 1);
+	assert_int_equal(start(&k, &a, REQ, false, 0), 0);
+	expect_ok(&k, &a, "fine");
+	for (unsigned lost = 0; lost < 2; lost++) {
+		assert_int_equal(k.stat[SP_STAT_BREAKER_OPENED], 0);
+		start_many(8, false);
+		for (size_t i = 0; i < 8; i++)
+			expect_failed(&k, &many[i], SP_REASON_UPSTREAM_CLOSED, true);
+	}
+	assert_int_equal(k.stat[SP_STAT_BREAKER_OPENED], 1);
+	assert_int_equal(start(&k, &a, REQ, false, 0), SP_REASON_BREAKER_OPEN);
+	lab_end(&k);
+}
+
 static void serve_die_then_refuse(struct peer *p, int32_t id)
 {
 	if (p == &lab.peer[0])
@@ -662,6 +694,7 @@ int main(void)
 		cmocka_unit_test(goaway_in_mid_flight_loses_no_call),
 		cmocka_unit_test(a_stream_reset_by_the_peer_may_have_been_acted_on),
 		cmocka_unit_test(a_lost_connection_fails_what_may_not_be_repeated),
+		cmocka_unit_test(a_lost_connection_is_one_failure_however_many_calls_it_carried),
 		cmocka_unit_test(what_was_sent_before_a_refusal_stays_in_doubt),
 		cmocka_unit_test(who_waits_does_not_wait_for_a_connection_that_leaves),
 		cmocka_unit_test(a_connection_that_leaves_is_replaced_though_there_may_be_but_one),
