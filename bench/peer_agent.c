@@ -24,12 +24,13 @@ static struct peer_agents *agents_of(struct load_client *l)
 	return sp_container_of(l, struct peer_agents, l);
 }
 
+/// Frames still come in while a turn runs: its own time, which stamps_turns would have, is too early for those.
 static void tell(struct peer_agent *a, enum load_event e)
 {
 	struct load_client *l = &a->all->l;
 
 	if (e != EVENT_NONE)
-		l->on_event(l->user, &a->c, e, l->stamps_turns ? a->all->awake_ns : sp_clock_boot_ns());
+		l->on_event(l->user, &a->c, e, sp_clock_boot_ns());
 }
 
 static void lost(struct peer_agent *a)
@@ -189,10 +190,8 @@ static void turn(struct load_client *l, uint64_t wait_ns)
 
 static uint64_t awake(void *user)
 {
-	struct peer_agents *p = user;
-
-	p->awake_ns = sp_clock_boot_ns();
-	return p->awake_ns;
+	(void)user;
+	return sp_clock_boot_ns();
 }
 
 static int open_ca(const char *path, struct sp_tls_client **ret)
@@ -227,7 +226,7 @@ int peer_agents_init(struct peer_agents *p, struct sp_io *io, const struct load_
 			return r;
 		SP_TRY(open_ca(ca, &p->tls));
 	}
-	sp_io_set_awake(io, awake, p);
+	sp_io_set_awake(io, awake, NULL);
 	return 0;
 }
 

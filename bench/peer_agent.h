@@ -10,7 +10,6 @@ struct peer_agents {
 	struct load_client l;
 	struct sp_io *io;           ///< borrowed
 	struct sp_tls_client *tls;  ///< NULL = plain
-	uint64_t awake_ns;          ///< when the last wait was over
 };
 /// `ca` is the PEM file to trust when `target` is a TLS one, NULL the system's. 0 or -errno. Takes the io's awake.
 SP_MUST_CHECK int peer_agents_init(
