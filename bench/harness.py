@@ -176,6 +176,13 @@ def whitelist(actions, level="enhanced"):
             "audit_level": level}
 
 
+def bench_gateway(build, **how):
+    """Not started yet: one worker, AGENTS, every control on, room for as many connections as a bench opens."""
+    return Gateway(build, policies={a: whitelist(BENCH_ACTIONS) for a in AGENTS}, workers=1, start=False, config={
+        "limits": {"max_connections": 4096, "max_connections_per_address": 4096,
+                   "max_upstream_connections": 2048}}, **how)
+
+
 def agents_file(gateway, agents):
     """`agents` is [(name, mix)]: the load generator's file with a token for each."""
     path = os.path.join(gateway.dir, "agents")

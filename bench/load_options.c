@@ -85,7 +85,7 @@ const char load_run_usage[] =
 	"Agents: lines `name token [mix]`. Mixes: bench support analyst risk echo, or lines\n"
 	"`weight ok|denied|limited|any tool {arguments}` from a file.\n"
 	"--ref adds call_ref PREFIX-nnnnnnnn to the arguments; --log writes `ref agent tool verdict[:reason]` a call.\n"
-	"--tell says on standard error when warm-up is over.\n";
+	"--tell says on standard error when calls begin and when warm-up is over.\n";
 
 static const struct option common_options[] = {
 	{"url", required_argument, NULL, 'u'},

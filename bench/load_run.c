@@ -202,6 +202,8 @@ static void begin(struct load_run *r, uint64_t now_ns)
 
 	r->running = true;
 	r->began_ns = now_ns;
+	if (r->opt.tell)
+		fputs("calls begin\n", stderr);
 	if (!r->opt.warmup_s)
 		begin_window(r, now_ns);
 	if (r->opt.seconds)

@@ -11,7 +11,7 @@ struct load_options {
 	const char *url, *connect_to, *ca, *agents, *mix, *log;
 	uint64_t connections, calls, seconds, warmup_s, rate;
 	bool ride_out; ///< broken connections are part of the test: dial again, do not fail
-	bool tell;     ///< say on standard error when the window opens
+	bool tell;     ///< say on standard error when calls begin and when the window opens
 };
 
 struct load_run {
