@@ -1,10 +1,15 @@
-"""Sallyport, HAProxy and nginx before one upstream, started alike: what side-by-side and curves measure."""
+"""Sallyport, HAProxy and nginx before one upstream, started alike: what side-by-side and curves measure.
+
+Names of candidates: direct, nginx, haproxy, sallyport; ..._h2 reaches the upstream by HTTP/2, ..._port goes over a DPDK
+port, ..._beside is the second build of Sallyport.
+"""
 import sys
 
 from harness import (
-    AGENTS, BENCH_ACTIONS, LOAD_CPU, PROXY_CPU, Failed, Gateway, agents_file, family, haproxy, load, nginx, pinned,
-    rss_bytes, settle, whitelist)
+    AGENTS, LOAD_CPU, PROXY_CPU, Failed, agents_file, bench_gateway, family, haproxy, load, nginx, pinned, rss_bytes,
+    settle)
 from options import need
+from port_run import port_run
 
 
 def need_for(names):
@@ -12,17 +17,20 @@ def need_for(names):
     need(*sorted({name.removesuffix("_h2") for name in names} & {"nginx", "haproxy"}))
 
 
+def on_sockets(names):
+    """Those of Sallyport's candidates whose gateway stands from the first round to the last."""
+    return [name for name in names if name.startswith("sallyport") and "_port" not in name]
+
+
 class Beside:
     """Everything started; `run` is one measurement of one candidate. `opt` has only, upstream, connections,
-    seconds and era."""
+    seconds and era; `second` is the folder of the build that is ..._beside. Upstream, generator and peer are the
+    first build's for all."""
 
-    def __init__(self, opt, build):
-        self.opt, self.build, self.proxies = opt, build, {}
-        self.gateway = Gateway(
-            build, policies={a: whitelist(BENCH_ACTIONS) for a in AGENTS}, workers=1, start=False,
-            prefix=pinned(PROXY_CPU), demo_prefix=pinned(LOAD_CPU), demo_unix=opt.upstream == "unix", config={
-                "limits": {"max_connections": 4096, "max_connections_per_address": 4096,
-                           "max_upstream_connections": 2048}})
+    def __init__(self, opt, build, second=None):
+        self.opt, self.build, self.second, self.proxies = opt, build, second, {}
+        self.gateway, self.other = bench_gateway(
+            build, prefix=pinned(PROXY_CPU), demo_prefix=pinned(LOAD_CPU), demo_unix=opt.upstream == "unix"), None
         self.gateway.settings["upstreams"][0]["max_connections"] = 1024
         self.gateway.write_config()
         try:
@@ -39,55 +47,79 @@ class Beside:
         for name in ("haproxy", "haproxy_h2"):
             if name in self.opt.only:
                 self.proxies[name] = haproxy(g.dir, g.pki, upstream.replace("unix:", "unix@"), name)
-        if "sallyport" in self.opt.only or "sallyport_h2" in self.opt.only:
-            self.add_h2_route()
-            g.start()
-        self.agents = agents_file(g, [(a, "bench") for a in AGENTS])
+        ours = on_sockets(self.opt.only)
+        if any(name.endswith("_beside") for name in ours):
+            self.other = bench_gateway(self.second, prefix=pinned(PROXY_CPU), demo=False, pki=g.pki)
+            self.other.settings["upstreams"] = [dict(u) for u in g.settings["upstreams"]]
+        if self.other:
+            self.start_gateway(self.other)
+        if any(not name.endswith("_beside") for name in ours):
+            self.start_gateway(g)
+        self.agents = {x: agents_file(x, [(a, "bench") for a in AGENTS]) for x in (g, self.other) if x}
 
-    def add_h2_route(self):
-        """The same upstream once more, by HTTP/2; the issuer's tokens are good for both routes."""
-        s = self.gateway.settings
+    @staticmethod
+    def start_gateway(g):
+        """With the same upstream once more, by HTTP/2; the issuer's tokens are good for both routes."""
+        s = g.settings
         s["upstreams"].append({**s["upstreams"][0], "name": "demo2", "http": "2"})
-        s["routes"].append({**s["routes"][0], "path": "/h2", "resource": self.gateway.resource[:-4] + "/h2",
+        s["routes"].append({**s["routes"][0], "path": "/h2", "resource": g.resource[:-4] + "/h2",
                             "upstreams": ["demo2"]})
-        s["issuers"][0]["audiences"] = [self.gateway.resource]
-        self.gateway.write_config()
+        s["issuers"][0]["audiences"] = [g.resource]
+        g.write_config()
+        g.start()
+
+    def ours(self, name):
+        """The gateway that is this candidate, or the one whose tokens it is sent."""
+        return self.other if name.endswith("_beside") else self.gateway
 
     def url(self, name):
         if name == "direct":
             return self.gateway.demo.url
         if name.startswith("sallyport"):
-            return self.gateway.resource[:-4] + ("/h2" if name.endswith("_h2") else "/mcp")
+            return self.ours(name).resource[:-4] + ("/h2" if "_h2" in name else "/mcp")
         return self.proxies[name].url
 
     def pids(self, name):
         if name == "direct":
             return [self.gateway.demo.proc.pid]
-        return family(self.gateway.proc.pid) if name.startswith("sallyport") else \
-            self.proxies[name].pids()
+        return family(self.ours(name).proc.pid) if name.startswith("sallyport") else self.proxies[name].pids()
 
     def run(self, name, rate=0, connections=None):
-        pids = self.pids(name)
-        args = ["--ca", self.gateway.ca, "--agents", self.agents, "--connections", str(connections or self.opt.connections),
-                "--seconds", str(self.opt.seconds), "--warmup", "1", "--era", self.opt.era]
-        if name.startswith("sallyport"):
-            args += ["--connect", f"127.0.0.1:{self.gateway.port}"]
-        if rate:
-            args += ["--rate", str(rate)]
-        got = load(self.build, self.url(name), *args, pids=pids)
+        over = self.over_port if "_port" in name else self.over_sockets
+        got = over(name, rate, connections or self.opt.connections)
         if not got["calls"]:
             raise Failed(f"{name} answered no call over {got['connections']} connections")
-        got["rss_bytes"] = rss_bytes(pids)
-        print(f"  {name:12} {got['calls_per_s']:9.0f} calls/s  {got.get('cpu_us_per_call', 0):7.2f} us CPU/call  "
+        print(f"  {name:21} {got['calls_per_s']:9.0f} calls/s  {got.get('cpu_us_per_call', 0):7.2f} us CPU/call  "
               f"p50 {got['p50_us']:7.0f}  p99 {got['p99_us']:7.0f} us  unexpected {got['unexpected']}"
               f"{f'  (at {rate}/s)' if rate else ''}", file=sys.stderr)
         settle()
         return got
 
+    def over_sockets(self, name, rate, connections):
+        g, pids = self.ours(name), self.pids(name)
+        args = ["--ca", self.gateway.ca, "--agents", self.agents[g], "--connections", str(connections), "--seconds",
+                str(self.opt.seconds), "--warmup", "1", "--era", self.opt.era]
+        if name.startswith("sallyport"):
+            args += ["--connect", f"127.0.0.1:{g.port}"]
+        if rate:
+            args += ["--rate", str(rate)]
+        got = load(self.build, self.url(name), *args, pids=pids)
+        got["rss_bytes"] = rss_bytes(pids)
+        return got
+
+    def over_port(self, name, rate, connections):
+        """A gateway of its own, gone before the next candidate's turn: a poller that waits takes processor time."""
+        got = port_run(self.second if name.endswith("_beside") else self.build, "dpdk_memif", connections,
+                       self.opt.seconds, rate, self.opt.era, rest_cpu=PROXY_CPU, peer_build=self.build,
+                       pki=self.gateway.pki)
+        got["cpu_us_per_call"] = round(got["cost_us_per_call"] + got["rest_cpu_us_per_call"], 3)
+        return got
+
     def stop(self):
         for p in self.proxies.values():
             p.stop()
-        if self.gateway.proc:
-            self.gateway.stop()
-        else:
-            self.gateway.abandon()
+        for g in filter(None, (self.other, self.gateway)):
+            if g.proc:
+                g.stop()
+            else:
+                g.abandon()

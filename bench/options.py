@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 
-from harness import Failed
+from harness import Failed, programs
 
 
 def whole(text):
@@ -31,9 +31,16 @@ def some_of(names):
     return parse
 
 
-def need(*programs):
+def build_folder(text):
+    """argparse type: a folder in which Sallyport was built."""
+    if not os.path.exists(programs(text)["sallyportd"]):
+        raise argparse.ArgumentTypeError(f"in '{text}' no Sallyport was built")
+    return os.path.abspath(text)
+
+
+def need(*names):
     """Ends the bench when one of them is not installed."""
-    missing = [p for p in programs if not shutil.which(p)]
+    missing = [p for p in names if not shutil.which(p)]
     if missing:
         give_up(f"not installed: {', '.join(missing)} (tools/setup bench)")
 
