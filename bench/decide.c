@@ -24,6 +24,7 @@
 #define IN_A_ROW 1000u
 #define WINDOWS 65536u
 #define TOKENS 16u
+#define TOKEN_LASTS_NS (3600 * SP_NS_PER_SEC)
 #define REGION_HEAD 4096u
 #define HUGE_PAGE (2u << 20)
 
@@ -37,6 +38,7 @@ struct bench {
 	struct rig rig;
 	struct asked *call;
 	struct sp_windows windows;
+	struct sp_window_ask ask[SP_JUDGE_LIMITS_MAX]; ///< what the last call took
 	uint32_t *ticks, *whole; ///< of each decision; with what goes before
 	uint32_t agents, tools;
 	bool huge;
@@ -72,18 +74,26 @@ static void make_calls(struct bench *b)
 static const struct sp_judge_history past = {
 	.agent_denied = 1, .agent_calls_minute = 5, .agent_usual_minute = 4, .tool_calls = 7};
 
+/// Windows are made on the agent's account, and its session's counts are kept until the token ends.
+static struct sp_window_owner owner_of(const struct sp_judge_call *c, uint64_t now)
+{
+	return (struct sp_window_owner){
+		.agent = sp_snap_agent(c->snap, c->agent)->limit_slot + 1,
+		.session_ends_ns = now + TOKEN_LASTS_NS,
+	};
+}
+
 static bool take(struct bench *b, const struct sp_judge_call *c, const struct sp_judge_verdict *v,
 	uint64_t now)
 {
+	const struct sp_window_owner owner = owner_of(c, now);
 	struct sp_judge_limit limit[SP_JUDGE_LIMITS_MAX];
-	struct sp_window_ask ask[SP_JUDGE_LIMITS_MAX];
+	uint64_t tokens = (sp_json_raw(c->args_doc, c->args).n + 3) / 4, retry_ms;
 	uint32_t n = sp_judge_limits(c, v, limit, SP_JUDGE_LIMITS_MAX);
 	unsigned refused;
-	uint64_t retry_ms;
 
-	for (uint32_t i = 0; i < n; i++)
-		ask[i] = (struct sp_window_ask){limit[i].key, limit[i].kind, limit[i].per, 1, limit[i].max, 0};
-	return n > 0 && sp_windows_take(&b->windows, NULL, ask, n, now, &refused, &retry_ms) == 0;
+	sp_judge_limit_asks(limit, n, v, tokens, b->ask);
+	return n > 0 && sp_windows_take(&b->windows, &owner, b->ask, n, now, &refused, &retry_ms) == 0;
 }
 
 /// What a worker has done before it decides, in its order.
