@@ -8,9 +8,6 @@
 
 /// Of `n` pieces, one behind the other.
 void sp_sha256(const struct sp_bytes *piece, unsigned n, uint8_t ret[SP_SHA256]);
-/// Of `n` bytes at `p`, copying none: writes over the SP_SHA256_PAD bytes behind them. `ret` may lie in either.
-#define SP_SHA256_PAD 72u
-void sp_sha256_in_place(uint8_t *p, size_t n, uint8_t ret[SP_SHA256]);
 static inline void sp_sha256_of(struct sp_bytes b, uint8_t ret[SP_SHA256])
 {
 	sp_sha256(&b, 1, ret);

@@ -30,8 +30,48 @@ static void chain_on(
 	sp_sha256(piece, SP_ARRAY_LEN(piece), ret);
 }
 
-void sp_frame_write(uint8_t *p, struct sp_chain *chain, uint32_t worker, uint64_t worker_seq,
-	uint32_t epoch, struct sp_bytes bytes)
+void sp_side_init(struct sp_side *s, struct sp_merkle *tree, const uint8_t *frames)
+{
+	s->tree = tree;
+	s->next = s->end = frames;
+	s->under_way = false;
+}
+
+/// There is a hash to be made.
+static bool side_ready(struct sp_side *s)
+{
+	struct sp_frame_head h;
+
+	if (s->under_way && s->step.hash.blocks == 0)
+		s->under_way = sp_merkle_on(&s->step, s->tree);
+	if (!s->under_way && s->next < s->end) {
+		memcpy(&h, s->next, sizeof(h));
+		s->next += sp_frame_size(h.len);
+		sp_merkle_begin(&s->step, h.hash);
+		s->under_way = true;
+	}
+	return s->under_way;
+}
+
+void sp_side_done(struct sp_side *s)
+{
+	while (side_ready(s))
+		sp_sha256_rest(&s->step.hash);
+}
+
+static void chain_beside(struct sp_side *s, uint8_t *p, size_t n, uint8_t ret[SP_SHA256])
+{
+	struct sp_sha256_way w;
+
+	sp_sha256_begin(&w, p, n);
+	while (w.blocks && side_ready(s))
+		sp_sha256_both(&w, &s->step.hash);
+	sp_sha256_rest(&w);
+	sp_sha256_end(&w, ret);
+}
+
+void sp_frame_write(uint8_t *p, struct sp_chain *chain, struct sp_side *side, uint32_t worker,
+	uint64_t worker_seq, uint32_t epoch, struct sp_bytes bytes)
 {
 	struct sp_frame_head h = {
 		.len = (uint32_t)bytes.n,
@@ -48,9 +88,10 @@ void sp_frame_write(uint8_t *p, struct sp_chain *chain, uint32_t worker, uint64_
 		memmove(p + sizeof(h), bytes.p, bytes.n);
 	memcpy(p, chain->hash, SP_SHA256);
 	memcpy(p + SP_SHA256, &h, HASHED);
-	sp_sha256_in_place(p, end, h.hash);
+	chain_beside(side, p, end, h.hash);
 	memset(p + end, 0, sp_frame_size(bytes.n) - end);
 	memcpy(p, &h, sizeof(h));
+	side->end = p + sp_frame_size(bytes.n);
 	chain->seq = h.seq;
 	memcpy(chain->hash, h.hash, SP_SHA256);
 }

@@ -7,7 +7,7 @@
 #pragma once
 
 #include "common/bytes.h"
-#include "common/sha256.h"
+#include "controlplane/audit/merkle.h"
 
 #define SP_BATCH_MAGIC 0x48435442u // "BTCH"
 #define SP_FRAME_ALIGN 8u
@@ -55,10 +55,22 @@ struct sp_chain {
 	uint8_t hash[SP_SHA256];
 };
 
+/// The tree of a batch's frames follows their chain: what a frame adds to it is hashed beside the next one.
+struct sp_side {
+	struct sp_merkle *tree;
+	const uint8_t *next, *end; ///< frames that were not begun
+	bool under_way;
+	struct sp_merkle_step step;
+};
+/// Its frames come one behind the other from `frames` on, and stay where they are until it is done.
+void sp_side_init(struct sp_side *s, struct sp_merkle *tree, const uint8_t *frames);
+/// All of them are in the tree.
+void sp_side_done(struct sp_side *s);
+
 /// Write a frame of `bytes` at `p` and move the chain on; bytes may already lie in place. It is sp_frame_size(bytes.n)
 /// long; of what lies behind it SP_SHA256_PAD bytes are written over.
-void sp_frame_write(uint8_t *p, struct sp_chain *chain, uint32_t worker, uint64_t worker_seq,
-	uint32_t epoch, struct sp_bytes bytes);
+void sp_frame_write(uint8_t *p, struct sp_chain *chain, struct sp_side *side, uint32_t worker,
+	uint64_t worker_seq, uint32_t epoch, struct sp_bytes bytes);
 void sp_batch_head_write(uint8_t *p, uint32_t bytes, uint64_t first_seq, uint32_t count);
 
 /// Walks the batches of a buffer, checking everything.

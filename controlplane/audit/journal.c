@@ -218,11 +218,10 @@ static void frame_into_batch(struct sp_journal *j, uint32_t worker, uint64_t wor
 {
 	uint8_t *p = j->batch + j->batch_len;
 
-	sp_frame_write(p, &j->next, worker, worker_seq, epoch, bytes);
+	sp_frame_write(p, &j->next, &j->side, worker, worker_seq, epoch, bytes);
 	memcpy(&ret->head, p, sizeof(ret->head));
 	ret->bytes = sp_bytes(p + sizeof(ret->head), bytes.n);
 	ret->off = j->off + j->batch_len;
-	sp_merkle_add(&j->next_tree, ret->head.hash);
 	if (worker < SP_PRODUCERS_MAX && worker_seq)
 		j->next_worker_seq[worker] = worker_seq;
 	j->batch_len += sp_frame_size(bytes.n);
@@ -268,6 +267,7 @@ static int begin_batch(struct sp_journal *j)
 	j->batch_n = 0;
 	j->next = j->chain;
 	j->next_tree = j->tree;
+	sp_side_init(&j->side, &j->next_tree, j->batch + j->batch_len);
 	memcpy(j->next_worker_seq, j->worker_seq, sizeof(j->worker_seq));
 	if (j->off == j->data)
 		pin_head(j);
@@ -331,6 +331,7 @@ int sp_journal_commit(struct sp_journal *j)
 
 	if (j->failed || j->batch_n == 0)
 		return j->failed;
+	sp_side_done(&j->side);
 	sp_batch_head_write(
 		j->batch, (uint32_t)(j->batch_len - head), j->chain.seq + 1, j->batch_n);
 	err = append_batch(j);

@@ -41,6 +41,7 @@ struct sp_journal {
 	// what becomes durable with it
 	struct sp_chain next;
 	struct sp_merkle next_tree;
+	struct sp_side side; ///< of next_tree
 	uint64_t next_worker_seq[SP_PRODUCERS_MAX];
 	int failed; ///< 0, or the -errno that latched
 	// what opening found

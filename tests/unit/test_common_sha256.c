@@ -1,4 +1,4 @@
-#include "common/sha256.h"
+#include "common/sha256_two.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -50,22 +50,58 @@ static void wherever_the_pieces_are_cut_the_digest_is_the_same(void **state)
 	assert_memory_not_equal(got, whole, SP_SHA256);
 }
 
-static void a_digest_made_in_place_is_the_same(void **state)
+static void fill(uint8_t *text, size_t n, unsigned seed)
 {
-	uint8_t text[300 + SP_SHA256_PAD], want[SP_SHA256], got[SP_SHA256];
+	for (size_t i = 0; i < n; i++)
+		text[i] = (uint8_t)(i * 29 + (i >> 8) + seed);
+}
 
+/// One message of `n` bytes, the others beside it begun wherever the last one ended.
+static void check_beside(size_t n, size_t most, bool by_unit)
+{
+	uint8_t text[700 + SP_SHA256_PAD], other[700 + SP_SHA256_PAD], want[SP_SHA256], got[SP_SHA256];
+	struct sp_sha256_way one, two = {.blocks = 0};
+	size_t m = 0;
+
+	fill(text, n, 1);
+	sp_sha256_of(sp_bytes(text, n), want);
+	sp_sha256_begin(&one, text, n);
+	while (one.blocks && m <= most) {
+		fill(other, m, (unsigned)m);
+		sp_sha256_begin(&two, other, m);
+		(by_unit ? sp_sha256_both : sp_sha256_both_plain)(&one, &two);
+		assert_true(one.blocks == 0 || two.blocks == 0);
+		(by_unit ? sp_sha256_rest : sp_sha256_rest_plain)(&two);
+		sp_sha256_end(&two, got);
+		sp_sha256_of(sp_bytes(other, m), other);
+		assert_memory_equal(got, other, SP_SHA256);
+		m += 41;
+	}
+	(by_unit ? sp_sha256_rest : sp_sha256_rest_plain)(&one);
+	assert_int_equal(one.blocks, 0);
+	sp_sha256_end(&one, got);
+	assert_memory_equal(got, want, SP_SHA256);
+	fill(other, n, 1);
+	assert_memory_equal(text, other, n);
+	sp_sha256_end(&one, text);
+	assert_memory_equal(text, want, SP_SHA256);
+}
+
+static void two_messages_at_once_have_the_digests_of_each_alone(void **state)
+{
 	(void)state;
-	for (size_t n = 0; n <= 300; n++) {
-		memset(text, 0xff, sizeof(text));
-		for (size_t i = 0; i < n; i++)
-			text[i] = (uint8_t)(i * 11 + n);
-		sp_sha256_of(sp_bytes(text, n), want);
-		sp_sha256_in_place(text, n, got);
-		assert_memory_equal(got, want, SP_SHA256);
-		for (size_t i = 0; i < n; i++)
-			assert_int_equal(text[i], (uint8_t)(i * 11 + n));
-		sp_sha256_in_place(text, n, text);
-		assert_memory_equal(text, want, SP_SHA256);
+	for (size_t n = 0; n <= 700; n++) {
+		check_beside(n, 700, true);
+		check_beside(n, 60, true);
+	}
+}
+
+static void they_have_them_without_the_processors_help_as_well(void **state)
+{
+	(void)state;
+	for (size_t n = 0; n <= 700; n++) {
+		check_beside(n, 700, false);
+		check_beside(n, 60, false);
 	}
 }
 
@@ -74,7 +110,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_examples_of_the_standard_come_out),
 		cmocka_unit_test(wherever_the_pieces_are_cut_the_digest_is_the_same),
-		cmocka_unit_test(a_digest_made_in_place_is_the_same),
+		cmocka_unit_test(two_messages_at_once_have_the_digests_of_each_alone),
+		cmocka_unit_test(they_have_them_without_the_processors_help_as_well),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
