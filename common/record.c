@@ -3,6 +3,7 @@
 #include "common/clock.h"
 #include "common/mp.h"
 #include "common/reason.h"
+#include <emmintrin.h>
 #include <stdio.h>
 #include "common/banned.h"
 
@@ -115,22 +116,50 @@ static void read_value(struct sp_mp *m, unsigned f, struct sp_record *r)
 	r->present[f / 64] |= 1ull << f % 64;
 }
 
-/// Integers: 0xcc to 0xcf and one, two, four or eight bytes.
-static inline const uint8_t *quick_number(const uint8_t *p, const uint8_t *end, uint64_t *ret)
+static inline uint64_t number_of(const uint8_t *p, unsigned size)
 {
-	unsigned size;
 	uint64_t v;
 
+	memcpy(&v, p, sizeof(v));
+	return __builtin_bswap64(v) >> (64 - 8 * size);
+}
+
+/// How long one is should be guessed from the last one, not waited for: hence a branch for each.
+static inline const uint8_t *quick_number(const uint8_t *p, const uint8_t *end, uint64_t *ret)
+{
 	if (p[0] <= 0x7f) {
 		*ret = p[0];
 		return p + 1;
 	}
-	if (p[0] < 0xcc || p[0] > 0xcf || (size_t)(end - p) < 1 + sizeof(v))
+	if ((size_t)(end - p) < 1 + sizeof(*ret))
 		return NULL;
-	size = 1u << (p[0] - 0xcc);
-	memcpy(&v, p + 1, sizeof(v));
-	*ret = __builtin_bswap64(v) >> (64 - 8 * size);
-	return p + 1 + size;
+	switch (p[0]) {
+	case 0xcc:
+		*ret = p[1];
+		return p + 2;
+	case 0xcd:
+		*ret = number_of(p + 1, 2);
+		return p + 3;
+	case 0xce:
+		*ret = number_of(p + 1, 4);
+		return p + 5;
+	case 0xcf:
+		*ret = number_of(p + 1, 8);
+		return p + 9;
+	default:
+		return NULL;
+	}
+}
+
+/// Of `n` bytes, those that are there: true when they are few, and ASCII.
+static inline bool short_ascii(const uint8_t *p, size_t n, const uint8_t *end)
+{
+	unsigned high;
+
+	if (n > 16 || end - p < 16)
+		return false;
+	high = (unsigned)_mm_movemask_epi8(_mm_loadu_si128((const __m128i *)p));
+	return !(high & ((1u << n) - 1));
 }
 
 static inline const uint8_t *quick_run(
@@ -142,29 +171,36 @@ static inline const uint8_t *quick_run(
 	if ((size_t)(end - p) < head || (!fix && p[0] != (text ? 0xd9 : 0xc4)))
 		return NULL;
 	n = fix ? p[0] & 0x1f : p[1];
-	if (n > (size_t)(end - p) - head || (text && !sp_utf8_ok(sp_bytes(p + head, n))))
+	p += head;
+	if (n > (size_t)(end - p) || (text && !short_ascii(p, n, end) && !sp_utf8_ok(sp_bytes(p, n))))
 		return NULL;
-	*ret = sp_bytes(p + head, n);
-	return p + head + n;
+	*ret = sp_bytes(p, n);
+	return p + n;
 }
 
-/// A pair as our own writer makes them: where it ends. NULL, with nothing taken: read it the long way.
-static inline const uint8_t *quick_pair(const uint8_t *p, const uint8_t *end, struct sp_record *r)
+/// Pairs as our own writer makes them, as far as there are: where they end. The rest is read the long way.
+static const uint8_t *quick_pairs(const uint8_t *p, const uint8_t *end, uint32_t *pairs, struct sp_record *r)
 {
-	unsigned f, kind;
+	uint64_t seen = r->present[0];
 
-	if (end - p < 2 || p[0] >= NUMBERS)
-		return NULL;
-	f = p[0];
-	kind = kinds[f];
-	if (kind == KIND_NONE || sp_record_has(r, (enum sp_record_field)f))
-		return NULL;
-	if (kind == KIND_S || kind == KIND_B)
-		p = quick_run(p + 1, end, kind == KIND_S, &r->b[f]);
-	else
-		p = quick_number(p + 1, end, &r->u[f]);
-	if (p)
-		r->present[f / 64] |= 1ull << f % 64;
+	for (; *pairs && end - p >= 2; --*pairs) {
+		unsigned f = p[0], kind = f < 64 ? kinds[f] : KIND_NONE;
+		const uint8_t *next = NULL;
+
+		if (seen >> (f & 63) & 1)
+			break;
+		if (kind == KIND_S)
+			next = quick_run(p + 1, end, true, &r->b[f]);
+		else if (kind == KIND_B)
+			next = quick_run(p + 1, end, false, &r->b[f]);
+		else if (kind != KIND_NONE)
+			next = quick_number(p + 1, end, &r->u[f]);
+		if (!next)
+			break;
+		seen |= 1ull << (f & 63);
+		p = next;
+	}
+	r->present[0] = seen;
 	return p;
 }
 
@@ -177,14 +213,13 @@ int sp_record_read(struct sp_bytes bytes, struct sp_record *ret)
 	if (bytes.n > SP_RECORD_MAX)
 		return -EBADMSG;
 	pairs = sp_mp_map(&m);
-	while (pairs-- && !m.bad) {
-		const uint8_t *next = quick_pair(m.p, m.end, ret);
+	while (pairs && !m.bad) {
 		uint64_t f;
 
-		if (sp_likely(next)) {
-			m.p = next;
-			continue;
-		}
+		m.p = quick_pairs(m.p, m.end, &pairs, ret);
+		if (pairs == 0)
+			break;
+		pairs--;
 		f = sp_mp_u(&m);
 		if (f < NUMBERS && kinds[f] != KIND_NONE)
 			read_value(&m, (unsigned)f, ret);

@@ -86,17 +86,33 @@ static void changed_bytes_never_read_out_of_bounds(void **state)
 	assert_true(refused > n * 100);
 }
 
+/// With one more pair, a good one, behind the others.
+static int read_longer(struct sp_bytes b)
+{
+	static const char more[] = "\x34\xbcone more pair, far from bad.";
+	uint8_t longer[128];
+	struct sp_record r;
+
+	memcpy(longer, b.p, b.n);
+	memcpy(longer + b.n, more, sizeof(more) - 1);
+	longer[0]++;
+	return sp_record_read(sp_bytes(longer, b.n + sizeof(more) - 1), &r);
+}
+
 static void refused_as_tampered(const char *what, struct sp_bytes b)
 {
 	struct sp_record r;
 
 	if (sp_record_read(b, &r) != -EBADMSG)
 		fail_msg("accepted: %s", what);
+	if (b.n && read_longer(b) != -EBADMSG)
+		fail_msg("accepted with a pair behind it: %s", what);
 }
 
 static void wrong_kinds_duplicates_and_bad_text_are_refused(void **state)
 {
 	(void)state;
+	assert_int_equal(read_longer(SP_LIT("\x81\x01\x01")), 0);
 	refused_as_tampered("text where a number belongs", SP_LIT("\x81\x01\xa1x"));
 	refused_as_tampered("number where text belongs", SP_LIT("\x81\x0a\x01"));
 	refused_as_tampered("bytes where text belongs", SP_LIT("\x81\x0a\xc4\x01x"));
@@ -112,6 +128,70 @@ static void wrong_kinds_duplicates_and_bad_text_are_refused(void **state)
 		SP_LIT("\x81\x7f\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x01"));
 	refused_as_tampered("a length beyond the end", SP_LIT("\x81\x7f\xc6\xff\xff\xff\xff"));
 	refused_as_tampered("nothing", SP_NOBYTES);
+}
+
+/// Into memory of just that size: reading past the end is seen by sanitizers.
+static int read_alone(const struct sp_record_writer *w, int n, struct sp_record *ret, uint8_t **ret_mem)
+{
+	*ret_mem = malloc((size_t)n);
+	assert_non_null(*ret_mem);
+	memcpy(*ret_mem, w->out.p, (size_t)n);
+	return sp_record_read(sp_bytes(*ret_mem, (size_t)n), ret);
+}
+
+static void values_read_the_same_however_near_the_end_they_are(void **state)
+{
+	static const uint64_t values[] = {0, 1, 0x7f, 0x80, 0xff, 0x100, 0xffff, 0x10000, 0xffffffff, 0x100000000,
+		0x0102030405060708, UINT64_MAX};
+	uint8_t buf[512], text[64], *mem;
+	struct sp_record_writer w;
+	struct sp_record r;
+
+	(void)state;
+	memset(text, 't', sizeof(text));
+	for (size_t i = 0; i < SP_ARRAY_LEN(values); i++)
+		for (size_t n = 0; n <= sizeof(text); n++) {
+			sp_record_begin(&w, buf, sizeof(buf));
+			sp_record_s(&w, SP_F_TOOL, sp_bytes(text, n));
+			sp_record_u(&w, SP_F_BOOT, values[i]);
+			sp_record_b(&w, SP_F_CALL, sp_bytes(text, n));
+			sp_record_u(&w, SP_F_TYPE, values[i]);
+			assert_int_equal(read_alone(&w, sp_record_end(&w), &r, &mem), 0);
+			assert_int_equal(r.u[SP_F_BOOT], values[i]);
+			assert_int_equal(r.u[SP_F_TYPE], values[i]);
+			assert_true(sp_bytes_eq(r.b[SP_F_TOOL], sp_bytes(text, n)));
+			assert_true(sp_bytes_eq(r.b[SP_F_CALL], sp_bytes(text, n)));
+			free(mem);
+		}
+}
+
+static void each_byte_of_a_text_has_to_be_part_of_a_character(void **state)
+{
+	uint8_t buf[512], text[64], *mem;
+	struct sp_record_writer w;
+	struct sp_record r;
+
+	(void)state;
+	for (size_t n = 1; n <= sizeof(text); n++)
+		for (size_t i = 0; i < n; i++)
+			for (size_t behind = 0; behind < 40; behind += 20) {
+				memset(text, 't', sizeof(text));
+				text[i] = 0xfe;
+				sp_record_begin(&w, buf, sizeof(buf));
+				sp_record_s(&w, SP_F_TOOL, sp_bytes(text, n));
+				sp_record_b(&w, SP_F_CALL, sp_bytes(text, behind));
+				assert_int_equal(read_alone(&w, sp_record_end(&w), &r, &mem), -EBADMSG);
+				free(mem);
+				if (i + 1 == n)
+					continue;
+				memcpy(text + i, "\xc3\xbc", 2);
+				sp_record_begin(&w, buf, sizeof(buf));
+				sp_record_s(&w, SP_F_TOOL, sp_bytes(text, n));
+				sp_record_b(&w, SP_F_CALL, sp_bytes(text, behind));
+				assert_int_equal(read_alone(&w, sp_record_end(&w), &r, &mem), 0);
+				assert_true(sp_bytes_eq(r.b[SP_F_TOOL], sp_bytes(text, n)));
+				free(mem);
+			}
 }
 
 static void unknown_keys_are_skipped_whatever_their_value(void **state)
@@ -182,6 +262,8 @@ int main(void)
 		cmocka_unit_test(every_truncation_and_every_trailing_byte_is_refused),
 		cmocka_unit_test(changed_bytes_never_read_out_of_bounds),
 		cmocka_unit_test(wrong_kinds_duplicates_and_bad_text_are_refused),
+		cmocka_unit_test(values_read_the_same_however_near_the_end_they_are),
+		cmocka_unit_test(each_byte_of_a_text_has_to_be_part_of_a_character),
 		cmocka_unit_test(unknown_keys_are_skipped_whatever_their_value),
 		cmocka_unit_test(long_text_is_cut_on_a_character),
 		cmocka_unit_test(a_record_that_does_not_fit_says_so),
