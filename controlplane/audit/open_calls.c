@@ -1,5 +1,6 @@
 #include "controlplane/audit/open_calls.h"
 
+#include <sys/random.h>
 #include "common/banned.h"
 
 /// Slots to begin with: what is looked at all the time should fit the cache.
@@ -8,13 +9,17 @@
 int sp_open_calls_init(struct sp_open_calls *t, uint32_t most)
 {
 	uint32_t size = 16;
+	uint64_t key[2];
 
 	if (most > 1u << 24)
 		return -EINVAL;
+	if (getrandom(key, sizeof(key), 0) != sizeof(key))
+		return -EIO;
 	while (size < 2 * most)
 		size *= 2;
-	*t = (struct sp_open_calls){
-		.mask = sp_min(size, FEW) - 1, .mask_most = size - 1, .most = most};
+	*t = (struct sp_open_calls){.mask = sp_min(size, FEW) - 1, .mask_most = size - 1, .most = most};
+	t->key[0] = key[0];
+	t->key[1] = key[1] | 1;
 	t->slot = calloc(size, sizeof(*t->slot));
 	t->other = calloc(size, sizeof(*t->slot));
 	if (t->slot && t->other)
@@ -37,17 +42,22 @@ void sp_open_calls_clear(struct sp_open_calls *t)
 	t->used = 0;
 }
 
-/// Call ids are random, but a hostile worker chooses its own: mix all of the id.
+static uint64_t fold(uint64_t a, uint64_t b)
+{
+	unsigned __int128 m = (unsigned __int128)a * b;
+
+	return (uint64_t)m ^ (uint64_t)(m >> 64);
+}
+
+/// A worker counts its calls, in whichever byte of the id, and a hostile one chooses them: each bit of the id must tell
+/// in each of the result, and nobody may know how.
 static uint32_t home(const struct sp_open_calls *t, const uint8_t *call)
 {
 	uint64_t a, b;
 
 	memcpy(&a, call, sizeof(a));
 	memcpy(&b, call + sizeof(a), sizeof(b));
-	a = (a ^ 0x9e3779b97f4a7c15ull) * 0xd6e8feb86659fd93ull;
-	a ^= a >> 32 ^ b * 0xca9b0c7ebd1c6d25ull;
-	a *= 0xd6e8feb86659fd93ull;
-	return (uint32_t)(a >> 32) & t->mask;
+	return (uint32_t)fold(fold(a ^ t->key[0], 0x9e3779b97f4a7c15ull) ^ b, t->key[1]) & t->mask;
 }
 
 static uint32_t find(const struct sp_open_calls *t, const uint8_t *call)

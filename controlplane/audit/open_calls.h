@@ -21,9 +21,10 @@ struct sp_open_calls {
 	struct sp_open_call *slot, *other; ///< `other`: of the same size, empty
 	uint32_t mask, mask_most, used, most;
 	uint64_t untracked; ///< decisions that found the table full
+	uint64_t key[2]; ///< of its hashes, random
 };
 
-/// Room for `most` open calls. -ENOMEM.
+/// Room for `most` open calls. -ENOMEM; -EIO without random bytes.
 SP_MUST_CHECK int sp_open_calls_init(struct sp_open_calls *t, uint32_t most);
 void sp_open_calls_done(struct sp_open_calls *t);
 void sp_open_calls_clear(struct sp_open_calls *t);

@@ -147,6 +147,38 @@ static void the_table_of_open_calls_agrees_with_a_plain_list(void **state)
 	sp_open_calls_done(&t);
 }
 
+static unsigned longest_run(const struct sp_open_calls *t)
+{
+	unsigned most = 0, run = 0;
+
+	for (uint32_t i = 0; i <= t->mask; i++) {
+		run = t->slot[i].seq ? run + 1 : 0;
+		most = sp_max(most, run);
+	}
+	return most;
+}
+
+/// At this load the longest run is of some twenty; one of a hundred has no chance.
+static void calls_counted_in_whichever_byte_lie_apart(void **state)
+{
+	(void)state;
+	for (unsigned byte = 0; byte < SP_CALL_ID; byte++) {
+		struct sp_open_calls t;
+
+		assert_int_equal(sp_open_calls_init(&t, 1024), 0);
+		for (unsigned i = 0; i < 200; i++) {
+			struct sp_open_call c = {.call = {1, 2, 3, 4, 5, 6, 7, 8}, .seq = i + 1};
+
+			c.call[byte] = (uint8_t)i;
+			sp_open_calls_add(&t, &c);
+		}
+		assert_int_equal(t.used, 200);
+		assert_int_equal(t.mask, 511);
+		assert_true(longest_run(&t) < 100);
+		sp_open_calls_done(&t);
+	}
+}
+
 static struct sp_feed_entry entry(uint64_t seq, unsigned *seed)
 {
 	struct sp_feed_entry e = {.seq = seq, .time_ns = 1000 + seq, .segment = seq / 1000, .off = (uint32_t)seq * 8};
@@ -428,6 +460,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(the_tree_is_that_of_rfc_6962),
 		TEST(the_table_of_open_calls_agrees_with_a_plain_list),
+		TEST(calls_counted_in_whichever_byte_lie_apart),
 		TEST(a_block_finds_exactly_the_records_that_have_a_value),
 		TEST(a_changed_block_is_refused_or_stays_within_itself),
 		TEST(the_index_goes_on_where_it_was_and_is_emptied_for_another_store),
