@@ -33,7 +33,7 @@ static uint64_t rest(struct sp_bytes b, size_t all)
 }
 
 /// Collisions cost a look at one record more: what is found is compared with what was asked.
-uint64_t sp_dim_hash_bytes(struct sp_bytes b)
+static inline __attribute__((always_inline)) uint64_t hash_bytes(struct sp_bytes b)
 {
 	uint64_t h = b.n * 0x9e3779b97f4a7c15ull, w;
 	size_t all = b.n;
@@ -51,27 +51,28 @@ uint64_t sp_dim_hash_bytes(struct sp_bytes b)
 	return mix(h);
 }
 
+uint64_t sp_dim_hash_bytes(struct sp_bytes b)
+{
+	return hash_bytes(b);
+}
+
+static inline __attribute__((always_inline)) uint64_t dim_hash(
+	const struct sp_record *r, enum sp_dim d, enum sp_record_field f)
+{
+	if (!sp_record_has(r, f))
+		return 0;
+	return sp_dim_is_number(d) ? sp_dim_hash_of(d, r->u[f]) : hash_bytes(r->b[f]);
+}
+
 void sp_feed_entry_of(const struct sp_record *r, uint64_t seq, struct sp_feed_entry *ret)
 {
-	static const uint8_t fields[SP_DIM__COUNT] = {
-#define X(sym) [SP_DIM_##sym] = SP_F_##sym,
-		SP_DIMS(X)
-#undef X
-	};
 	struct sp_feed_entry e = {.seq = seq};
 
 	if (sp_record_has(r, SP_F_TIME))
 		e.time_ns = r->u[SP_F_TIME];
-	for (unsigned d = 0; d < SP_DIM__COUNT; d++) {
-		enum sp_record_field f = (enum sp_record_field)fields[d];
-
-		if (!sp_record_has(r, f))
-			continue;
-		if (sp_dim_is_number((enum sp_dim)d))
-			e.hash[d] = sp_dim_hash_of((enum sp_dim)d, r->u[f]);
-		else
-			e.hash[d] = sp_dim_hash_bytes(r->b[f]);
-	}
+#define X(sym) e.hash[SP_DIM_##sym] = dim_hash(r, SP_DIM_##sym, SP_F_##sym);
+	SP_DIMS(X)
+#undef X
 	*ret = e;
 }
 
