@@ -43,7 +43,9 @@ static uint64_t start_mask(const struct shape *h)
 /// Never 0, so that a word in use is never one of SP_CELL_SPECIAL.
 static uint64_t ticks(const struct shape *h, uint64_t boot_ns)
 {
-	return (boot_ns / h->unit_ns + 1) & start_mask(h);
+	uint64_t t = h->unit_ns == SP_NS_PER_MS ? boot_ns / SP_NS_PER_MS : boot_ns / SP_NS_PER_SEC;
+
+	return (t + 1) & start_mask(h); // divided by what is known when compiled
 }
 
 static uint64_t length_of(const struct sp_windows *t, const struct shape *h)
@@ -90,19 +92,24 @@ bool sp_cell_over(const struct sp_windows *t, uint64_t key, uint64_t word, uint6
 	return !is_open(t, h, word, ticks(h, boot_ns));
 }
 
-static uint64_t mix(uint64_t h)
+static uint64_t fold(uint64_t a, uint64_t b)
 {
-	h ^= h >> 32;
-	h *= 0xd6e8feb86659fd93ull;
-	h ^= h >> 32;
-	h *= 0xd6e8feb86659fd93ull;
-	return h ^ h >> 32;
+	unsigned __int128 m = (unsigned __int128)a * b;
+
+	return (uint64_t)m ^ (uint64_t)(m >> 64);
 }
 
+/// The salt is in every factor: nobody can choose one that is 0, and takes the others' part with it.
 uint64_t sp_window_key(
 	uint64_t salt, uint64_t id, uint64_t agent, uint64_t tool, uint64_t session)
 {
-	return mix(mix(mix(mix(id ^ salt) + agent) + tool * 3) + session * 5);
+	const uint64_t k0 = 0xa0761d6478bd642full, k1 = 0xe7037ed1a0b428dbull,
+		       k2 = 0x8ebc6af09c88c6e3ull, k3 = 0x589965cc75374cc3ull;
+	uint64_t turned = salt << 32 | salt >> 32;
+	uint64_t who = fold(id ^ salt ^ k0, agent ^ turned ^ k1);
+	uint64_t what = fold(tool ^ salt ^ k2, session ^ turned ^ k3);
+
+	return fold(who ^ turned ^ k2, what ^ salt ^ k1);
 }
 
 /// One window of a call that is being taken.
@@ -213,7 +220,8 @@ static int part_find(const struct sp_windows *t, const struct sp_window_owner *o
 	const struct sp_window_ask *a, uint64_t boot_ns, struct part *ret)
 {
 	SP_TRY(part_look(t, a, boot_ns, maker_of(owner), ret));
-	ret->start = start_of(t, ret->h, owner, boot_ns);
+	if (!ret->h->length)
+		ret->start = start_of(t, ret->h, owner, boot_ns);
 	return 0;
 }
 
