@@ -182,8 +182,10 @@ static void find_limits(const struct sp_snap *s, const struct sp_snap_who *who,
 		uint32_t number = numbers(s, list)[i];
 		const struct sp_snap_limit *l = ENTRY(s, limits, sp_snap_limit, number);
 
-		if (!sp_snap_agent_fits(s, who->agent, l->any_agent || own, l->agents, l->roles) ||
-			!limit_names_tool(s, who, l))
+		if (!((own || l->any_agent) && !l->roles) &&
+			!sp_snap_agent_fits(s, who->agent, l->any_agent || own, l->agents, l->roles))
+			continue;
+		if (!limit_names_tool(s, who, l))
 			continue;
 		if (f->n < f->cap)
 			f->v[f->n] = number;
