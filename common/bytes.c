@@ -22,6 +22,37 @@ bool sp_bytes_ieq(struct sp_bytes a, struct sp_bytes b)
 	return true;
 }
 
+typedef uint8_t sixteen __attribute__((vector_size(16)));
+
+static bool all_printable(sixteen v)
+{
+	sixteen other = (sixteen)((v - 0x20) > 0x7e - 0x20);
+	uint64_t half[2];
+
+	memcpy(half, &other, sizeof(half));
+	return (half[0] | half[1]) == 0;
+}
+
+/// The last sixteen bytes overlap those before them.
+bool sp_bytes_printable(struct sp_bytes s)
+{
+	sixteen v;
+
+	if (s.n < sizeof(v)) {
+		for (size_t i = 0; i < sizeof(v); i++)
+			v[i] = ' ';
+		sp_copy_few((uint8_t *)&v, s.p, s.n);
+		return all_printable(v);
+	}
+	for (size_t i = 0; i < s.n - sizeof(v); i += sizeof(v)) {
+		memcpy(&v, s.p + i, sizeof(v));
+		if (!all_printable(v))
+			return false;
+	}
+	memcpy(&v, s.p + s.n - sizeof(v), sizeof(v));
+	return all_printable(v);
+}
+
 bool sp_bytes_starts(struct sp_bytes s, struct sp_bytes prefix)
 {
 	return s.n >= prefix.n && (prefix.n == 0 || memcmp(s.p, prefix.p, prefix.n) == 0);
@@ -71,12 +102,33 @@ void sp_out_u64(struct sp_out *o, uint64_t v)
 		return;
 	}
 	// In place: digits put together elsewhere would be copied before their bytes have reached the cache.
+	if (n == 1) {
+		o->p[o->len++] = (uint8_t)('0' + v);
+		return;
+	}
 	o->len += n;
 	for (uint8_t *to = o->p + o->len; n; n--, v /= 10)
 		*--to = (uint8_t)('0' + v % 10);
 }
 
 static const char hex_digits[] = "0123456789abcdef";
+
+/// Sixteen bytes at once.
+static void hex16(uint8_t *to, const uint8_t *from)
+{
+	sixteen v, high, low, a, b;
+
+	memcpy(&v, from, sizeof(v));
+	high = v >> 4;
+	low = v & 15;
+	a = __builtin_shufflevector(high, low, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+	b = __builtin_shufflevector(
+		high, low, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+	a += '0' + ((sixteen)(a > 9) & ('a' - '0' - 10));
+	b += '0' + ((sixteen)(b > 9) & ('a' - '0' - 10));
+	memcpy(to, &a, sizeof(a));
+	memcpy(to + sizeof(a), &b, sizeof(b));
+}
 
 void sp_out_hex(struct sp_out *o, struct sp_bytes b)
 {
@@ -86,11 +138,15 @@ void sp_out_hex(struct sp_out *o, struct sp_bytes b)
 		o->overflow = true;
 		return;
 	}
+	o->len += 2 * b.n;
+	for (; b.n >= sizeof(sixteen); b = sp_bytes(b.p + sizeof(sixteen), b.n - sizeof(sixteen))) {
+		hex16(to, b.p);
+		to += 2 * sizeof(sixteen);
+	}
 	for (size_t i = 0; i < b.n; i++) {
 		*to++ = (uint8_t)hex_digits[b.p[i] >> 4];
 		*to++ = (uint8_t)hex_digits[b.p[i] & 15];
 	}
-	o->len += 2 * b.n;
 }
 
 void sp_out_json_escaped(struct sp_out *o, struct sp_bytes s)

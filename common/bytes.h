@@ -53,6 +53,38 @@ static inline bool sp_bytes_eq_short(struct sp_bytes a, struct sp_bytes b)
 	}
 	return n == 0 || (a.p[0] == b.p[0] && a.p[n / 2] == b.p[n / 2] && a.p[n - 1] == b.p[n - 1]);
 }
+/// Copy up to 32 bytes without a call.
+static inline void sp_copy_few(uint8_t *to, const uint8_t *from, size_t n)
+{
+	struct {
+		uint64_t v[2];
+	} x[2];
+	uint64_t y[2];
+	uint32_t z[2];
+
+	if (n >= 16) {
+		memcpy(&x[0], from, 16);
+		memcpy(&x[1], from + n - 16, 16);
+		memcpy(to, &x[0], 16);
+		memcpy(to + n - 16, &x[1], 16);
+	} else if (n >= 8) {
+		memcpy(&y[0], from, 8);
+		memcpy(&y[1], from + n - 8, 8);
+		memcpy(to, &y[0], 8);
+		memcpy(to + n - 8, &y[1], 8);
+	} else if (n >= 4) {
+		memcpy(&z[0], from, 4);
+		memcpy(&z[1], from + n - 4, 4);
+		memcpy(to, &z[0], 4);
+		memcpy(to + n - 4, &z[1], 4);
+	} else if (n) {
+		to[0] = from[0];
+		to[n / 2] = from[n / 2];
+		to[n - 1] = from[n - 1];
+	}
+}
+/// Printable ASCII and blanks, nothing else.
+bool sp_bytes_printable(struct sp_bytes s);
 /// ASCII case-insensitive equality (header names, hosts).
 bool sp_bytes_ieq(struct sp_bytes a, struct sp_bytes b);
 static inline bool sp_bytes_has(struct sp_bytes set, uint8_t c)

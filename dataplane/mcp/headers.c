@@ -102,10 +102,7 @@ static bool is_literal(struct sp_bytes s)
 {
 	if (s.n && (s.p[0] == ' ' || s.p[s.n - 1] == ' '))
 		return false;
-	for (size_t i = 0; i < s.n; i++)
-		if (s.p[i] < 0x20 || s.p[i] > 0x7e)
-			return false;
-	return true;
+	return sp_bytes_printable(s);
 }
 
 int sp_headers_value(struct sp_bytes raw, uint8_t *buf, struct sp_bytes *ret)

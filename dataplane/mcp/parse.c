@@ -16,6 +16,17 @@ static void keep_raw(const struct sp_call *c, uint32_t tok, uint8_t *to, uint32_
 	*ret_len = (uint32_t)raw.n;
 }
 
+/// Names go into headers, records and messages.
+static bool name_ok(const struct sp_json *j, uint32_t t, struct sp_bytes name)
+{
+	if (!j->tok[t].escaped && sp_bytes_printable(name)) // a quote or backslash would be escaped
+		return true;
+	for (size_t i = 0; i < name.n; i++)
+		if (name.p[i] < 0x20 || name.p[i] == 0x7f || name.p[i] == '"' || name.p[i] == '\\')
+			return false;
+	return true;
+}
+
 static enum sp_reason keep_name(struct sp_call *c)
 {
 	struct sp_bytes name;
@@ -27,12 +38,9 @@ static enum sp_reason keep_name(struct sp_call *c)
 			SP_REASON_NONE;
 	if (sp_json_str(&c->doc, c->env.name, c->name, sizeof(c->name), &name) < 0)
 		return SP_REASON_PARAMS_INVALID;
-	if (name.n > sizeof(c->name))
+	if (name.n > sizeof(c->name) || !name_ok(&c->doc, c->env.name, name))
 		return SP_REASON_PARAMS_INVALID;
 	memmove(c->name, name.p, name.n);
-	for (size_t i = 0; i < name.n; i++)
-		if (c->name[i] < 0x20 || c->name[i] == 0x7f || c->name[i] == '"' || c->name[i] == '\\')
-			return SP_REASON_PARAMS_INVALID; // names go into headers, records and messages
 	c->name_len = (uint32_t)name.n;
 	return SP_REASON_NONE;
 }

@@ -97,6 +97,40 @@ static void short_equality_looks_at_every_byte(void **state)
 	assert_true(sp_bytes_eq_short(SP_NOBYTES, SP_LIT("")));
 }
 
+static void printable_is_every_byte_or_it_is_not(void **state)
+{
+	uint8_t text[40];
+
+	(void)state;
+	memset(text, 'x', sizeof(text));
+	for (size_t n = 0; n <= sizeof(text); n++) {
+		assert_true(sp_bytes_printable(sp_bytes(text, n)));
+		for (size_t i = 0; i < n; i++)
+			for (unsigned c = 0; c < 256; c++) {
+				text[i] = (uint8_t)c;
+				assert_int_equal(sp_bytes_printable(sp_bytes(text, n)),
+					c >= 0x20 && c <= 0x7e);
+				text[i] = 'x';
+			}
+	}
+	assert_true(sp_bytes_printable(SP_NOBYTES));
+}
+
+static void a_short_copy_is_whole_and_no_more(void **state)
+{
+	uint8_t from[33], to[40];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(from); i++)
+		from[i] = (uint8_t)(i + 1);
+	for (size_t n = 0; n <= 32; n++) {
+		memset(to, 0, sizeof(to));
+		sp_copy_few(to, from, n);
+		for (size_t i = 0; i < sizeof(to); i++)
+			assert_int_equal(to[i], i < n ? i + 1 : 0);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -106,6 +140,8 @@ int main(void)
 		cmocka_unit_test(writer_overflows_once_and_stays_so),
 		cmocka_unit_test(json_escaping_leaves_no_raw_quote_or_control),
 		cmocka_unit_test(short_equality_looks_at_every_byte),
+		cmocka_unit_test(printable_is_every_byte_or_it_is_not),
+		cmocka_unit_test(a_short_copy_is_whole_and_no_more),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
