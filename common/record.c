@@ -60,16 +60,49 @@ static void key(struct sp_record_writer *w, enum sp_record_field f)
 	w->fields++;
 }
 
+/// Where a field of `n` bytes with its key goes, or NULL: there may be no room for it, find out the long way.
+static inline uint8_t *field(struct sp_record_writer *w, enum sp_record_field f, size_t n)
+{
+	uint8_t *at = w->out.p + w->out.len;
+
+	if (sp_unlikely(w->out.cap - w->out.len < n))
+		return NULL;
+	at[0] = (uint8_t)f;
+	w->fields++;
+	return at + 1;
+}
+
 void sp_record_u(struct sp_record_writer *w, enum sp_record_field f, uint64_t v)
 {
-	key(w, f);
-	sp_mp_put_u(&w->out, v);
+	uint8_t *at = field(w, f, 2 + sizeof(v));
+	unsigned log = (v > UINT8_MAX) + (v > UINT16_MAX) + (v > UINT32_MAX);
+	uint64_t wire = __builtin_bswap64(v << (64 - (8u << log)));
+
+	if (sp_unlikely(!at)) {
+		key(w, f);
+		sp_mp_put_u(&w->out, v);
+	} else if (v <= 0x7f) {
+		*at = (uint8_t)v;
+		w->out.len += 2;
+	} else { // what is too much of the eight is written over by what follows
+		*at = (uint8_t)(0xcc + log);
+		memcpy(at + 1, &wire, sizeof(wire));
+		w->out.len += 2 + (1u << log);
+	}
 }
 
 void sp_record_s(struct sp_record_writer *w, enum sp_record_field f, struct sp_bytes v)
 {
-	key(w, f);
-	sp_mp_put_str(&w->out, sp_utf8_cut(v, TEXT_MAX));
+	uint8_t *at = v.n <= 31 ? field(w, f, 2 + v.n) : NULL;
+
+	if (!at) {
+		key(w, f);
+		sp_mp_put_str(&w->out, sp_utf8_cut(v, TEXT_MAX));
+		return;
+	}
+	*at = (uint8_t)(0xa0 | v.n);
+	sp_copy_few(at + 1, v.p, v.n);
+	w->out.len += 2 + v.n;
 }
 
 void sp_record_whole(struct sp_record_writer *w, enum sp_record_field f, struct sp_bytes v)
@@ -82,8 +115,36 @@ void sp_record_whole(struct sp_record_writer *w, enum sp_record_field f, struct 
 
 void sp_record_b(struct sp_record_writer *w, enum sp_record_field f, struct sp_bytes v)
 {
-	key(w, f);
-	sp_mp_put_bin(&w->out, v);
+	uint8_t *at = v.n <= 32 ? field(w, f, 3 + v.n) : NULL;
+
+	if (!at) {
+		key(w, f);
+		sp_mp_put_bin(&w->out, v);
+		return;
+	}
+	at[0] = 0xc4;
+	at[1] = (uint8_t)v.n;
+	sp_copy_few(at + 2, v.p, v.n);
+	w->out.len += 3 + v.n;
+}
+
+void sp_record_keep(const struct sp_record_writer *w, const struct sp_record_writer *from,
+	struct sp_record_piece *ret)
+{
+	size_t n = w->out.len - from->out.len;
+
+	ret->len = 0;
+	if (w->out.overflow || n > sizeof(ret->bytes))
+		return;
+	memcpy(ret->bytes, w->out.p + from->out.len, n);
+	ret->len = (uint16_t)n;
+	ret->fields = (uint16_t)(w->fields - from->fields);
+}
+
+void sp_record_kept(struct sp_record_writer *w, const struct sp_record_piece *piece)
+{
+	sp_out_put(&w->out, piece->bytes, piece->len);
+	w->fields += piece->fields;
 }
 
 int sp_record_end(struct sp_record_writer *w)

@@ -101,6 +101,17 @@ void sp_record_s(struct sp_record_writer *w, enum sp_record_field f, struct sp_b
 #define SP_RECORD_WHOLE_MAX 2048u
 void sp_record_whole(struct sp_record_writer *w, enum sp_record_field f, struct sp_bytes v);
 void sp_record_b(struct sp_record_writer *w, enum sp_record_field f, struct sp_bytes v);
+/// Fields that many records begin with alike, encoded once.
+#define SP_RECORD_PIECE_MAX 376u
+struct sp_record_piece {
+	uint16_t len; ///< 0 = nothing is kept
+	uint16_t fields;
+	uint8_t bytes[SP_RECORD_PIECE_MAX];
+};
+/// Keep what was written since `from`, a copy of the writer then; what is too long is not kept.
+void sp_record_keep(const struct sp_record_writer *w, const struct sp_record_writer *from,
+	struct sp_record_piece *ret);
+void sp_record_kept(struct sp_record_writer *w, const struct sp_record_piece *piece);
 /// Length of the finished record, or -ENOSPC.
 SP_MUST_CHECK int sp_record_end(struct sp_record_writer *w);
 

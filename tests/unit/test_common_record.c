@@ -240,6 +240,88 @@ static void a_record_that_does_not_fit_says_so(void **state)
 	assert_int_equal(sp_record_end(&w), -ENOSPC);
 }
 
+static void numbers_and_texts_of_every_length_read_back_or_do_not_fit(void **state)
+{
+	uint8_t buf[96], text[48];
+	struct sp_record_writer w;
+	struct sp_record r;
+	int n;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(text); i++)
+		text[i] = (uint8_t)('A' + i);
+	for (size_t cap = 3; cap <= sizeof(buf); cap++)
+		for (unsigned i = 0; i <= 64; i++) {
+			uint64_t v = (i < 64 ? 1ull << i : 0) - (i & 1);
+			size_t len = i % sizeof(text);
+
+			memset(buf, 0x55, sizeof(buf));
+			sp_record_begin(&w, buf, cap);
+			sp_record_s(&w, SP_F_AGENT, sp_bytes(text, len));
+			sp_record_u(&w, SP_F_BOOT, v);
+			sp_record_b(&w, SP_F_CALL, sp_bytes(text, len));
+			n = sp_record_end(&w);
+			for (size_t k = cap; k < sizeof(buf); k++)
+				assert_int_equal(buf[k], 0x55);
+			if (n < 0) {
+				assert_true(cap < 3 + 3 + len + 10 + 3 + len);
+				continue;
+			}
+			assert_true((size_t)n <= cap);
+			assert_int_equal(sp_record_read(sp_bytes(buf, (size_t)n), &r), 0);
+			assert_true(r.u[SP_F_BOOT] == v);
+			assert_true(sp_bytes_eq(r.b[SP_F_AGENT], sp_bytes(text, len)));
+			assert_true(sp_bytes_eq(r.b[SP_F_CALL], sp_bytes(text, len)));
+		}
+}
+
+static void what_is_kept_of_one_record_says_the_same_in_the_next(void **state)
+{
+	uint8_t a[512], b[512];
+	struct sp_record_piece piece;
+	struct sp_record_writer w, from;
+	int n;
+
+	(void)state;
+	sp_record_begin(&w, a, sizeof(a));
+	sp_record_u(&w, SP_F_TYPE, SP_RECORD_DECISION);
+	from = w;
+	sp_record_s(&w, SP_F_AGENT, SP_LIT("bot"));
+	sp_record_s(&w, SP_F_SCOPES, SP_LIT("more than thirty-one bytes of scopes"));
+	sp_record_keep(&w, &from, &piece);
+	assert_int_equal(piece.fields, 2);
+	sp_record_u(&w, SP_F_REASON, 3);
+	n = sp_record_end(&w);
+	sp_record_begin(&w, b, sizeof(b));
+	sp_record_u(&w, SP_F_TYPE, SP_RECORD_DECISION);
+	sp_record_kept(&w, &piece);
+	sp_record_u(&w, SP_F_REASON, 3);
+	assert_int_equal(sp_record_end(&w), n);
+	assert_memory_equal(a, b, (size_t)n);
+	sp_record_begin(&w, b, 20); // no room for it
+	sp_record_kept(&w, &piece);
+	assert_int_equal(sp_record_end(&w), -ENOSPC);
+	sp_record_keep(&w, &from, &piece); // nor is what did not fit kept
+	assert_int_equal(piece.len, 0);
+}
+
+static void a_piece_that_is_too_long_is_not_kept(void **state)
+{
+	uint8_t buf[SP_RECORD_MAX], text[SP_RECORD_PIECE_MAX] = {0};
+	struct sp_record_writer w, from;
+	struct sp_record_piece piece;
+
+	(void)state;
+	memset(text, 'a', sizeof(text));
+	for (size_t n = sizeof(text) - 4; n <= sizeof(text) - 3; n++) { // a key and three bytes before it
+		sp_record_begin(&w, buf, sizeof(buf));
+		from = w;
+		sp_record_s(&w, SP_F_SCOPES, sp_bytes(text, n));
+		sp_record_keep(&w, &from, &piece);
+		assert_int_equal(piece.len, n == sizeof(text) - 4 ? SP_RECORD_PIECE_MAX : 0);
+	}
+}
+
 static void type_names_and_numbers_agree(void **state)
 {
 	unsigned type = 0;
@@ -267,6 +349,9 @@ int main(void)
 		cmocka_unit_test(unknown_keys_are_skipped_whatever_their_value),
 		cmocka_unit_test(long_text_is_cut_on_a_character),
 		cmocka_unit_test(a_record_that_does_not_fit_says_so),
+		cmocka_unit_test(numbers_and_texts_of_every_length_read_back_or_do_not_fit),
+		cmocka_unit_test(what_is_kept_of_one_record_says_the_same_in_the_next),
+		cmocka_unit_test(a_piece_that_is_too_long_is_not_kept),
 		cmocka_unit_test(type_names_and_numbers_agree),
 	};
 
