@@ -23,23 +23,24 @@ int sp_audit_level_parse(struct sp_bytes s, enum sp_audit_level *ret)
 	return -ENOENT;
 }
 
-static const char *const revision_names[SP_REV__COUNT] = {
-	[SP_REV_NONE] = "",
-	[SP_REV_2025_03_26] = "2025-03-26",
-	[SP_REV_2025_06_18] = "2025-06-18",
-	[SP_REV_2025_11_25] = "2025-11-25",
-	[SP_REV_2026_07_28] = "2026-07-28",
+#define NAME(text) {(const uint8_t *)(text), sizeof(text) - 1}
+static const struct sp_bytes revision_names[SP_REV__COUNT] = {
+	[SP_REV_NONE] = NAME(""),
+	[SP_REV_2025_03_26] = NAME("2025-03-26"),
+	[SP_REV_2025_06_18] = NAME("2025-06-18"),
+	[SP_REV_2025_11_25] = NAME("2025-11-25"),
+	[SP_REV_2026_07_28] = NAME("2026-07-28"),
 };
 
-const char *sp_revision_name(enum sp_revision r)
+struct sp_bytes sp_revision_name(enum sp_revision r)
 {
-	return r < SP_REV__COUNT ? revision_names[r] : "";
+	return revision_names[r < SP_REV__COUNT ? r : SP_REV_NONE];
 }
 
 int sp_revision_parse(struct sp_bytes s, enum sp_revision *ret)
 {
 	for (unsigned i = 1; i < SP_REV__COUNT; i++) {
-		if (sp_bytes_eq(s, sp_bytes_cstr(revision_names[i]))) {
+		if (sp_bytes_eq_short(s, revision_names[i])) {
 			*ret = (enum sp_revision)i;
 			return 0;
 		}

@@ -25,6 +25,6 @@ static inline bool sp_revision_modern(enum sp_revision r)
 {
 	return r >= SP_REV_2026_07_28;
 }
-const char *sp_revision_name(enum sp_revision r); ///< "2025-11-25"; "" for NONE
+struct sp_bytes sp_revision_name(enum sp_revision r); ///< "2025-11-25"; "" for NONE
 /// Exact text to revision; -ENOENT when it is none of ours.
 SP_MUST_CHECK int sp_revision_parse(struct sp_bytes s, enum sp_revision *ret);

@@ -370,8 +370,7 @@ static void on_soon(const void *user)
 	if (!c->bearer_len)
 		return;
 	sp_prefetch(c->heads, 8);
-	sp_prefetch(seen, 1);
-	sp_prefetch(seen + offsetof(struct sp_conn_seen, principal.issuer), 2);
+	sp_prefetch(seen, 4);
 	sp_prefetch(seen + offsetof(struct sp_conn_seen, bearer), 4);
 }
 
@@ -409,6 +408,7 @@ static void on_closed(struct sp_stream *s, void *user, int err)
 	if (c->bearer_len) {
 		sp_wipe(c->seen->bearer, sizeof(c->seen->bearer));
 		sp_wipe(&c->seen->principal, sizeof(c->seen->principal));
+		sp_wipe(&c->seen->who, sizeof(c->seen->who));
 	}
 	sp_http1_forget(c->heads);
 	sp_count(c->w, SP_STAT_CLOSED);

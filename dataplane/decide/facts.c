@@ -87,13 +87,13 @@ static int gather(struct sp_call *c)
 		.agent = c->agent,
 		.args = SP_JSON_NONE,
 		.meta = SP_JSON_NONE,
-		.scopes = sp_bytes_cstr(c->principal.scopes),
-		.client_id = sp_bytes_cstr(c->principal.client_id),
+		.scopes = sp_principal_scopes(&c->principal),
+		.client_id = sp_principal_client(&c->principal),
 		.session = session_of(c, f->session),
 		.peer = sp_judge_peer(sp_bytes_cstr(c->conn->peer_text)),
 		.route = sp_snap_str(s, sp_call_route(c)->path),
-		.revision = sp_bytes_cstr(sp_revision_name(c->revision)),
-		.method = sp_bytes_cstr(sp_method_name(c->method)),
+		.revision = sp_revision_name(c->revision),
+		.method = sp_method_name(c->method),
 		.wall_ns = c->w->wall_ns,
 		.salt = c->w->history.salt,
 		.history = &f->past,
@@ -166,7 +166,7 @@ uint64_t sp_facts_sequence_key(const struct sp_call *c, const struct sp_snap_seq
 {
 	char buf[33];
 
-	return sp_judge_sequence_key(c->w->history.salt, q, sp_bytes_cstr(c->principal.agent),
+	return sp_judge_sequence_key(c->w->history.salt, q, sp_principal_agent(&c->principal),
 		session_of(c, buf));
 }
 
@@ -275,7 +275,7 @@ int sp_facts_past(struct sp_call *c)
 	int why = 0, err = 0;
 
 	c->pair = sp_history_pair(h,
-		sp_snap_hash(sp_bytes_cstr(c->principal.agent)), sp_snap_hash(f->call.tool));
+		sp_snap_hash(sp_principal_agent(&c->principal)), sp_snap_hash(f->call.tool));
 	sp_history_view(h, sp_snap_agent(c->snap, c->agent)->limit_slot, c->pair, c->w->now_ns, &v);
 	if (sp_facts_sessions_count(c))
 		err = sp_history_session(

@@ -17,7 +17,8 @@ static void anonymous(struct sp_call *c, const struct sp_snap_route *route)
 	struct sp_principal *p = &c->principal;
 	struct sp_bytes name = sp_snap_str(c->snap, route->anonymous_agent);
 
-	memcpy(p->agent, name.p, sp_min(name.n, (size_t)SP_AGENT_NAME_MAX));
+	p->agent_len = (uint8_t)sp_min(name.n, (size_t)SP_AGENT_NAME_MAX);
+	memcpy(p->text, name.p, p->agent_len);
 	p->issuer = SP_SNAP_NONE;
 	p->expires_ns = p->ends_ns = UINT64_MAX;
 	SHA256(name.p, name.n, p->id);
@@ -59,7 +60,7 @@ static enum sp_reason verify(
 	known = sp_token_cache_get(w->tokens, digest, c->snap->h->auth_epoch, w->wall_ns);
 	if (known) {
 		sp_count(w, SP_STAT_TOKEN_HITS);
-		c->principal = *known;
+		sp_principal_copy(&c->principal, known);
 		return SP_REASON_NONE;
 	}
 	sp_conn_address_key(&c->conn->peer, address);
@@ -98,7 +99,10 @@ static void remember_bearer(struct sp_call *c, struct sp_bytes header)
 	conn->bearer_len = (uint32_t)header.n;
 	conn->bearer_route = c->route;
 	conn->bearer_generation = c->snap->h->generation;
-	conn->seen->principal = c->principal;
+	conn->seen->judged = false;
+	conn->seen->who.len = 0;
+	c->known_here = true;
+	sp_principal_copy(&conn->seen->principal, &c->principal);
 }
 
 static enum sp_reason bearer(struct sp_call *c, const struct sp_snap_route *route)
@@ -112,7 +116,8 @@ static enum sp_reason bearer(struct sp_call *c, const struct sp_snap_route *rout
 		return SP_REASON_TOKEN_MISSING;
 	if (same_bearer(c, header) && c->w->wall_ns < c->conn->seen->principal.expires_ns) {
 		sp_count(c->w, SP_STAT_TOKEN_HITS);
-		c->principal = c->conn->seen->principal;
+		sp_principal_copy(&c->principal, &c->conn->seen->principal);
+		c->known_here = true;
 		return SP_REASON_NONE;
 	}
 	if (header.n < 8 || !sp_bytes_ieq(sp_bytes(header.p, 7), SP_LIT("Bearer ")))
@@ -186,11 +191,31 @@ static void ask_ahead(const struct sp_call *c)
 	sp_judge_ahead_windows(c->snap, c->agent, h->salt, &h->windows);
 }
 
+/// Which agent the principal is. *ret: it has the scopes of the route.
+static void find_agent(struct sp_call *c, const struct sp_snap_route *route, bool *ret)
+{
+	struct sp_conn_seen *seen = c->known_here ? c->conn->seen : NULL;
+
+	if (seen && seen->judged) {
+		c->agent = seen->agent;
+		*ret = seen->covers;
+		return;
+	}
+	c->agent = sp_snap_find_agent(c->snap, sp_principal_agent(&c->principal));
+	*ret = route->auth_none || sp_scopes_cover(sp_principal_scopes(&c->principal),
+					   sp_snap_str(c->snap, route->scopes));
+	if (seen) {
+		seen->agent = c->agent;
+		seen->covers = *ret;
+		seen->judged = true;
+	}
+}
+
 enum sp_step sp_stage_identify(struct sp_call *c)
 {
 	const struct sp_snap_route *route = sp_call_route(c);
 	enum sp_reason r = SP_REASON_NONE;
-	struct sp_bytes scopes;
+	bool covers;
 
 	if (route->auth_none)
 		anonymous(c, route);
@@ -201,12 +226,11 @@ enum sp_step sp_stage_identify(struct sp_call *c)
 	if (r)
 		return deny(c, r);
 	c->issuer = c->principal.issuer;
-	c->agent = sp_snap_find_agent(c->snap, sp_bytes_cstr(c->principal.agent));
+	find_agent(c, route, &covers);
 	if (c->agent != SP_SNAP_NONE)
 		c->level = (enum sp_audit_level)sp_snap_agent(c->snap, c->agent)->audit_level;
 	ask_ahead(c);
-	scopes = sp_snap_str(c->snap, route->scopes);
-	if (!route->auth_none && !sp_scopes_cover(sp_bytes_cstr(c->principal.scopes), scopes))
+	if (!covers)
 		return deny(c, SP_REASON_SCOPE_INSUFFICIENT);
 	if (c->parse_reason)
 		return deny(c, c->parse_reason);
@@ -223,7 +247,7 @@ enum sp_reason sp_contained(const struct sp_call *c)
 
 	if (atomic_load_explicit(&r->used, memory_order_acquire) == 0)
 		return SP_REASON_NONE;
-	SHA256((const uint8_t *)c->principal.agent, strlen(c->principal.agent), digest);
+	SHA256(sp_principal_agent(&c->principal).p, c->principal.agent_len, digest);
 	if (sp_revoked_has(r, sp_revoked_key(SP_REVOKED_AGENT, digest)))
 		return SP_REASON_AGENT_REVOKED;
 	if (sp_revoked_has(r, sp_revoked_key(SP_REVOKED_TOKEN, c->principal.token_sha256)))

@@ -110,7 +110,7 @@ static void read_sequences(
 static void read_past(struct sp_call *c, struct sp_judge_history *ret)
 {
 	const struct sp_history *h = &c->w->history;
-	struct sp_bytes agent = sp_bytes_cstr(c->principal.agent);
+	struct sp_bytes agent = sp_principal_agent(&c->principal);
 	uint32_t slot = c->agent == SP_SNAP_NONE ? UINT32_MAX
 						 : sp_snap_agent(c->snap, c->agent)->limit_slot;
 	uint32_t state = SP_SESSION_KNOWN;
@@ -203,7 +203,7 @@ void sp_shadow_judge(struct sp_call *c)
 		return;
 	j = c->w->facts->call;
 	j.snap = snap;
-	j.agent = sp_snap_find_agent(snap, sp_bytes_cstr(c->principal.agent));
+	j.agent = sp_snap_find_agent(snap, sp_principal_agent(&c->principal));
 	j.history = NULL;
 	sp_judge_begin(&v);
 	compare(c, &v, ask(c, &j, &v));

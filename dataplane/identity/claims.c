@@ -7,22 +7,24 @@
 enum { LEEWAY_MAX_S = 60 };
 #define SECONDS_MAX (INT64_MAX / (int64_t)SP_NS_PER_SEC) // their nanoseconds fit in 63 bits
 
-/// A string claim that ends as a C string: 1..cap-1 visible ASCII characters.
+/// A string claim of 1 to SP_AGENT_NAME_MAX visible ASCII characters.
 /// 0, -ENOENT absent, -EINVAL anything else.
-static int visible_claim(const struct sp_json *j, struct sp_bytes name, char *buf, size_t cap)
+static int visible_claim(const struct sp_json *j, struct sp_bytes name,
+	char buf[SP_AGENT_NAME_MAX], uint8_t *ret_len)
 {
 	uint32_t t = sp_json_get(j, 0, name);
 	struct sp_bytes s;
 
 	if (t == SP_JSON_NONE)
 		return -ENOENT;
-	if (sp_json_str(j, t, (uint8_t *)buf, cap - 1, &s) < 0 || s.n == 0 || s.n > cap - 1)
+	if (sp_json_str(j, t, (uint8_t *)buf, SP_AGENT_NAME_MAX, &s) < 0 || s.n == 0 ||
+		s.n > SP_AGENT_NAME_MAX)
 		return -EINVAL;
 	for (size_t i = 0; i < s.n; i++)
 		if (s.p[i] <= 0x20 || s.p[i] >= 0x7f)
 			return -EINVAL;
 	memmove(buf, s.p, s.n);
-	buf[s.n] = 0;
+	*ret_len = (uint8_t)s.n;
 	return 0;
 }
 
@@ -104,12 +106,12 @@ static int check_audience(const struct sp_claims_ask *ask, const struct sp_json 
 }
 
 /// scope-token of RFC 6749 section 3.3, single spaces between.
-static bool scopes_sane(const char *s)
+static bool scopes_sane(struct sp_bytes s)
 {
 	bool start = true;
 
-	for (; *s; s++) {
-		uint8_t c = (uint8_t)*s;
+	for (size_t i = 0; i < s.n; i++) {
+		uint8_t c = s.p[i];
 
 		if (c == ' ' ? start : (c < 0x21 || c > 0x7e || c == '"' || c == '\\'))
 			return false;
@@ -118,32 +120,33 @@ static bool scopes_sane(const char *s)
 	return !start;
 }
 
-static bool append_scope(const struct sp_json *j, uint32_t t, char *buf, size_t cap, size_t *len)
+static bool append_scope(
+	const struct sp_json *j, uint32_t t, char buf[SP_SCOPES_MAX], size_t *len)
 {
 	struct sp_bytes s;
 	size_t at = *len;
 
 	if (at) {
-		if (at + 1 >= cap)
+		if (at >= SP_SCOPES_MAX)
 			return false;
 		buf[at++] = ' ';
 	}
-	if (sp_json_str(j, t, (uint8_t *)buf + at, cap - 1 - at, &s) < 0 || s.n > cap - 1 - at ||
-		memchr(s.p, 0, s.n))
+	if (sp_json_str(j, t, (uint8_t *)buf + at, SP_SCOPES_MAX - at, &s) < 0 ||
+		s.n > SP_SCOPES_MAX - at)
 		return false;
 	memmove(buf + at, s.p, s.n);
 	*len = at + s.n;
-	buf[*len] = 0;
 	return true;
 }
 
-/// `scope` (RFC 9068), else `scp`, which some providers write; a string, or a list of them.
+/// `scope` (RFC 9068), else `scp`, which some providers write; a string, or a list of them. Behind agent and client.
 static int check_scopes(const struct sp_json *j, struct sp_principal *ret)
 {
 	uint32_t t = sp_json_get(j, 0, SP_LIT("scope"));
+	char *scopes = ret->text + ret->agent_len + ret->client_len;
 	size_t len = 0;
 
-	ret->scopes[0] = 0;
+	ret->scopes_len = 0;
 	if (t == SP_JSON_NONE)
 		t = sp_json_get(j, 0, SP_LIT("scp"));
 	if (t == SP_JSON_NONE)
@@ -151,12 +154,13 @@ static int check_scopes(const struct sp_json *j, struct sp_principal *ret)
 	if (sp_json_type(j, t) == SP_JSON_ARRAY) {
 		for (uint32_t i = sp_json_first(j, t), k = 0; k < j->tok[t].count;
 			k++, i = j->tok[i].next)
-			if (!append_scope(j, i, ret->scopes, sizeof(ret->scopes), &len))
+			if (!append_scope(j, i, scopes, &len))
 				return SP_REASON_TOKEN_CLAIMS;
-	} else if (!append_scope(j, t, ret->scopes, sizeof(ret->scopes), &len)) {
+	} else if (!append_scope(j, t, scopes, &len)) {
 		return SP_REASON_TOKEN_CLAIMS;
 	}
-	return len == 0 || scopes_sane(ret->scopes) ? 0 : SP_REASON_TOKEN_CLAIMS;
+	ret->scopes_len = (uint16_t)len;
+	return len == 0 || scopes_sane(sp_bytes(scopes, len)) ? 0 : SP_REASON_TOKEN_CLAIMS;
 }
 
 /// A token bound to something the gateway cannot check is no bearer token: refused.
@@ -200,7 +204,7 @@ static int hash_identity(
 	const struct sp_claims_ask *ask, const struct sp_json *j, struct sp_principal *ret)
 {
 	struct sp_bytes parts[] = {sp_snap_str(ask->snap, ask->issuer->iss), SP_LIT("\0"),
-		sp_bytes_cstr(ret->agent), SP_LIT("\0"), SP_NOBYTES};
+		sp_principal_agent(ret), SP_LIT("\0"), SP_NOBYTES};
 	uint32_t sub = sp_json_get(j, 0, SP_LIT("sub"));
 	int err = hash_claim(ask, j, SP_LIT("jti"), ret->token_sha256);
 
@@ -234,19 +238,21 @@ int sp_claims_check(
 	const struct sp_claims_ask *ask, const struct sp_json *j, struct sp_principal *ret)
 {
 	struct sp_bytes agent_claim = sp_snap_str(ask->snap, ask->issuer->agent_claim);
+	char client_id[SP_AGENT_NAME_MAX];
 	int client, r = check_times(ask, j, ret);
 
 	ret->has_intent = says_intent(j);
-	*ret->client_id = 0;
-	client = visible_claim(j, SP_LIT("client_id"), ret->client_id, sizeof(ret->client_id));
+	ret->client_len = 0;
+	client = visible_claim(j, SP_LIT("client_id"), client_id, &ret->client_len);
 	if (client == -ENOENT)
-		client = visible_claim(j, SP_LIT("azp"), ret->client_id, sizeof(ret->client_id));
+		client = visible_claim(j, SP_LIT("azp"), client_id, &ret->client_len);
 	if (r == 0)
 		r = check_audience(ask, j, client == 0);
 	if (r)
 		return r;
-	if (client == -EINVAL || visible_claim(j, agent_claim, ret->agent, sizeof(ret->agent)) < 0)
+	if (client == -EINVAL || visible_claim(j, agent_claim, ret->text, &ret->agent_len) < 0)
 		return SP_REASON_TOKEN_CLAIMS;
+	memcpy(ret->text + ret->agent_len, client_id, ret->client_len);
 	r = check_scopes(j, ret);
 	if (r == 0)
 		r = check_binding(j, ret);

@@ -9,6 +9,7 @@
 
 #define SP_JWT_MAX_BYTES 8192u
 #define SP_AGENT_NAME_MAX 128u
+#define SP_SCOPES_MAX 511u
 
 /// EVP keys of one snapshot's issuers, made when a worker takes up a snapshot whose auth_epoch is new.
 /// One thread's: it holds scratch memory. -EINVAL when a key does not load, -ENOMEM.
@@ -18,10 +19,6 @@ struct sp_keyring *sp_keyring_free(struct sp_keyring *k);
 
 /// Who calls: only sp_jwt_verify() and the token cache make one. Self-contained, no pointers.
 struct sp_principal {
-	char agent[SP_AGENT_NAME_MAX + 1]; ///< value of the issuer's agent claim: never empty
-	char client_id[SP_AGENT_NAME_MAX + 1];
-	char scopes[512];       ///< space-separated, as in the token
-	uint32_t issuer;        ///< in the snapshot of `auth_epoch`
 	uint64_t auth_epoch;
 	uint64_t expires_ns;    ///< wall time, leeway not included; sooner when its key set goes stale before
 	uint64_t ends_ns;       ///< wall time: no key set and no leeway lets it live longer
@@ -29,9 +26,38 @@ struct sp_principal {
 	uint8_t subject_sha256[32];
 	uint8_t token_sha256[32]; ///< of the jti when present (bound to iss), else of what was signed
 	uint8_t cert_sha256[32];  ///< cnf x5t#S256
+	uint32_t issuer;        ///< in the snapshot of `auth_epoch`
 	bool has_intent; ///< claims that say what for: authorization_details, purpose, initiated_by, amr
 	bool has_cnf;             ///< present: the caller must check it against the client certificate, or refuse
+	uint8_t agent_len, client_len;
+	uint16_t scopes_len;
+	/// Agent, client_id and scopes, one behind the other: what lies behind them means nothing.
+	char text[2 * SP_AGENT_NAME_MAX + SP_SCOPES_MAX];
 };
+/// Value of the issuer's agent claim: never empty.
+static inline struct sp_bytes sp_principal_agent(const struct sp_principal *p)
+{
+	return sp_bytes(p->text, p->agent_len);
+}
+/// The claim client_id, or azp; empty when the token has neither.
+static inline struct sp_bytes sp_principal_client(const struct sp_principal *p)
+{
+	return sp_bytes(p->text + p->agent_len, p->client_len);
+}
+/// Space-separated, as in the token.
+static inline struct sp_bytes sp_principal_scopes(const struct sp_principal *p)
+{
+	return sp_bytes(p->text + p->agent_len + p->client_len, p->scopes_len);
+}
+/// Bytes of it that mean something: mostly a quarter.
+static inline size_t sp_principal_used(const struct sp_principal *p)
+{
+	return offsetof(struct sp_principal, text) + p->agent_len + p->client_len + p->scopes_len;
+}
+static inline void sp_principal_copy(struct sp_principal *to, const struct sp_principal *from)
+{
+	memcpy(to, from, sp_principal_used(from));
+}
 
 /// Verify `token` for `resource` (the audience it must name, besides the issuer's configured ones).
 /// 0 with *ret filled, or a reason TOKEN_*. When the kid is not in the issuer's set: TOKEN_KEY_UNKNOWN

@@ -9,18 +9,19 @@
 /// Of a call, when it begins.
 #define CLEARED (offsetof(struct sp_call, session) + offsetof(struct sp_session, south))
 
-static const char *const outcome_names[] = {
-	[SP_OUTCOME_NONE] = "none",
-	[SP_OUTCOME_OK] = "ok",
-	[SP_OUTCOME_TOOL_ERROR] = "tool_error",
-	[SP_OUTCOME_RPC_ERROR] = "rpc_error",
-	[SP_OUTCOME_FAILED] = "failed",
-	[SP_OUTCOME_CANCELLED] = "cancelled",
+#define NAME(text) {(const uint8_t *)(text), sizeof(text) - 1}
+static const struct sp_bytes outcome_names[] = {
+	[SP_OUTCOME_NONE] = NAME("none"),
+	[SP_OUTCOME_OK] = NAME("ok"),
+	[SP_OUTCOME_TOOL_ERROR] = NAME("tool_error"),
+	[SP_OUTCOME_RPC_ERROR] = NAME("rpc_error"),
+	[SP_OUTCOME_FAILED] = NAME("failed"),
+	[SP_OUTCOME_CANCELLED] = NAME("cancelled"),
 };
 
-const char *sp_outcome_name(enum sp_outcome o)
+struct sp_bytes sp_outcome_name(enum sp_outcome o)
 {
-	return o <= SP_OUTCOME_CANCELLED ? outcome_names[o] : "failed";
+	return outcome_names[o <= SP_OUTCOME_CANCELLED ? o : SP_OUTCOME_FAILED];
 }
 
 int sp_call_pool_init(struct sp_call_pool *p, uint32_t count)
@@ -125,7 +126,7 @@ void sp_call_end(struct sp_call *c)
 		w->agent_calls[c->limit_slot]--;
 	if (c->conn)
 		c->conn->call = NULL;
-	sp_wipe(&c->principal, sizeof(c->principal));
+	sp_wipe(&c->principal, sp_principal_used(&c->principal));
 	c->next = w->calls.free;
 	w->calls.free = c;
 	w->calls.open--;

@@ -32,7 +32,7 @@ enum sp_outcome {
 	SP_OUTCOME_FAILED,     ///< no usable answer; the reason says why
 	SP_OUTCOME_CANCELLED,
 };
-const char *sp_outcome_name(enum sp_outcome o);
+struct sp_bytes sp_outcome_name(enum sp_outcome o);
 
 /// What a south answer is given to: the message (scanned, in worker scratch) or a failure.
 typedef void (*sp_south_fn)(struct sp_call *c, const struct sp_json *j, const struct sp_envelope *e);
@@ -82,6 +82,7 @@ struct sp_call {
 	enum sp_method method;
 	enum sp_revision revision;
 	bool modern, has_session;
+	bool known_here; ///< the principal, and what the snapshot says of it, is what the connection has seen
 	bool in_batch; ///< an element of one: its answer is an event of the batch's stream
 	uint32_t route, agent, upstream; ///< in the snapshot, or SP_SNAP_NONE
 	uint32_t issuer;

@@ -61,20 +61,19 @@ static bool is_list(enum sp_method m)
 
 /// What 2026-07-28 demands of every result: resultType, and how long lists and contents may be kept.
 /// Lists are filtered by policy, so whatever the upstream says they are private.
-static unsigned modern_members(const struct sp_call *c, const struct sp_json *j, uint32_t result,
-	struct sp_splice *edit)
+static unsigned modern_members(const struct sp_call *c, const struct sp_json *j,
+	const struct sp_envelope *e, struct sp_splice *edit)
 {
-	struct sp_bytes raw = sp_json_raw(j, result), with;
-	bool empty = j->tok[result].count == 0;
-	uint32_t scope = sp_json_get(j, result, SP_LIT("cacheScope"));
+	struct sp_bytes raw = sp_json_raw(j, e->result), with;
+	bool empty = j->tok[e->result].count == 0;
+	uint32_t scope = e->cache_scope;
 	unsigned n = 0;
 
 	if (scope != SP_JSON_NONE && is_list(c->method))
 		edit[n++] = sp_splice_tok(j, scope, SP_LIT("\"private\""));
-	if (sp_json_get(j, result, SP_LIT("resultType")) != SP_JSON_NONE)
+	if (e->result_type != SP_JSON_NONE)
 		return n;
-	if (is_list(c->method) && scope == SP_JSON_NONE &&
-		sp_json_get(j, result, SP_LIT("ttlMs")) != SP_JSON_NONE)
+	if (is_list(c->method) && scope == SP_JSON_NONE && e->ttl_ms != SP_JSON_NONE)
 		with = SP_LIT("\"resultType\":\"complete\",\"cacheScope\":\"private\",");
 	else if (is_list(c->method) && scope == SP_JSON_NONE)
 		with = empty ? SP_LIT("\"resultType\":\"complete\",\"ttlMs\":0,\"cacheScope\":\"private\"") :
@@ -86,11 +85,9 @@ static unsigned modern_members(const struct sp_call *c, const struct sp_json *j,
 	return n;
 }
 
-static void judge_result(struct sp_call *c, const struct sp_json *j, uint32_t result)
+static void judge_result(struct sp_call *c, const struct sp_json *j, const struct sp_envelope *e)
 {
-	uint32_t is_error = sp_json_get(j, result, SP_LIT("isError"));
-
-	c->outcome = sp_json_type(j, is_error) == SP_JSON_TRUE ? SP_OUTCOME_TOOL_ERROR : SP_OUTCOME_OK;
+	c->outcome = sp_json_type(j, e->is_error) == SP_JSON_TRUE ? SP_OUTCOME_TOOL_ERROR : SP_OUTCOME_OK;
 	c->http_status = 200;
 }
 
@@ -128,9 +125,9 @@ void sp_compose_answer_with(struct sp_call *c, const struct sp_json *j, const st
 		edit[n++] = (struct sp_splice){at, 0, SP_LIT(",")};
 	}
 	if (e->kind == SP_RPC_RESULT) {
-		judge_result(c, j, e->result);
+		judge_result(c, j, e);
 		if (c->modern)
-			n += modern_members(c, j, e->result, edit + n);
+			n += modern_members(c, j, e, edit + n);
 	} else {
 		judge_error(c, j, e->error);
 	}

@@ -15,9 +15,9 @@ static const struct {
 #undef X
 };
 
-const char *sp_method_name(enum sp_method m)
+struct sp_bytes sp_method_name(enum sp_method m)
 {
-	return m < SP_METHOD__COUNT ? (const char *)methods[m].text.p : "";
+	return methods[m < SP_METHOD__COUNT ? m : SP_METHOD_OTHER].text;
 }
 
 unsigned sp_method_flags(enum sp_method m)
@@ -88,7 +88,12 @@ static inline uint32_t *meta_member(struct reading *r, struct sp_bytes key)
 
 static inline uint32_t *result_member(struct reading *r, struct sp_bytes key)
 {
-	return IS(key, "_meta") ? &r->e.meta : NULL;
+	return IS(key, "_meta")        ? &r->e.meta
+	       : IS(key, "isError")    ? &r->e.is_error
+	       : IS(key, "resultType") ? &r->e.result_type
+	       : IS(key, "cacheScope") ? &r->e.cache_scope
+	       : IS(key, "ttlMs")      ? &r->e.ttl_ms
+				       : NULL;
 }
 
 static inline uint32_t *error_member(struct reading *r, struct sp_bytes key)

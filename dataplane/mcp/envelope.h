@@ -8,7 +8,7 @@
 #include "common/method.h"
 #include "common/reason.h"
 
-const char *sp_method_name(enum sp_method m);
+struct sp_bytes sp_method_name(enum sp_method m); ///< "" for OTHER
 unsigned sp_method_flags(enum sp_method m);
 /// The method has a member that Mcp-Name repeats: sp_envelope.name.
 bool sp_method_named(enum sp_method m);
@@ -33,6 +33,8 @@ struct sp_envelope {
 	uint32_t meta_capabilities; ///< _meta["io.modelcontextprotocol/clientCapabilities"], object or NONE
 	uint32_t log_level;         ///< _meta["io.modelcontextprotocol/logLevel"], string or NONE
 	uint32_t traceparent;       ///< _meta.traceparent, string or NONE
+	// members of the result, of any type, or NONE
+	uint32_t is_error, result_type, cache_scope, ttl_ms;
 };
 
 /// Classify a scanned document. 0 or a reason (positive enum sp_reason): ENVELOPE_INVALID,

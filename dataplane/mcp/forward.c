@@ -85,7 +85,7 @@ static void put_headers(struct sp_out *o, const struct sp_call *c, const struct 
 	sp_out_lit(o, "Accept: application/json, text/event-stream\r\n");
 	if (ask->modern) {
 		sp_out_lit(o, "MCP-Protocol-Version: 2026-07-28\r\nMcp-Method: ");
-		sp_out_bytes(o, sp_bytes_cstr(sp_method_name(ask->method)));
+		sp_out_bytes(o, sp_method_name(ask->method));
 		sp_out_lit(o, "\r\n");
 		put_mcp_name(o, ask->name);
 		sp_out_bytes(o, ask->params);
@@ -95,7 +95,7 @@ static void put_headers(struct sp_out *o, const struct sp_call *c, const struct 
 		return;
 	if (session->revision >= SP_REV_2025_06_18) {
 		sp_out_lit(o, "MCP-Protocol-Version: ");
-		sp_out_bytes(o, sp_bytes_cstr(sp_revision_name((enum sp_revision)session->revision)));
+		sp_out_bytes(o, sp_revision_name((enum sp_revision)session->revision));
 		sp_out_lit(o, "\r\n");
 	}
 	if (session->len) {

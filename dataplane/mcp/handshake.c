@@ -82,7 +82,7 @@ static int ask_initialize(struct sp_call *c, uint32_t upstream, enum sp_revision
 	sp_out_lit(&o, "{\"jsonrpc\":\"2.0\",\"id\":");
 	sp_out_put(&o, c->south.id, c->south.id_len);
 	sp_out_lit(&o, ",\"method\":\"initialize\",\"params\":{\"protocolVersion\":\"");
-	sp_out_bytes(&o, sp_bytes_cstr(sp_revision_name(revision)));
+	sp_out_bytes(&o, sp_revision_name(revision));
 	sp_out_lit(&o, "\",\"capabilities\":{},\"clientInfo\":" GATEWAY_INFO "}}");
 	ask.body = sp_bytes(o.p, o.len);
 	return sp_south_start(c, &ask);
@@ -414,7 +414,7 @@ static void finish_initialize(struct sp_call *c, const struct sp_json *j, uint32
 	}
 	o = sp_compose_begin(c);
 	sp_out_lit(&o, "{\"protocolVersion\":\"");
-	sp_out_bytes(&o, sp_bytes_cstr(sp_revision_name(c->revision)));
+	sp_out_bytes(&o, sp_revision_name(c->revision));
 	sp_out_lit(&o, "\",\"capabilities\":");
 	sp_handshake_put_capabilities(&o, c);
 	if (j && sp_json_get(j, result, SP_LIT("serverInfo")) != SP_JSON_NONE)

@@ -259,7 +259,7 @@ static int ask_page(struct sp_call *c, struct sp_bytes raw_cursor)
 	sp_out_lit(&o, "{\"jsonrpc\":\"2.0\",\"id\":");
 	sp_out_put(&o, c->south.id, c->south.id_len);
 	sp_out_lit(&o, ",\"method\":\"");
-	sp_out_bytes(&o, sp_bytes_cstr(sp_method_name(c->method)));
+	sp_out_bytes(&o, sp_method_name(c->method));
 	sp_out_lit(&o, "\",\"params\":{");
 	if (raw_cursor.n) {
 		sp_out_lit(&o, "\"cursor\":");

@@ -66,7 +66,7 @@ static int tell(struct sp_worker *w, const struct telling *t, struct sp_exchange
 	sp_out_lit(&o, "Accept: application/json, text/event-stream\r\n");
 	if (t->revision >= SP_REV_2025_06_18) {
 		sp_out_lit(&o, "MCP-Protocol-Version: ");
-		sp_out_bytes(&o, sp_bytes_cstr(sp_revision_name(t->revision)));
+		sp_out_bytes(&o, sp_revision_name(t->revision));
 		sp_out_lit(&o, "\r\n");
 	}
 	if (t->session.n) {

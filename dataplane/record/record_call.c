@@ -18,7 +18,7 @@
 
 static bool stranger(const struct sp_call *c)
 {
-	return c->principal.agent[0] == '\0';
+	return c->principal.agent_len == 0;
 }
 
 static bool recordable(const struct sp_call *c)
@@ -29,10 +29,9 @@ static bool recordable(const struct sp_call *c)
 		c->method != SP_METHOD_PING;
 }
 
-static void put_who(struct sp_record_writer *r, const struct sp_call *c)
+static void put_principal(struct sp_record_writer *r, const struct sp_call *c)
 {
 	const struct sp_principal *p = &c->principal;
-	uint8_t digest[SP_SHA256];
 
 	if (c->conn) {
 		sp_record_s(r, SP_F_PEER, sp_bytes_cstr(c->conn->peer_text));
@@ -42,17 +41,33 @@ static void put_who(struct sp_record_writer *r, const struct sp_call *c)
 	}
 	if (stranger(c))
 		return;
-	sp_record_s(r, SP_F_AGENT, sp_bytes_cstr(p->agent));
+	sp_record_s(r, SP_F_AGENT, sp_principal_agent(p));
 	if (p->issuer != SP_SNAP_NONE && p->issuer < c->snap->h->issuers.n)
 		sp_record_s(r, SP_F_ISSUER,
 			sp_snap_str(c->snap,
 				SP_SNAP_GET(c->snap, c->snap->h->issuers, sp_snap_issuer, p->issuer)->iss));
 	sp_record_b(r, SP_F_SUBJECT, sp_bytes(p->subject_sha256, 16));
 	sp_record_b(r, SP_F_TOKEN, sp_bytes(p->token_sha256, 16));
-	if (p->scopes[0])
-		sp_record_s(r, SP_F_SCOPES, sp_bytes_cstr(p->scopes));
-	if (p->client_id[0])
-		sp_record_s(r, SP_F_CLIENT, sp_bytes_cstr(p->client_id));
+	if (p->scopes_len)
+		sp_record_s(r, SP_F_SCOPES, sp_principal_scopes(p));
+	if (p->client_len)
+		sp_record_s(r, SP_F_CLIENT, sp_principal_client(p));
+}
+
+/// The same for all calls of a connection with one token.
+static void put_who(struct sp_record_writer *r, const struct sp_call *c)
+{
+	struct sp_record_piece *who = c->conn && c->known_here ? &c->conn->seen->who : NULL;
+	const struct sp_record_writer from = *r;
+	uint8_t digest[SP_SHA256];
+
+	if (who && who->len) {
+		sp_record_kept(r, who);
+	} else {
+		put_principal(r, c);
+		if (who)
+			sp_record_keep(r, &from, who);
+	}
 	if (c->has_session) { // the hash that revocations are by
 		sp_sha256_of(sp_bytes(c->session.number, sizeof(c->session.number)), digest);
 		sp_record_b(r, SP_F_SESSION, sp_bytes(digest, 16));
@@ -78,9 +93,9 @@ static void put_what(struct sp_record_writer *r, const struct sp_call *c)
 	uint8_t digest[SP_SHA256];
 
 	if (c->revision)
-		sp_record_s(r, SP_F_REVISION, sp_bytes_cstr(sp_revision_name(c->revision)));
+		sp_record_s(r, SP_F_REVISION, sp_revision_name(c->revision));
 	if (c->method != SP_METHOD_OTHER)
-		sp_record_s(r, SP_F_METHOD, sp_bytes_cstr(sp_method_name(c->method)));
+		sp_record_s(r, SP_F_METHOD, sp_method_name(c->method));
 	else if (c->env.method_text.n)
 		sp_record_s(r, SP_F_METHOD, c->env.method_text);
 	sp_record_s(r, SP_F_ROUTE, sp_snap_str(s, sp_call_route(c)->path));
@@ -260,11 +275,11 @@ static int put_outcome(struct sp_call *c, uint64_t *ret_seq)
 		return -ENOSPC;
 	sp_record_begin(&r, room, OUTCOME_BYTES);
 	put_common(&r, c, SP_RECORD_OUTCOME);
-	sp_record_s(&r, SP_F_AGENT, sp_bytes_cstr(c->principal.agent));
-	sp_record_s(&r, SP_F_METHOD, sp_bytes_cstr(sp_method_name(c->method)));
+	sp_record_s(&r, SP_F_AGENT, sp_principal_agent(&c->principal));
+	sp_record_s(&r, SP_F_METHOD, sp_method_name(c->method));
 	if (c->name_len)
 		sp_record_s(&r, SP_F_TOOL, sp_call_name(c));
-	sp_record_s(&r, SP_F_OUTCOME, sp_bytes_cstr(sp_outcome_name(c->outcome)));
+	sp_record_s(&r, SP_F_OUTCOME, sp_outcome_name(c->outcome));
 	if (c->reason)
 		sp_record_u(&r, SP_F_REASON, c->reason);
 	sp_record_u(&r, SP_F_UPSTREAM_US, c->upstream_us);

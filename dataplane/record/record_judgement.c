@@ -5,13 +5,13 @@
 
 #define SHADOW_BYTES 64u // the most that a candidate's verdict takes in a record
 
-static void put_pair(struct sp_out *o, const char *name, int64_t value)
+static inline void put_pair(struct sp_out *o, struct sp_bytes name, int64_t value)
 {
 	if (value == 0)
 		return;
 	if (o->len)
 		sp_out_lit(o, " ");
-	sp_out_bytes(o, sp_bytes_cstr(name));
+	sp_out_bytes(o, name);
 	sp_out_lit(o, "=");
 	if (value < 0)
 		sp_out_lit(o, "-");
@@ -26,7 +26,8 @@ static void put_score(struct sp_record_writer *r, const struct sp_call *c)
 
 	sp_record_u(r, SP_F_RISK, c->verdict.score);
 	for (unsigned i = 0; i < SP_TERM__COUNT; i++)
-		put_pair(&o, sp_risk_term_name(i), c->verdict.term[i]);
+		if (c->verdict.term[i])
+			put_pair(&o, sp_bytes_cstr(sp_risk_term_name(i)), c->verdict.term[i]);
 	if (o.len)
 		sp_record_s(r, SP_F_TERMS, sp_bytes(text, o.len));
 }
@@ -37,13 +38,13 @@ static void put_past(struct sp_record_writer *r, const struct sp_call *c)
 	char text[256];
 	struct sp_out o = sp_out_init(text, sizeof(text));
 
-	put_pair(&o, "denied", past->agent_denied);
-	put_pair(&o, "failed", past->agent_failed);
-	put_pair(&o, "minute", past->agent_calls_minute);
-	put_pair(&o, "usual", past->agent_usual_minute);
-	put_pair(&o, "calls", (int64_t)past->tool_calls);
-	put_pair(&o, "new", past->session_new);
-	put_pair(&o, "tainted", past->session_tainted);
+	put_pair(&o, SP_LIT("denied"), past->agent_denied);
+	put_pair(&o, SP_LIT("failed"), past->agent_failed);
+	put_pair(&o, SP_LIT("minute"), past->agent_calls_minute);
+	put_pair(&o, SP_LIT("usual"), past->agent_usual_minute);
+	put_pair(&o, SP_LIT("calls"), (int64_t)past->tool_calls);
+	put_pair(&o, SP_LIT("new"), past->session_new);
+	put_pair(&o, SP_LIT("tainted"), past->session_tainted);
 	if (o.len)
 		sp_record_s(r, SP_F_PAST, sp_bytes(text, o.len));
 }

@@ -20,13 +20,12 @@ static struct jwt_fixture *fixture(void)
 /// What a principal promises to everybody who reads it.
 static void check(const struct sp_principal *p, const struct jwt_fixture *f)
 {
-	size_t agent = strnlen(p->agent, sizeof(p->agent));
+	struct sp_bytes agent = sp_principal_agent(p);
 
-	SP_BUG_IF(agent == 0 || agent > SP_AGENT_NAME_MAX);
-	for (size_t i = 0; i < agent; i++)
-		SP_BUG_IF(p->agent[i] <= 0x20 || p->agent[i] >= 0x7f);
-	SP_BUG_IF(strnlen(p->client_id, sizeof(p->client_id)) > SP_AGENT_NAME_MAX);
-	SP_BUG_IF(strnlen(p->scopes, sizeof(p->scopes)) >= sizeof(p->scopes));
+	SP_BUG_IF(agent.n == 0 || agent.n > SP_AGENT_NAME_MAX);
+	for (size_t i = 0; i < agent.n; i++)
+		SP_BUG_IF(agent.p[i] <= 0x20 || agent.p[i] >= 0x7f);
+	SP_BUG_IF(p->client_len > SP_AGENT_NAME_MAX || p->scopes_len > SP_SCOPES_MAX);
 	SP_BUG_IF(p->issuer >= f->snap.h->issuers.n || p->auth_epoch != f->snap.h->auth_epoch);
 	SP_BUG_IF(p->expires_ns + JWT_LEEWAY_S * SP_NS_PER_SEC <= JWT_NOW_S * SP_NS_PER_SEC);
 	SP_BUG_IF(p->expires_ns > (JWT_NOW_S + JWT_KEYS_GOOD_S) * SP_NS_PER_SEC);

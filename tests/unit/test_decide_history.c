@@ -67,7 +67,8 @@ static struct sp_call *call(const char *agent, const char *tool, uint32_t sessio
 		.name_len = (uint32_t)strlen(tool)};
 	memcpy(c.session.number, &session, sizeof(session));
 	memcpy(c.name, tool, c.name_len);
-	snprintf(c.principal.agent, sizeof(c.principal.agent), "%s", agent);
+	c.principal.agent_len = (uint8_t)snprintf(
+		c.principal.text, sizeof(c.principal.text), "%s", agent);
 	assert_int_equal(sp_facts_name(&c, 0, sp_call_name(&c), 0, w->facts->name, j), 0);
 	sp_judge_begin(&c.verdict);
 	assert_int_equal(sp_judge_authorize(j, &c.verdict), SP_REASON_NONE);

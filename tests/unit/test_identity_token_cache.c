@@ -24,7 +24,7 @@ static struct sp_principal principal(uint32_t n, uint64_t epoch, uint64_t expire
 {
 	struct sp_principal p = {.auth_epoch = epoch, .expires_ns = expires_ns, .issuer = n};
 
-	snprintf(p.agent, sizeof(p.agent), "agent-%u", n);
+	p.agent_len = (uint8_t)snprintf(p.text, sizeof(p.text), "agent-%u", n);
 	return p;
 }
 

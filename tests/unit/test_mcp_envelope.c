@@ -60,16 +60,16 @@ static void every_method_of_the_list_is_found_by_its_name(void **state)
 		bool note = sp_method_flags((enum sp_method)m) & SP_M_NOTE;
 		char text[256];
 
-		snprintf(text, sizeof(text), "{\"jsonrpc\":\"2.0\",%s\"method\":\"%s\"}",
-			note ? "" : "\"id\":\"a\",", sp_method_name((enum sp_method)m));
+		snprintf(text, sizeof(text), "{\"jsonrpc\":\"2.0\",%s\"method\":\"%.*s\"}",
+			note ? "" : "\"id\":\"a\",", SP_FMT(sp_method_name((enum sp_method)m)));
 		assert_int_equal(read_text(text), 0);
 		assert_int_equal(env.method, m);
 		assert_int_equal(env.kind, note ? SP_RPC_NOTIFICATION : SP_RPC_REQUEST);
-		snprintf(text, sizeof(text), "{\"jsonrpc\":\"2.0\",%s\"method\":\"%s\"}",
-			note ? "\"id\":\"a\"," : "", sp_method_name((enum sp_method)m));
+		snprintf(text, sizeof(text), "{\"jsonrpc\":\"2.0\",%s\"method\":\"%.*s\"}",
+			note ? "\"id\":\"a\"," : "", SP_FMT(sp_method_name((enum sp_method)m)));
 		assert_int_equal(read_text(text), SP_REASON_ENVELOPE_INVALID);
 	}
-	assert_string_equal(sp_method_name(SP_METHOD__COUNT), "");
+	assert_int_equal(sp_method_name(SP_METHOD__COUNT).n, 0);
 	assert_int_equal(sp_method_flags(SP_METHOD__COUNT), 0);
 }
 

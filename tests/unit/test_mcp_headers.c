@@ -92,7 +92,7 @@ static void the_era_is_what_header_and_body_say_together(void **state)
 		head_of(&h, eras[i].lines);
 		why = sp_headers_era(h.head, h.buf, &doc, &env, &rev);
 		if (why != eras[i].why || rev != eras[i].rev)
-			fail_msg("%s: %d %s", eras[i].what, why, sp_revision_name(rev));
+			fail_msg("%s: %d %.*s", eras[i].what, why, SP_FMT(sp_revision_name(rev)));
 		head_of_done(&h);
 	}
 }
