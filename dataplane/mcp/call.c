@@ -234,7 +234,9 @@ int sp_call_enter(struct sp_call *c)
 
 	// Modern agents without a session may be many processes under one identity: their ids are
 	// only theirs on one connection, and a connection carries one request at a time.
-	if (c->has_session && sp_call_find(c, id))
+	if (!c->has_session) // nobody looks for such a one
+		return 0;
+	if (sp_call_find(c, id))
 		return -EEXIST;
 	c->hash = sp_call_party(c, id);
 	head = &c->w->calls.in_flight[c->hash % SP_CALL_HASH];

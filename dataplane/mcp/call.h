@@ -179,7 +179,7 @@ void sp_call_wait(struct sp_call *c);
 void sp_call_unwait(struct sp_call *c);
 /// The worker's turn: calls whose wait is over go on.
 void sp_calls_poll(struct sp_worker *w);
-/// Enter the table of calls in flight; -EEXIST when the same agent, session and id is there.
+/// Enter the table of calls in flight, if it is of a session; -EEXIST when the same agent, session and id is there.
 SP_MUST_CHECK int sp_call_enter(struct sp_call *c);
 /// The call in flight with this raw id, of the same agent and session as `of`, or NULL.
 struct sp_call *sp_call_find(const struct sp_call *of, struct sp_bytes raw_id);
