@@ -19,6 +19,7 @@
 #include "dataplane/mcp/era.h"
 #include "dataplane/mcp/param_cache.h"
 #include "dataplane/mcp/session.h"
+#include "dataplane/record/phrases.h"
 #include "dataplane/timer.h"
 #include "dataplane/tls/tls.h"
 #include "dataplane/upstream/upstream.h"
@@ -88,6 +89,7 @@ struct sp_worker {
 	struct sp_json_tok *tok_north, *tok_south;
 	uint8_t *scratch; ///< SP_SCRATCH_BYTES
 	struct sp_facts *facts;
+	struct sp_record_phrases phrases;
 	uint64_t stat[SP_STAT__COUNT], published[SP_STAT__COUNT]; ///< counted here, stored by the turn
 	_Atomic uint64_t up_stat[SP_STAT__COUNT]; ///< those that upstreams count
 	uint32_t pinned[SP_POLICY_SLOTS]; ///< as last stored in the slot

@@ -73,8 +73,11 @@ static void trace_limit(const struct judge *j, const struct sp_judge_limit *l)
 		sp_bytes(out.p, out.len));
 }
 
-static bool has_limit(const struct sp_judge_limit *v, uint32_t n, uint32_t limit)
+/// Mostly `likely` is its place: what bound the call by one name binds it by the other.
+static bool has_limit(const struct sp_judge_limit *v, uint32_t n, uint32_t limit, uint32_t likely)
 {
+	if (likely < n && v[likely].limit == limit)
+		return true;
 	for (uint32_t i = 0; i < n; i++)
 		if (v[i].limit == limit)
 			return true;
@@ -130,11 +133,12 @@ uint32_t sp_judge_limits(const struct sp_judge_call *c, const struct sp_judge_ve
 	struct sp_judge_limit *ret, uint32_t cap)
 {
 	struct judge j;
-	uint32_t n = 0;
+	uint32_t n = 0, first;
 
 	judge_init(&j, c, (struct sp_judge_verdict *)(uintptr_t)v); // only read
 	if (n < cap && session_limit(&j, &ret[n]))
 		n++;
+	first = n;
 	for (uint32_t i = 0; i < j.names_n; i++) {
 		struct sp_snap_who who = judge_who(&j, i);
 		uint32_t number[SP_JUDGE_LIMITS_MAX];
@@ -144,7 +148,7 @@ uint32_t sp_judge_limits(const struct sp_judge_call *c, const struct sp_judge_ve
 			const struct sp_snap_limit *l =
 				SP_SNAP_POLICY(j.s, limits, sp_snap_limit, number[k]);
 
-			if (has_limit(ret, n, number[k]))
+			if (has_limit(ret, n, number[k], first + k))
 				continue;
 			ret[n++] = (struct sp_judge_limit){
 				number[k], l->kind, l->per, key_of(&j, l), l->max};

@@ -275,7 +275,8 @@ int sp_facts_past(struct sp_call *c)
 	int why = 0, err = 0;
 
 	c->pair = sp_history_pair(h,
-		sp_snap_hash(sp_principal_agent(&c->principal)), sp_snap_hash(f->call.tool));
+		SP_SNAP_POLICY(c->snap, agent_facts, sp_snap_agent_facts, c->agent)->name_hash,
+		sp_snap_hash(f->call.tool));
 	sp_history_view(h, sp_snap_agent(c->snap, c->agent)->limit_slot, c->pair, c->w->now_ns, &v);
 	if (sp_facts_sessions_count(c))
 		err = sp_history_session(

@@ -87,10 +87,9 @@ static void put_trace(struct sp_record_writer *r, const struct sp_call *c)
 		sp_record_s(r, SP_F_TRACE, trace);
 }
 
-static void put_what(struct sp_record_writer *r, const struct sp_call *c)
+static void put_new_way(struct sp_record_writer *r, const struct sp_call *c)
 {
 	const struct sp_snap *s = c->snap;
-	uint8_t digest[SP_SHA256];
 
 	if (c->revision)
 		sp_record_s(r, SP_F_REVISION, sp_revision_name(c->revision));
@@ -101,6 +100,36 @@ static void put_what(struct sp_record_writer *r, const struct sp_call *c)
 	sp_record_s(r, SP_F_ROUTE, sp_snap_str(s, sp_call_route(c)->path));
 	if (c->upstream != SP_SNAP_NONE)
 		sp_record_s(r, SP_F_UPSTREAM, sp_snap_str(s, sp_snap_upstream(s, c->upstream)->name));
+}
+
+/// Most calls of a worker go one of few ways.
+static void put_way(struct sp_record_writer *r, const struct sp_call *c)
+{
+	struct sp_record_way *w = &c->w->phrases.way[(c->route * 3 + c->method) % SP_RECORD_WAYS];
+	uint64_t generation = c->snap->h->generation;
+	const struct sp_record_writer from = *r;
+
+	if (w->piece.len && w->generation == generation && w->route == c->route &&
+		w->upstream == c->upstream && w->method == c->method && w->revision == c->revision) {
+		sp_record_kept(r, &w->piece);
+		return;
+	}
+	put_new_way(r, c);
+	if (c->method == SP_METHOD_OTHER)
+		return; // by a name of the agent's
+	w->generation = generation;
+	w->route = c->route;
+	w->upstream = c->upstream;
+	w->method = c->method;
+	w->revision = c->revision;
+	sp_record_keep(r, &from, &w->piece);
+}
+
+static void put_what(struct sp_record_writer *r, const struct sp_call *c)
+{
+	uint8_t digest[SP_SHA256];
+
+	put_way(r, c);
 	if (c->name_len)
 		sp_record_s(r, SP_F_TOOL, sp_call_name(c));
 	if (c->id_len) {
@@ -138,6 +167,35 @@ static bool room_for_outcomes(struct sp_worker *w)
 		SP_RECORD_MAX + (size_t)OUTCOME_BYTES * w->calls.open, SP_RECORD_MAX);
 }
 
+static void put_new_verdict(struct sp_record_writer *r, const struct sp_call *c)
+{
+	sp_record_s(r, SP_F_DECISION,
+		c->reason == SP_REASON_NONE ? SP_LIT("allow") :
+		c->verdict.review           ? SP_LIT("review") :
+					      SP_LIT("deny"));
+	sp_record_u(r, SP_F_REASON, c->reason);
+	sp_record_u(r, SP_F_POLICY, c->snap->h->generation);
+	sp_record_b(r, SP_F_POLICY_HASH, sp_bytes(c->snap->h->policy_sha256, 16));
+	sp_record_s(r, SP_F_LEVEL, sp_bytes_cstr(sp_audit_level_name(c->level)));
+}
+
+static void put_verdict(struct sp_record_writer *r, const struct sp_call *c)
+{
+	struct sp_record_allowed *a = &c->w->phrases.allowed[sp_min((unsigned)c->level, (unsigned)SP_AUDIT_STRICT)];
+	uint64_t generation = c->snap->h->generation;
+	const struct sp_record_writer from = *r;
+
+	if (c->reason != SP_REASON_NONE) {
+		put_new_verdict(r, c);
+	} else if (a->piece.len && a->generation == generation) {
+		sp_record_kept(r, &a->piece);
+	} else {
+		put_new_verdict(r, c);
+		a->generation = generation;
+		sp_record_keep(r, &from, &a->piece);
+	}
+}
+
 /// 0 and the record's number in *ret_seq, or -ENOSPC when ring or arena has no room.
 static int put_decision(struct sp_call *c, uint64_t *ret_seq)
 {
@@ -155,14 +213,7 @@ static int put_decision(struct sp_call *c, uint64_t *ret_seq)
 	put_common(&r, c, stranger(c) ? SP_RECORD_AUTH_FAILURE : SP_RECORD_DECISION);
 	put_who(&r, c);
 	put_what(&r, c);
-	sp_record_s(&r, SP_F_DECISION,
-		c->reason == SP_REASON_NONE ? SP_LIT("allow") :
-		c->verdict.review           ? SP_LIT("review") :
-					      SP_LIT("deny"));
-	sp_record_u(&r, SP_F_REASON, c->reason);
-	sp_record_u(&r, SP_F_POLICY, c->snap->h->generation);
-	sp_record_b(&r, SP_F_POLICY_HASH, sp_bytes(c->snap->h->policy_sha256, 16));
-	sp_record_s(&r, SP_F_LEVEL, sp_bytes_cstr(sp_audit_level_name(c->level)));
+	put_verdict(&r, c);
 	if (c->shadow.differs)
 		sp_record_shadow(&r, c);
 	if (c->judged)
