@@ -44,7 +44,7 @@ static void add_stream(
 		u->io.stats.accept_errors++;
 		return;
 	}
-	uring_stream_tune(fd, (const struct sockaddr *)&peer);
+	uring_stream_tune(fd, (const struct sockaddr *)peer);
 	sp_stream_mark(s);
 	if (l->fn(s, l->user, peer) < 0) {
 		s->told = true;
