@@ -22,8 +22,9 @@ enum sp_json_type {
 struct sp_json_tok {
 	uint32_t off, len;  ///< span in the text
 	uint32_t next;      ///< index of the token after this one and all its children
-	uint32_t type : 4;  ///< enum sp_json_type
+	uint32_t type : 3;  ///< enum sp_json_type
 	uint32_t escaped : 1; ///< a string with at least one backslash
+	uint32_t apart : 1; ///< an object of which the scan saw that no two names are alike but for case
 	uint32_t count : 27;  ///< children: elements of an array, members of an object
 };
 
@@ -73,9 +74,10 @@ bool sp_json_same_str(const struct sp_json *a, uint32_t t, const struct sp_json 
 bool sp_json_str_alike(const struct sp_json *j, uint32_t t, struct sp_bytes name);
 /// Has the object a member that such a reader takes for `name`, though it is called differently?
 bool sp_json_has_alike(const struct sp_json *j, uint32_t obj, struct sp_bytes name);
-/// Has it two members that such a reader takes for one? Over 64 members need room for 8 bytes each, aligned
-/// to 4; without it the answer is yes. Each name is read once, and the members are sorted: whoever knows `salt`
-/// could choose names that are compared byte by byte, the answer does not depend on it.
+/// Has it two members that such a reader takes for one? Mostly the scan has seen that it has not (`apart`). Else
+/// over 64 members need room for 8 bytes each, aligned to 4; without it the answer is yes. Each name is read once,
+/// and the members are sorted: whoever knows `salt` could choose names that are compared byte by byte, the answer
+/// does not depend on it.
 bool sp_json_alike_keys(
 	const struct sp_json *j, uint32_t obj, uint64_t salt, void *room, size_t room_bytes);
 /// String token unescaped to UTF-8: *ret borrows the text when nothing is escaped, else `buf`.

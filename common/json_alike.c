@@ -170,23 +170,7 @@ static inline uint64_t hash(const struct sp_json *j, uint32_t t, uint64_t salt)
 	return mix(mix(h, lower8(load_few(s.p + i, s.n - i)), salt), s.n, salt);
 }
 
-/// Keys of plain ASCII of which no two have length and first letter in common are not alike. Most objects end here.
-static inline bool plainly_apart(const struct sp_json *j, uint32_t obj)
-{
-	uint32_t end = j->tok[obj].next;
-	uint64_t seen = 0, odd = 0;
-
-	for (uint32_t k = obj + 1; k < end; k = j->tok[k + 1].next) {
-		struct sp_bytes s = sp_json_span(j, k); // between its quotes: an empty one has a first byte, too
-		uint64_t bit = 1ull << ((s.n * 5 + (s.p[0] | 0x20)) & 63);
-
-		odd |= (seen & bit) | high_bits(s) | j->tok[k].escaped;
-		seen |= bit;
-	}
-	return !odd;
-}
-
-static __attribute__((noinline)) bool alike_among_few(const struct sp_json *j, uint32_t obj, uint64_t salt)
+static bool alike_among_few(const struct sp_json *j, uint32_t obj, uint64_t salt)
 {
 	uint32_t key[FEW], n = 0, end = j->tok[obj].next;
 	uint64_t h[FEW];
@@ -253,10 +237,10 @@ bool sp_json_alike_keys(
 {
 	uint32_t n = sp_json_type(j, obj) == SP_JSON_OBJECT ? j->tok[obj].count : 0;
 
-	if (n < 2)
+	if (n < 2 || j->tok[obj].apart) // most objects end here
 		return false;
 	if (n <= FEW)
-		return !plainly_apart(j, obj) && alike_among_few(j, obj, salt);
+		return alike_among_few(j, obj, salt);
 	if (room_bytes / sizeof(struct keyed) < n)
 		return true;
 	return alike_by_sorting(j, obj, salt, room);

@@ -6,11 +6,16 @@
 #define FEW 8u
 #define SOME 32u
 
+#define EACH(byte) (0x0101010101010101u * (byte))
+
+/// Letters that differ in case alone give the same: bit 0x20 is set in all bytes.
 static inline uint32_t mix(uint64_t first, uint64_t last, uint64_t n)
 {
-	uint64_t h = (first ^ (last << 23 | last >> 41) ^ n * 0x9e3779b97f4a7c15ull) *
-		     0xff51afd7ed558ccdull;
+	uint64_t h;
 
+	first |= EACH(0x20);
+	last |= EACH(0x20);
+	h = (first ^ (last << 23 | last >> 41) ^ n * 0x9e3779b97f4a7c15ull) * 0xff51afd7ed558ccdull;
 	return (uint32_t)(h >> 32);
 }
 
@@ -31,15 +36,11 @@ static inline uint32_t load4(const uint8_t *p)
 }
 
 /// Under eight bytes: all of them, in loads that may overlap.
-static inline uint32_t mix_short(const uint8_t *p, uint64_t n)
+static inline uint64_t load_short(const uint8_t *p, uint64_t n)
 {
-	uint64_t v = 0;
-
 	if (n >= 4)
-		v = load4(p) | (uint64_t)load4(p + n - 4) << 32;
-	else if (n)
-		v = (uint64_t)p[0] | (uint64_t)p[n / 2] << 8 | (uint64_t)p[n - 1] << 16;
-	return mix(v, v, n);
+		return load4(p) | (uint64_t)load4(p + n - 4) << 32;
+	return n ? (uint64_t)p[0] | (uint64_t)p[n / 2] << 8 | (uint64_t)p[n - 1] << 16 : 0;
 }
 
 static __attribute__((noinline)) uint32_t hash_escaped(
@@ -56,20 +57,32 @@ static __attribute__((noinline)) uint32_t hash_escaped(
 		tail = tail >> 8 | (uint64_t)c << 56;
 		n++;
 	}
-	return n < 8 ? mix_short(first, n) : mix(load8(first), tail, n);
+	if (n < 8)
+		return mix(load_short(first, n), load_short(first, n), n);
+	return mix(load8(first), tail, n);
 }
 
 /// Of the unescaped bytes: the first eight, the last eight and the length. Collisions cost time
-/// that the sort bounds, nothing else.
-static inline uint32_t hash(const uint8_t *base, const struct sp_json_tok *t)
+/// that the sort bounds, nothing else. *high gets the high bits of a key's bytes, all of them when it is escaped.
+static inline uint32_t hash(const uint8_t *base, const struct sp_json_tok *t, uint64_t *high)
 {
 	const uint8_t *p = base + t->off;
+	uint64_t first, last;
 
-	if (sp_unlikely(t->escaped))
+	if (sp_unlikely(t->escaped)) {
+		*high = ~0ull;
 		return hash_escaped(base, t);
-	if (t->len < 8)
-		return mix_short(p, t->len);
-	return mix(load8(p), load8(p + t->len - 8), t->len);
+	}
+	if (t->len < 8) {
+		first = last = load_short(p, t->len);
+	} else {
+		first = load8(p);
+		last = load8(p + t->len - 8);
+		for (uint32_t i = 8; i + 8 < t->len; i += 8)
+			*high |= load8(p + i);
+	}
+	*high |= first | last;
+	return mix(first, last, t->len);
 }
 
 /// Lexicographic order of the unescaped bytes.
@@ -181,9 +194,10 @@ static uint32_t repeated_by_sorting(const uint8_t *base, struct sp_json_tok *tok
 {
 	uint32_t list[256] = {0}, tail[256], found = SP_JSON_NONE;
 	uint32_t first = obj + 1, end = tok[obj].next;
+	uint64_t high = 0;
 
 	for (uint32_t k = first; k < end; k = next_key(tok, k)) {
-		uint32_t h = hash(base, &tok[k]), slot = h >> 24;
+		uint32_t h = hash(base, &tok[k], &high), slot = h >> 24;
 
 		tok[k].next = h;
 		tok[k].count = 0;
@@ -204,20 +218,22 @@ static uint32_t repeated_by_sorting(const uint8_t *base, struct sp_json_tok *tok
 	return found;
 }
 
-/// Do two keys fall on one bit? A filter of `words` times 64 bits; no means that all keys differ.
-static inline __attribute__((always_inline)) bool hint_of_repeat(const uint8_t *base,
-	const struct sp_json_tok *tok, uint32_t obj, uint64_t *seen, uint32_t words)
+/// Do two keys fall on one bit? A filter of `words` times 64 bits; no means that all keys differ, and when they
+/// are plain ASCII that they differ in more than case.
+static inline __attribute__((always_inline)) bool hint_of_repeat(
+	const uint8_t *base, struct sp_json_tok *tok, uint32_t obj, uint64_t *seen, uint32_t words)
 {
 	uint32_t end = tok[obj].next;
-	uint64_t again = 0;
+	uint64_t again = 0, high = 0;
 
 	for (uint32_t k = obj + 1; k < end; k = next_key(tok, k)) {
-		uint32_t h = hash(base, &tok[k]);
+		uint32_t h = hash(base, &tok[k], &high);
 		uint64_t bit = 1ull << (h >> 26), *word = &seen[h & (words - 1)];
 
 		again |= *word & bit;
 		*word |= bit;
 	}
+	tok[obj].apart = !(again | (high & EACH(0x80)));
 	return again;
 }
 

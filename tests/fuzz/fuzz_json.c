@@ -11,11 +11,23 @@
 
 static bool same_value(const struct sp_json *j, uint32_t t, const json_t *v);
 
+/// What the scan saw at a glance holds when it is looked into.
+static bool names_are_apart(const struct sp_json *j, uint32_t t)
+{
+	static uint64_t room[CAP];
+	bool apart = j->tok[t].apart, alike;
+
+	j->tok[t].apart = false;
+	alike = sp_json_alike_keys(j, t, 7, room, sizeof(room));
+	j->tok[t].apart = apart;
+	return !apart || !alike;
+}
+
 static bool same_object(const struct sp_json *j, uint32_t t, const json_t *v)
 {
 	static uint8_t key[1 << 16];
 
-	if (!json_is_object(v) || json_object_size(v) != j->tok[t].count)
+	if (!json_is_object(v) || json_object_size(v) != j->tok[t].count || !names_are_apart(j, t))
 		return false;
 	for (uint32_t k = t + 1; k < j->tok[t].next; k = j->tok[k + 1].next) {
 		struct sp_bytes s;

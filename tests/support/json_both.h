@@ -26,7 +26,8 @@ static inline bool json_both_same(const struct sp_json *a, const struct sp_json 
 		const struct sp_json_tok *x = &a->tok[i], *y = &b->tok[i];
 
 		if (x->off != y->off || x->len != y->len || x->next != y->next ||
-			x->type != y->type || x->escaped != y->escaped || x->count != y->count)
+			x->type != y->type || x->escaped != y->escaped || x->apart != y->apart ||
+			x->count != y->count)
 			return false;
 	}
 	return true;

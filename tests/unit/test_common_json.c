@@ -516,6 +516,10 @@ static bool alike(const char *text, bool *ret_room)
 
 	assert_int_equal(b.err, 0);
 	r = sp_json_alike_keys(&b.j, 0, 7, room, sizeof(room));
+	if (b.j.tok[0].apart) {
+		b.j.tok[0].apart = false;
+		assert_int_equal(sp_json_alike_keys(&b.j, 0, 7, room, sizeof(room)), r);
+	}
 	*ret_room = sp_json_alike_keys(&b.j, 0, 7, room, 8);
 	json_both_done(&b);
 	return r;
@@ -569,6 +573,30 @@ static void keys_that_differ_in_case_alone_are_found_in_objects_of_any_size(void
 	}
 }
 
+static bool apart(const char *text)
+{
+	struct json_both b = json_both(sp_bytes_cstr(text), DEPTH, CAP);
+	bool r;
+
+	assert_int_equal(b.err, 0);
+	r = b.j.tok[0].apart;
+	json_both_done(&b);
+	return r;
+}
+
+static void the_scan_itself_sees_that_usual_names_are_not_alike(void **state)
+{
+	(void)state;
+	assert_true(apart("{\"user_id\":\"u1\",\"amount\":1,\"note\":\"\"}"));
+	assert_true(apart("{\"a\":1,\"b\":2,\"\":3}"));
+	assert_true(apart("{\"a-name-of-more-than-16-bytes\":1,\"another-name-of-more-than-16-bytes\":2}"));
+	assert_false(apart("{\"a-name-of-\u00e9-more-than-16-bytes\":1,\"b\":2}"));
+	assert_false(apart("{\"\u017f\":1,\"s\":2}"));
+	assert_false(apart("{\"\\u0041\":1,\"b\":2}"));
+	assert_false(apart("{\"Name\":1,\"nAME\":2}"));
+	assert_false(apart("[1,2]"));
+}
+
 static void a_member_by_another_spelling_is_told_from_the_member_itself(void **state)
 {
 	struct json_both b = json_both(
@@ -595,6 +623,7 @@ int main(void)
 		cmocka_unit_test(nul_is_refused_everywhere),
 		cmocka_unit_test(repeated_keys_are_refused_after_unescaping),
 		cmocka_unit_test(repeated_keys_are_found_in_objects_of_any_size),
+		cmocka_unit_test(the_scan_itself_sees_that_usual_names_are_not_alike),
 		cmocka_unit_test(the_first_repeat_of_a_large_object_is_the_one_named),
 		cmocka_unit_test(depth_and_tokens_are_bounded),
 		cmocka_unit_test(a_hundred_thousand_levels_need_no_stack),
