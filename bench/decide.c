@@ -25,8 +25,7 @@
 #define WINDOWS 65536u
 #define TOKENS 16u
 #define TOKEN_LASTS_NS (3600 * SP_NS_PER_SEC)
-#define REGION_HEAD 4096u
-#define HUGE_PAGE (2u << 20)
+#define REGION_HEAD SP_HUGE_PAGE
 
 struct asked {
 	char agent[24], tool[24], params[160];
@@ -41,7 +40,6 @@ struct bench {
 	struct sp_window_ask ask[SP_JUDGE_LIMITS_MAX]; ///< what the last call took
 	uint32_t *ticks, *whole; ///< of each decision; with what goes before
 	uint32_t agents, tools;
-	bool huge;
 };
 
 static uint64_t next_random(uint64_t *state)
@@ -175,6 +173,23 @@ static uint32_t p99_window(uint32_t *ticks)
 	return p99[SP_ARRAY_LEN(p99) / 2];
 }
 
+/// Of the regions, what lies in huge pages: reserved ones or gathered.
+static unsigned long huge_kib(void)
+{
+	static const char *const names[] = {"ShmemPmdMapped:", "Shared_Hugetlb:", "Private_Hugetlb:"};
+	FILE *f = fopen("/proc/self/smaps", "re");
+	unsigned long sum = 0;
+	char line[256];
+
+	while (f && fgets(line, sizeof(line), f))
+		for (size_t i = 0; i < SP_ARRAY_LEN(names); i++)
+			if (strncmp(line, names[i], strlen(names[i])) == 0)
+				sum += strtoul(line + strlen(names[i]), NULL, 10);
+	if (f)
+		(void)fclose(f);
+	return sum;
+}
+
 static void print(struct bench *b, double a_tick, uint32_t nothing)
 {
 	uint32_t window;
@@ -187,8 +202,8 @@ static void print(struct bench *b, double a_tick, uint32_t nothing)
 	printf("{\"ns_p50\":%.0f,\"ns_p99\":%.0f,\"ns_p99_window\":%.0f,\"ns_whole_p50\":%.0f,\"ns_whole_p99\":%.0f,",
 		b->ticks[TIMED / 2] * a_tick, b->ticks[TIMED / 100 * 99] * a_tick, window * a_tick,
 		b->whole[TIMED / 2] * a_tick, b->whole[TIMED / 100 * 99] * a_tick);
-	printf("\"agents\":%u,\"tools\":%u,\"rules\":%u,\"huge_pages\":%s}\n", b->agents, b->tools,
-		b->rig.snap.h->policy.rules.n, b->huge ? "true" : "false");
+	printf("\"agents\":%u,\"tools\":%u,\"rules\":%u,\"huge_kib\":%lu}\n", b->agents, b->tools,
+		b->rig.snap.h->policy.rules.n, huge_kib());
 }
 
 static int measure(struct bench *b)
@@ -240,19 +255,28 @@ static int load(struct bench *b, const char *dir)
 	return 0;
 }
 
-/// The snapshot and the windows lie where a worker's do: in regions, of huge pages where the host has reserved them.
+static int make_region(const char *name, enum sp_region_kind kind, size_t bytes, struct sp_shm *ret)
+{
+	int fd;
+
+	bytes = (REGION_HEAD + bytes + SP_HUGE_PAGE - 1) / SP_HUGE_PAGE * SP_HUGE_PAGE;
+	SP_TRY(sp_shm_create(name, kind, bytes, REGION_HEAD, ret, &fd));
+	close(fd);
+	return 0;
+}
+
+/// The snapshot and the windows lie where a worker's do: in regions, of huge pages where the host has some.
 static int into_regions(struct bench *b)
 {
 	size_t n = b->rig.snap.h->bytes, windows = sp_windows_bytes(WINDOWS);
 	struct sp_shm policy, limits;
-	int r, fd;
+	int r;
 
-	SP_TRY(sp_shm_create("bench-policy", SP_REGION_POLICY, REGION_HEAD + n, REGION_HEAD, &policy, &fd));
-	close(fd);
-	SP_TRY(sp_shm_create("bench-limits", SP_REGION_LIMITS, REGION_HEAD + windows, REGION_HEAD, &limits, &fd));
-	close(fd);
+	SP_TRY(make_region("bench-policy", SP_REGION_POLICY, n, &policy));
+	SP_TRY(make_region("bench-limits", SP_REGION_LIMITS, windows, &limits));
 	memcpy(policy.base + REGION_HEAD, b->rig.blob, n);
-	b->huge = policy.size % HUGE_PAGE == 0 && limits.size % HUGE_PAGE == 0;
+	sp_shm_gather(&policy, 0, policy.size);
+	sp_shm_gather(&limits, 0, limits.size);
 	r = sp_snap_open(policy.base + REGION_HEAD, n, &b->rig.snap);
 	if (r < 0)
 		return r;

@@ -6,7 +6,34 @@
 #include <sys/stat.h>
 #include "common/banned.h"
 
-#define HUGE_PAGE ((size_t)2 << 20)
+#ifndef MADV_COLLAPSE // Linux 6.1; older headers
+#define MADV_COLLAPSE 25
+#endif
+
+/// A larger file at a multiple of a huge page: only there can one be mapped.
+static void *map(int fd, size_t bytes, int prot)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE), end = (bytes + page - 1) / page * page;
+	size_t room = end + SP_HUGE_PAGE, before;
+	uint8_t *all;
+	void *ret;
+
+	if (bytes < SP_HUGE_PAGE)
+		return mmap(NULL, bytes, prot, MAP_SHARED, fd, 0);
+	all = mmap(NULL, room, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (all == MAP_FAILED)
+		return MAP_FAILED;
+	before = -(uintptr_t)all % SP_HUGE_PAGE;
+	ret = mmap(all + before, bytes, prot, MAP_SHARED | MAP_FIXED, fd, 0);
+	if (ret == MAP_FAILED) {
+		munmap(all, room);
+		return MAP_FAILED;
+	}
+	if (before)
+		munmap(all, before);
+	munmap(all + before + end, SP_HUGE_PAGE - before);
+	return ret;
+}
 
 static int make(const char *name, size_t bytes, size_t page, unsigned flags, struct sp_shm *ret,
 	int *ret_fd)
@@ -21,7 +48,7 @@ static int make(const char *name, size_t bytes, size_t page, unsigned flags, str
 		return -errno;
 	if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
 		return -errno;
-	base = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	base = map(fd, bytes, PROT_READ | PROT_WRITE);
 	if (base == MAP_FAILED)
 		return -errno;
 	*ret = (struct sp_shm){base, bytes};
@@ -43,7 +70,7 @@ int sp_shm_create(const char *name, enum sp_region_kind kind, size_t bytes, size
 
 	// the mapping reserves every page, so that none can be missing later
 	if (is_scattered(kind))
-		err = make(name, bytes, HUGE_PAGE, MFD_HUGETLB | MFD_HUGE_2MB, &m, &fd);
+		err = make(name, bytes, SP_HUGE_PAGE, MFD_HUGETLB | MFD_HUGE_2MB, &m, &fd);
 	if (err)
 		SP_TRY(make(name, bytes, (size_t)sysconf(_SC_PAGESIZE), 0, &m, &fd));
 	if (!m.base)
@@ -71,8 +98,7 @@ int sp_shm_attach(int fd, enum sp_region_kind kind, size_t root_size, bool writa
 		return -errno;
 	if ((size_t)st.st_size < sizeof(*print) || (size_t)st.st_size < root_size)
 		return -EINVAL;
-	print = mmap(NULL, (size_t)st.st_size, PROT_READ | (writable ? PROT_WRITE : 0), MAP_SHARED,
-		fd, 0);
+	print = map(fd, (size_t)st.st_size, PROT_READ | (writable ? PROT_WRITE : 0));
 	if (print == MAP_FAILED)
 		return -errno;
 	if (print->magic != SP_SHM_MAGIC || print->kind != kind)
@@ -86,6 +112,15 @@ int sp_shm_attach(int fd, enum sp_region_kind kind, size_t root_size, bool writa
 	}
 	*ret = (struct sp_shm){(uint8_t *)print, (size_t)st.st_size};
 	return 0;
+}
+
+void sp_shm_gather(const struct sp_shm *m, size_t off, size_t bytes)
+{
+	size_t begin = (off + SP_HUGE_PAGE - 1) / SP_HUGE_PAGE * SP_HUGE_PAGE;
+	size_t end = (off + bytes) / SP_HUGE_PAGE * SP_HUGE_PAGE;
+
+	if (begin < end)
+		(void)madvise(m->base + begin, end - begin, MADV_COLLAPSE); // a kernel without it says so
 }
 
 void sp_shm_detach(struct sp_shm *m)

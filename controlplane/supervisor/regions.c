@@ -11,9 +11,14 @@
 #include <sys/stat.h>
 #include "common/banned.h"
 
+static size_t align(size_t n, size_t to)
+{
+	return (n + to - 1) / to * to;
+}
+
 static size_t align_line(size_t n)
 {
-	return (n + SP_CACHE_LINE - 1) / SP_CACHE_LINE * SP_CACHE_LINE;
+	return align(n, SP_CACHE_LINE);
 }
 
 /// A region nobody reaches but through a descriptor we hand out: by its name in /proc neither.
@@ -51,7 +56,8 @@ static int make_root(const struct sp_plan *plan, struct sp_region *ret)
 
 static int make_policy(const struct sp_plan *plan, struct sp_region *ret)
 {
-	size_t off = align_line(sizeof(struct sp_policy_region));
+	size_t off = align(sizeof(struct sp_policy_region),
+		plan->policy_slot_bytes < SP_HUGE_PAGE ? SP_CACHE_LINE : SP_HUGE_PAGE);
 	struct sp_policy_region *r;
 
 	SP_TRY(make("sallyport-policy", SP_REGION_POLICY,
@@ -94,6 +100,7 @@ static int make_limits(const struct sp_plan *plan, struct sp_region *ret)
 
 	SP_TRY(make("sallyport-limits", SP_REGION_LIMITS, sp_history_bytes(&sizes),
 		sizeof(struct sp_limits_region), false, ret));
+	sp_shm_gather(&ret->shm, 0, ret->shm.size);
 	return sp_history_format(&ret->shm, &sizes);
 }
 
