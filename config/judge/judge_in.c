@@ -158,7 +158,7 @@ void judge_look_up(struct judge *j)
 	v->audit_level = sp_snap_agent(j->s, j->c->agent)->audit_level;
 	of_tools(j, v);
 	for (uint32_t i = 0; i < j->names_n; i++)
-		if (rule[i])
+		if (rule[i] && !(j->agent && j->agent->ahead_off == rule[i]->conditions.off)) // was asked for ahead, and no more
 			ask_for_table(j, rule[i]->conditions, CONDITIONS_AHEAD);
 }
 
