@@ -2,7 +2,6 @@
 
 #include "config/policy_forms.h"
 #include "config/policy_native.h"
-#include "config/whitelist.h"
 
 #include <stdio.h>
 #include <strings.h>
@@ -119,7 +118,7 @@ static int note_source(
 }
 
 static int read_tree(struct sp_policy *p, const struct sp_tree *tree, bool json,
-	struct sp_check *check, bool whitelist_only)
+	struct sp_check *check)
 {
 	struct sp_policy_reader r = {p, tree, check, sp_policy_file(p, tree->file), json, 0};
 	struct sp_policy was = *p;
@@ -127,12 +126,9 @@ static int read_tree(struct sp_policy *p, const struct sp_tree *tree, bool json,
 
 	if (!r.file)
 		return -ENOMEM;
-	if (whitelist_only)
-		sp_form_whitelist(&r, tree->root);
-	else
-		read_root(&r, names, sizeof(names));
+	read_root(&r, names, sizeof(names));
 	if (!r.err)
-		r.err = note_source(&r, &was, whitelist_only ? "allow-list" : names);
+		r.err = note_source(&r, &was, names);
 	if (r.err == -E2BIG) {
 		sp_check_add(check, (struct sp_at){tree->file, 0, 0}, NULL,
 			"too many agents, tools or rules");
@@ -141,9 +137,10 @@ static int read_tree(struct sp_policy *p, const struct sp_tree *tree, bool json,
 	return r.err;
 }
 
-static int read_text(struct sp_policy *p, struct sp_bytes text, const char *file, bool json,
-	struct sp_check *check, bool whitelist_only)
+int sp_policy_read(
+	struct sp_policy *p, struct sp_bytes text, const char *file, struct sp_check *check)
 {
+	bool json = ends_with(file, ".json");
 	uint32_t before = sp_check_count(check);
 	struct sp_tree tree;
 	int err;
@@ -152,21 +149,9 @@ static int read_text(struct sp_policy *p, struct sp_bytes text, const char *file
 		SP_TRY(sp_json_tree_parse(text, file, check, &tree));
 	else
 		SP_TRY(sp_yaml_parse(text, file, check, &tree));
-	err = read_tree(p, &tree, json, check, whitelist_only);
+	err = read_tree(p, &tree, json, check);
 	sp_tree_done(&tree);
 	if (err)
 		return err;
 	return sp_check_count(check) == before ? 0 : -EBADMSG;
-}
-
-int sp_policy_read(
-	struct sp_policy *p, struct sp_bytes text, const char *file, struct sp_check *check)
-{
-	return read_text(p, text, file, ends_with(file, ".json"), check, false);
-}
-
-int sp_whitelist_read(
-	struct sp_policy *p, struct sp_bytes text, const char *file, struct sp_check *check)
-{
-	return read_text(p, text, file, true, check, true);
 }

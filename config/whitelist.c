@@ -1,5 +1,7 @@
-#include "config/whitelist.h"
-
+/// Allow-lists: one agent's tools, rates, budgets and audit level as a JSON object, or an array of such.
+///   {"tool_id": "bot", "allowed_actions": ["read"], "rate_limits": {"per_minute": 100, "per_hour": 5000},
+///    "budget_limits": {"per_request_tokens": 1000, "daily_max_tokens": 100000}, "audit_level": "enhanced"}
+/// `tool_id` names the agent. A limit left out is no limit; a level left out is the gateway's default.
 #include "config/policy_forms.h"
 #include "config/policy_text.h"
 

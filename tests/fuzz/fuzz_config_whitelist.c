@@ -1,5 +1,5 @@
+#include "config/policy_read.h"
 #include "config/snapshot_build.h"
-#include "config/whitelist.h"
 #include "common/banned.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -44,12 +44,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	sp_check_init(&check);
 	SP_BUG_IF(sp_policy_new(&p) < 0);
-	err = sp_whitelist_read(p, sp_bytes(data, size), "p.json", &check);
+	err = sp_policy_read(p, sp_bytes(data, size), "p.json", &check);
 	SP_BUG_IF((err == 0) != sp_check_ok(&check));
-	if (err == 0) {
-		SP_BUG_IF(sp_policy_seal_in(p, &check) < 0);
+	if (err == 0 && sp_policy_seal_in(p, &check) == 0)
 		compile(p);
-	}
 	sp_policy_free(p);
 	sp_check_done(&check);
 	return 0;

@@ -2,7 +2,6 @@
 #include "config/diff.h"
 #include "config/load.h"
 #include "config/policy_read.h"
-#include "config/whitelist.h"
 
 #include "common/clock.h"
 #include "common/history.h"
@@ -41,7 +40,7 @@ static struct sp_policy *good(const char *text)
 
 	sp_check_init(&check);
 	assert_int_equal(sp_policy_new(&p), 0);
-	if (sp_whitelist_read(p, sp_bytes_cstr(text), "p.json", &check) != 0) {
+	if (sp_policy_read(p, sp_bytes_cstr(text), "p.json", &check) != 0) {
 		all_problems(all, sizeof(all));
 		fail_msg("%s", all);
 	}
@@ -57,7 +56,7 @@ static void bad(const char *text, const char *want)
 
 	sp_check_init(&check);
 	assert_int_equal(sp_policy_new(&p), 0);
-	assert_int_equal(sp_whitelist_read(p, sp_bytes_cstr(text), "p.json", &check), -EBADMSG);
+	assert_int_equal(sp_policy_read(p, sp_bytes_cstr(text), "p.json", &check), -EBADMSG);
 	all_problems(all, sizeof(all));
 	if (!strstr(all, want))
 		fail_msg("wanted: %s\ngot: %s", want, all);
@@ -95,7 +94,7 @@ static void problems_name_the_place_and_how_to_mend(void **state)
 		"p.json:2:2: unknown key 'alowed_actions' in an allow-list (did you mean 'allowed_actions'?)");
 	bad("{\"tool_id\": \"bot\"}", "allowed_actions is missing");
 	bad("{\"allowed_actions\": []}", "tool_id is missing: this is no allow-list");
-	bad("{\"TOOL_POLICIES\": {}}", "tool_id is missing: this is no allow-list");
+	bad("[{\"TOOL_POLICIES\": {}}]", "tool_id is missing: this is no allow-list");
 	bad("{\"tool_id\": 5, \"allowed_actions\": []}", "tool_id: '5' has to be a string");
 	bad("{\"tool_id\": \"\", \"allowed_actions\": []}", "has to have 1 to 128 characters");
 	bad("{\"tool_id\": \"a b\", \"allowed_actions\": []}", "visible ASCII without blanks");
@@ -140,7 +139,7 @@ static void every_truncation_is_refused(void **state)
 		sp_check_init(&check);
 		assert_int_equal(sp_policy_new(&p), 0);
 		assert_int_equal(
-			sp_whitelist_read(p, sp_bytes(text, n), "p.json", &check), -EBADMSG);
+			sp_policy_read(p, sp_bytes(text, n), "p.json", &check), -EBADMSG);
 		assert_true(check.n > 0);
 		sp_check_done(&check);
 		sp_policy_free(p);
@@ -273,7 +272,7 @@ static void the_seed_loads_byte_for_byte(void **state)
 	}
 	sp_check_init(&check);
 	assert_int_equal(sp_policy_new(&p), 0);
-	assert_int_equal(sp_whitelist_read(p, sp_bytes(text, n), path, &check), 0);
+	assert_int_equal(sp_policy_read(p, sp_bytes(text, n), path, &check), 0);
 	assert_int_equal(sp_policy_seal_in(p, &check), 0);
 	assert_int_equal(p->agents_n, 1);
 	assert_string_equal(p->agent[0].name, "customer-support-bot");
