@@ -61,7 +61,8 @@ static int greet(struct up_h2 *h)
 int up_h2_open(struct up_conn *c)
 {
 	struct up_h2_shared *s = c->u->h2;
-	struct up_h2 *h = calloc(1, sizeof(*h));
+	struct up_h2 *h = calloc(1, sizeof(*h) + c->pool->line_tail.n);
+	int r;
 
 	if (!h)
 		return -ENOMEM;
@@ -69,14 +70,16 @@ int up_h2_open(struct up_conn *c)
 	h->credit = UP_H2_CREDIT_MAX;
 	h->credit_ns = h->heard_ns = up_now(c->u);
 	c->h2 = h;
-	if (nghttp2_session_client_new3(
-		    &h->session, s->callbacks, h, s->option, up_h2_mem_ops(s->mem)) != 0 ||
-		greet(h) < 0) {
-		up_h2_free(c);
+	r = up_h2_prepare(h);
+	if (r == 0 && (nghttp2_session_client_new3(&h->session, s->callbacks, h, s->option,
+			       up_h2_mem_ops(s->mem)) != 0 ||
+			      greet(h) < 0)) {
 		up_count(c->u, SP_STAT_SHED_MEMORY);
-		return -ENOMEM;
+		r = -ENOMEM;
 	}
-	return 0;
+	if (r < 0)
+		up_h2_free(c);
+	return r;
 }
 
 static void clean(struct up_h2 *h)
@@ -99,6 +102,7 @@ void up_h2_free(struct up_conn *c)
 		return;
 	clean(h);
 	nghttp2_session_del(h->session);
+	sp_wipe(h->text, c->pool->line_tail.n);
 	free(h);
 	c->h2 = NULL;
 }
@@ -246,6 +250,8 @@ void up_h2_detach(struct sp_exchange *x, bool reset)
 		x->next->prev = x->prev;
 	h->streams_n--;
 	x->conn = NULL;
+	if (h->reading == x)
+		h->reading = NULL;
 	if (c->state != UP_SHARED)
 		return;
 	nghttp2_session_set_stream_user_data(h->session, x->stream_id, NULL);
@@ -333,11 +339,14 @@ void up_h2_data(struct up_conn *c, const uint8_t *p, size_t n)
 
 	h->heard_ns = up_now(c->u);
 	h->unknown += (int64_t)n;
+	h->taken = 0;
 	h->inside = true;
 	r = nghttp2_session_mem_recv(h->session, p, n);
 	h->inside = false;
 	if (c->state != UP_SHARED)
 		return;
+	if (r >= 0 && h->taken && nghttp2_session_consume_connection(h->session, h->taken) < 0)
+		r = NGHTTP2_ERR_NOMEM;
 	if (r == NGHTTP2_ERR_NOMEM)
 		starved(c);
 	else if (r < 0 || h->unknown > UP_H2_UNKNOWN_MAX)

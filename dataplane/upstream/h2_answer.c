@@ -44,7 +44,7 @@ static int on_begin_headers(nghttp2_session *s, const nghttp2_frame *frame, void
 	struct up_h2 *h = user;
 
 	(void)s;
-	(void)frame;
+	h->reading = exchange(h, frame->hd.stream_id);
 	h->block_bytes = 0;
 	sp_http2_head_init(&h->head, h->conn->buf, h->conn->u->head_cap);
 	return 0;
@@ -54,10 +54,11 @@ static int on_header(nghttp2_session *s, const nghttp2_frame *frame, const uint8
 	size_t name_n, const uint8_t *value, size_t value_n, uint8_t flags, void *user)
 {
 	struct up_h2 *h = user;
-	struct sp_exchange *x = exchange(h, frame->hd.stream_id);
+	struct sp_exchange *x = h->reading;
 	const struct sp_http_limits *limits = &h->conn->u->conf.limits;
 
 	(void)s;
+	(void)frame;
 	(void)flags;
 	h->block_bytes += name_n + value_n + 32;
 	if (h->block_bytes > UP_H2_BLOCK_TIMES * h->conn->u->head_cap)
@@ -121,8 +122,7 @@ static void headers_done(struct up_h2 *h, struct sp_exchange *x)
 static int on_frame_recv(nghttp2_session *s, const nghttp2_frame *frame, void *user)
 {
 	struct up_h2 *h = user;
-	int32_t id = frame->hd.stream_id;
-	struct sp_exchange *x = exchange(h, id);
+	struct sp_exchange *x = exchange(h, frame->hd.stream_id);
 
 	(void)s;
 	if (frame->hd.type == NGHTTP2_GOAWAY)
@@ -134,11 +134,13 @@ static int on_frame_recv(nghttp2_session *s, const nghttp2_frame *frame, void *u
 	x->began = true;
 	if (frame->hd.type == NGHTTP2_RST_STREAM)
 		x->reset = true;
-	if (frame->hd.type == NGHTTP2_HEADERS)
+	if (frame->hd.type == NGHTTP2_HEADERS) {
 		headers_done(h, x);
+		x = h->reading; // none, if that ended it
+		h->reading = NULL;
+	}
 	if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA)
 		return 0;
-	x = exchange(h, id);
 	if (x && frame->hd.flags & NGHTTP2_FLAG_END_STREAM)
 		up_h2_answered(x);
 	return 0;
@@ -150,18 +152,19 @@ static int on_data(
 {
 	struct up_h2 *h = user;
 	struct sp_exchange *x = exchange(h, id);
-	int r;
 
 	(void)flags;
 	if (h->credit < UP_H2_CREDIT_MAX)
 		h->credit++; // a frame that carries something is free
-	r = x && x->paused ? nghttp2_session_consume_connection(s, n)
-			   : nghttp2_session_consume(s, id, n);
-	if (r < 0)
-		return NGHTTP2_ERR_CALLBACK_FAILURE;
+	h->taken += n;
 	if (!x)
 		return 0;
-	x->held += x->paused ? n : 0;
+	x->held += n;
+	if (!x->paused && x->held >= UP_H2_GIVE_BACK) {
+		if (nghttp2_session_consume_stream(s, id, x->held) < 0)
+			return NGHTTP2_ERR_CALLBACK_FAILURE;
+		x->held = 0;
+	}
 	x->ops->on_body(x->user, p, n);
 	return 0;
 }

@@ -26,6 +26,10 @@
 #define UP_H2_ROOM 16384u
 #define UP_H2_FRAME_ROOM (UP_H2_DATA_MAX + 9u)
 #define UP_H2_MEMORY_MAX (64u << 20)
+/// Fields of a request at most.
+#define UP_H2_FIELDS_MAX 64u
+/// What a stream's answer took of its window is given back when it is so much.
+#define UP_H2_GIVE_BACK (UP_H2_STREAM_WINDOW / 8)
 
 /// Memory for nghttp2: blocks of a few sizes, kept for the next call.
 struct up_h2_mem;
@@ -42,6 +46,11 @@ struct up_h2_shared {
 	struct up_h2_mem *mem;
 };
 
+struct up_h2_fields {
+	nghttp2_nv v[UP_H2_FIELDS_MAX];
+	size_t n;
+};
+
 struct up_h2 {
 	nghttp2_session *session;
 	struct up_conn *conn;
@@ -53,14 +62,20 @@ struct up_h2 {
 	bool settled; ///< the peer said its settings
 	bool retired; ///< takes no more streams
 	bool violated; ///< the peer broke the protocol: it was told so
-	struct sp_http2_head head; ///< of the header block that is being read
+	struct sp_exchange *reading; ///< whose header block is being read
+	struct sp_http2_head head; ///< of it
 	size_t block_bytes;
 	uint32_t credit;
 	uint64_t credit_ns, heard_ns;
 	int64_t unknown; ///< bytes received that belong to no frame nghttp2 told of
+	size_t taken; ///< received of bodies in this delivery
+	struct up_h2_fields fixed; ///< of each request: the first is :method, without its value
+	uint8_t text[]; ///< what they refer to, a secret among it
 };
 
 // h2_request.c
+/// The fields that all requests of the connection have: 0 or -E2BIG.
+SP_MUST_CHECK int up_h2_prepare(struct up_h2 *h);
 SP_MUST_CHECK int up_h2_submit(struct up_h2 *h, struct sp_exchange *x);
 ssize_t up_h2_on_read(nghttp2_session *s, int32_t id, uint8_t *to, size_t cap, uint32_t *flags,
 	nghttp2_data_source *source, void *user);

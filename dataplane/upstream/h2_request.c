@@ -3,17 +3,10 @@
 #include "dataplane/upstream/h2_int.h"
 #include "common/banned.h"
 
-#define FIELDS_MAX 64u
-
-struct fields {
-	nghttp2_nv v[FIELDS_MAX];
-	size_t n;
-};
-
 /// nghttp2 reads both when the stream is opened and not later; one that is cancelled before, never.
-static bool add(struct fields *f, struct sp_bytes name, struct sp_bytes value, bool secret)
+static bool add(struct up_h2_fields *f, struct sp_bytes name, struct sp_bytes value, bool secret)
 {
-	if (f->n == FIELDS_MAX)
+	if (f->n == UP_H2_FIELDS_MAX)
 		return false;
 	f->v[f->n++] = (nghttp2_nv){
 		.name = (uint8_t *)name.p,
@@ -58,36 +51,70 @@ static bool is_secret(struct sp_bytes name)
 	       starts(name, SP_LIT("mcp-param-"));
 }
 
-/// "POST /path HTTP/1.1\r\nHost: host\r\n", which request.c wrote.
-static bool add_target(struct fields *f, struct sp_bytes *in, bool tls)
-{
-	struct sp_bytes method = cut(in, memchr(in->p, ' ', in->n), 1);
-	struct sp_bytes path = cut(in, memchr(in->p, ' ', in->n), 1);
-	struct sp_bytes host;
+/// Lines this program writes, in the order it writes them: their names need not be looked for.
+static const struct {
+	struct sp_bytes line, name;
+	bool secret;
+} ours[] = {
+	{SP_LIT("Content-Length: "), SP_LIT("content-length"), false},
+	{SP_LIT("Content-Type: "), SP_LIT("content-type"), false},
+	{SP_LIT("Accept: "), SP_LIT("accept"), false},
+	{SP_LIT("MCP-Protocol-Version: "), SP_LIT("mcp-protocol-version"), false},
+	{SP_LIT("Mcp-Session-Id: "), SP_LIT("mcp-session-id"), true},
+	{SP_LIT("Mcp-Method: "), SP_LIT("mcp-method"), false},
+	{SP_LIT("Mcp-Name: "), SP_LIT("mcp-name"), false},
+};
 
-	cut(in, memchr(in->p, '\n', in->n), 1);
-	cut(in, memchr(in->p, ' ', in->n), 1);
-	host = cut(in, memchr(in->p, '\r', in->n), 2);
-	return add(f, SP_LIT(":method"), method, false) &&
-	       add(f, SP_LIT(":scheme"), tls ? SP_LIT("https") : SP_LIT("http"), false) &&
-	       add(f, SP_LIT(":authority"), host, false) && add(f, SP_LIT(":path"), path, false);
+static bool add_any(struct up_h2_fields *f, struct sp_bytes *in, bool secret)
+{
+	struct sp_bytes name = cut(in, memchr(in->p, ':', in->n), 2);
+	struct sp_bytes value = cut(in, memchr(in->p, '\r', in->n), 2);
+
+	lower(name);
+	return add(f, name, value, secret || is_secret(name));
 }
 
-/// The lines from Host on; those of the pool's own credential are secret whatever they are called.
-static bool add_lines(struct fields *f, struct sp_bytes *in, const uint8_t *credential_end)
+static bool add_lines(struct up_h2_fields *f, struct sp_bytes *in)
 {
-	while (in->n >= 2 && in->p[0] != '\r') {
-		bool ours = in->p < credential_end;
-		struct sp_bytes name = cut(in, memchr(in->p, ':', in->n), 2);
-		struct sp_bytes value = cut(in, memchr(in->p, '\r', in->n), 2);
+	size_t i = 0;
 
-		lower(name);
-		if (!add(f, name, value, ours || is_secret(name)))
+	while (in->n >= 2 && in->p[0] != '\r') {
+		while (i < SP_ARRAY_LEN(ours) && !starts(*in, ours[i].line))
+			i++;
+		if (i == SP_ARRAY_LEN(ours)) {
+			i = 0;
+			if (!add_any(f, in, false))
+				return false;
+			continue;
+		}
+		in->p += ours[i].line.n;
+		in->n -= ours[i].line.n;
+		if (!add(f, ours[i].name, cut(in, memchr(in->p, '\r', in->n), 2), ours[i].secret))
 			return false;
+		i++;
 	}
 	in->p += 2;
 	in->n -= 2;
 	return true;
+}
+
+/// " /path HTTP/1.1\r\nHost: host\r\n", and the pool's credential, secret whatever it is called.
+static bool read_fixed(struct up_h2_fields *f, struct sp_bytes in, bool tls)
+{
+	struct sp_bytes path, host;
+	bool fits;
+
+	cut(&in, in.p, 1);
+	path = cut(&in, memchr(in.p, ' ', in.n), 1);
+	cut(&in, memchr(in.p, '\n', in.n), 1);
+	cut(&in, memchr(in.p, ' ', in.n), 1);
+	host = cut(&in, memchr(in.p, '\r', in.n), 2);
+	fits = add(f, SP_LIT(":method"), SP_NOBYTES, false) &&
+	       add(f, SP_LIT(":scheme"), tls ? SP_LIT("https") : SP_LIT("http"), false) &&
+	       add(f, SP_LIT(":authority"), host, false) && add(f, SP_LIT(":path"), path, false);
+	while (fits && in.n)
+		fits = add_any(f, &in, true);
+	return fits;
 }
 
 ssize_t up_h2_on_read(nghttp2_session *s, int32_t id, uint8_t *to, size_t cap, uint32_t *flags,
@@ -109,18 +136,27 @@ ssize_t up_h2_on_read(nghttp2_session *s, int32_t id, uint8_t *to, size_t cap, u
 	return (ssize_t)n;
 }
 
+int up_h2_prepare(struct up_h2 *h)
+{
+	struct sp_bytes tail = h->conn->pool->line_tail;
+
+	memcpy(h->text, tail.p, tail.n);
+	return read_fixed(&h->fixed, sp_bytes(h->text, tail.n), h->conn->tls) ? 0 : -E2BIG;
+}
+
 int up_h2_submit(struct up_h2 *h, struct sp_exchange *x)
 {
 	const nghttp2_data_provider body = {.read_callback = up_h2_on_read};
 	struct sp_bytes in = sp_bytes(x->keep, x->keep_len);
-	struct fields f; // not all of it is needed
-	const uint8_t *line_end;
+	struct sp_bytes method = cut(&in, memchr(in.p, ' ', in.n), h->conn->pool->line_tail.n);
+	struct up_h2_fields f; // not all of it is needed
 	int32_t id;
 
-	f.n = 0;
-	// The verb, then what the pool writes.
-	line_end = (const uint8_t *)memchr(in.p, ' ', in.n) + h->conn->pool->line_tail.n;
-	if (!add_target(&f, &in, h->conn->tls) || !add_lines(&f, &in, line_end))
+	f.n = h->fixed.n;
+	memcpy(f.v, h->fixed.v, f.n * sizeof(f.v[0]));
+	f.v[0].value = (uint8_t *)method.p;
+	f.v[0].valuelen = method.n;
+	if (!add_lines(&f, &in))
 		return -E2BIG;
 	x->body_at = x->keep_len - in.n;
 	id = nghttp2_submit_request(h->session, NULL, f.v, f.n, in.n ? &body : NULL, x);

@@ -80,7 +80,7 @@ struct sp_exchange {
 	int32_t stream_id;
 	uint64_t begun_ns;
 	size_t body_at; ///< in `keep`: the next byte of the body to be sent
-	size_t held;    ///< received while paused: the peer may not send as much anew
+	size_t held;    ///< received and not given back yet: the peer may not send as much anew
 };
 
 struct up_pool {
@@ -218,7 +218,7 @@ void up_secure_free(struct up_conn *c);
 // h2.c: HTTP/2 connections; the rest of this room knows no more of them than this
 SP_MUST_CHECK int up_h2_shared_new(struct sp_upstreams *u);
 void up_h2_shared_free(struct sp_upstreams *u);
-/// A connection that is ready speaks HTTP/2 from now on: 0 or -ENOMEM.
+/// A connection that is ready speaks HTTP/2 from now on: 0, -ENOMEM, or -E2BIG: all its requests would have too many fields.
 SP_MUST_CHECK int up_h2_open(struct up_conn *c);
 void up_h2_free(struct up_conn *c);
 /// A connection of `p` with room for one more stream, or NULL.

@@ -18,6 +18,7 @@ struct peer {
 	int32_t last_id;
 	size_t body;        ///< of the last request
 	char fields[32768]; ///< of the last request, "name: value\n" each
+	char hidden[256];   ///< names of those among them that no table may keep, " name" each
 	size_t seen;        ///< bytes of the client
 };
 
@@ -110,10 +111,12 @@ static inline int peer_on_header(nghttp2_session *s, const nghttp2_frame *f, con
 	size_t at = strlen(p->fields);
 
 	(void)s;
-	(void)flags;
 	if (p->last_id != f->hd.stream_id)
-		at = 0;
+		at = p->hidden[0] = 0;
 	p->last_id = f->hd.stream_id;
+	if (flags & NGHTTP2_NV_FLAG_NO_INDEX)
+		snprintf(p->hidden + strlen(p->hidden), sizeof(p->hidden) - strlen(p->hidden), " %.*s", (int)name_n,
+			(const char *)name);
 	snprintf(p->fields + at, sizeof(p->fields) - at, "%.*s: %.*s\n", (int)name_n, (const char *)name,
 		(int)value_n, (const char *)value);
 	return 0;

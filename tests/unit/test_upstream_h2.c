@@ -51,6 +51,32 @@ static void a_request_says_all_that_http1_says(void **state)
 	lab_end(&k);
 }
 
+static void lines_of_any_name_and_order_are_fields_and_secrets_stay_out_of_tables(void **state)
+{
+	struct sp_exchange_req req = {.snap = &k.snap,
+		.verb = SP_HTTP_DELETE,
+		.headers = SP_LIT("Mcp-Name: one\r\nX-Own: two\r\nAccept: */*\r\nMcp-Session-Id: three\r\n"
+				  "Mcp-Param-City: four\r\nAccept-Language: de\r\nmcp-session-id: five\r\n"),
+		.ops = &ops,
+		.user = &a};
+
+	(void)state;
+	lab_begin(&k, 16384, peer_fine);
+	for (int i = 0; i < 2; i++) {
+		a = (struct call){0};
+		assert_int_equal(sp_upstream_start(k.u, &req, &a.x), 0);
+		expect_ok(&k, &a, "fine");
+		assert_string_equal(lab.peer[0].fields,
+			":method: DELETE\n:scheme: http\n:authority: one.example\n:path: /mcp\n"
+			"authorization: Bearer up\nmcp-name: one\nx-own: two\naccept: */*\n"
+			"mcp-session-id: three\nmcp-param-city: four\naccept-language: de\n"
+			"mcp-session-id: five\n");
+		assert_string_equal(
+			lab.peer[0].hidden, " authorization mcp-session-id mcp-param-city mcp-session-id");
+	}
+	lab_end(&k);
+}
+
 static void requests_of_one_turn_leave_in_one_piece(void **state)
 {
 	size_t before;
@@ -686,6 +712,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(calls_share_one_connection_whatever_the_pieces),
 		cmocka_unit_test(a_request_says_all_that_http1_says),
+		cmocka_unit_test(lines_of_any_name_and_order_are_fields_and_secrets_stay_out_of_tables),
 		cmocka_unit_test(requests_of_one_turn_leave_in_one_piece),
 		cmocka_unit_test(a_large_request_waits_for_the_peers_window),
 		cmocka_unit_test(a_paused_answer_stays_within_its_window_and_holds_up_no_other),
