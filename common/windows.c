@@ -117,6 +117,7 @@ struct part {
 	struct sp_cell_ref cell;
 	const struct shape *h;
 	uint64_t n, limit, now, start;
+	uint64_t seen, next; ///< once looked at: the word that was there, and the one after, 0 = none
 	uint64_t taken; ///< the word we left, 0 = nothing taken
 	unsigned ask;
 };
@@ -139,6 +140,10 @@ static int part_take(const struct sp_windows *t, struct part *p)
 {
 	uint64_t old, new;
 
+	if (p->next && sp_cell_swap(&p->cell, p->seen, p->next)) {
+		p->taken = p->next;
+		return 0;
+	}
 	do {
 		if (!sp_cell_load(&p->cell, &old))
 			return -ESTALE;
@@ -211,7 +216,7 @@ static int part_look(const struct sp_windows *t, const struct sp_window_ask *a, 
 	ret->n = amount_of(a);
 	ret->limit = max_of(a);
 	ret->start = ret->now = ticks(ret->h, boot_ns);
-	ret->taken = 0;
+	ret->taken = ret->next = 0;
 	return sp_cell_find(t, a->key, shape, boot_ns, maker, &ret->cell);
 }
 
@@ -223,6 +228,24 @@ static int part_find(const struct sp_windows *t, const struct sp_window_owner *o
 	if (!ret->h->length)
 		ret->start = start_of(t, ret->h, owner, boot_ns);
 	return 0;
+}
+
+/// A cell that went to another key refuses nothing here: it is found out when it is taken from.
+static bool has_room(const struct sp_windows *t, struct part *p)
+{
+	if (!sp_cell_load(&p->cell, &p->seen))
+		return true;
+	p->next = word_after(t, p, p->seen);
+	return p->next != 0;
+}
+
+static bool have_room(const struct sp_windows *t, struct part *part, unsigned n)
+{
+	bool all = true;
+
+	for (unsigned i = 0; i < n; i++)
+		all &= has_room(t, &part[i]);
+	return all;
 }
 
 /// The refusing window that opens last, for the caller is told when it may come again.
@@ -274,7 +297,7 @@ static int take_once(const struct sp_windows *t, const struct sp_window_owner *o
 	}
 	if (parts == 0)
 		return 0;
-	if (parts > 1) // of several, all are looked at before any is taken from
+	if (parts > 1 && !have_room(t, part, parts)) // of several, all are looked at before any is taken from
 		SP_TRY(refusal(t, part, parts, boot_ns, ret_refused, ret_ms));
 	for (i = 0; i < parts; i++) {
 		err = part_take(t, &part[i]);
