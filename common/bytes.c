@@ -91,8 +91,13 @@ void sp_wipe(void *p, size_t n)
 	explicit_bzero(p, n);
 }
 
+#define TENS(t) t "0", t "1", t "2", t "3", t "4", t "5", t "6", t "7", t "8", t "9"
+static const char pairs[100][3] = {TENS("0"), TENS("1"), TENS("2"), TENS("3"), TENS("4"), TENS("5"),
+	TENS("6"), TENS("7"), TENS("8"), TENS("9")};
+
 void sp_out_u64(struct sp_out *o, uint64_t v)
 {
+	uint8_t *to;
 	size_t n = 1;
 
 	for (uint64_t least = 10; n < 20 && v >= least; least *= 10) // 20 digits are the most there are
@@ -102,13 +107,15 @@ void sp_out_u64(struct sp_out *o, uint64_t v)
 		return;
 	}
 	// In place: digits put together elsewhere would be copied before their bytes have reached the cache.
-	if (n == 1) {
-		o->p[o->len++] = (uint8_t)('0' + v);
-		return;
-	}
 	o->len += n;
-	for (uint8_t *to = o->p + o->len; n; n--, v /= 10)
-		*--to = (uint8_t)('0' + v % 10);
+	for (to = o->p + o->len; v >= 100; v /= 100) {
+		to -= 2;
+		memcpy(to, pairs[v % 100], 2);
+	}
+	if (v >= 10)
+		memcpy(to - 2, pairs[v], 2);
+	else
+		to[-1] = (uint8_t)('0' + v);
 }
 
 static const char hex_digits[] = "0123456789abcdef";
