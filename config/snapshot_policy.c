@@ -172,6 +172,7 @@ static bool limit_names_tool(
 struct limits_found {
 	uint32_t *v;
 	uint32_t n, cap;
+	bool again; ///< without the agent's own for any tool
 };
 
 /// `own`: the list is the agent's own, so its limits are over it, whatever agents else they name.
@@ -182,6 +183,8 @@ static void find_limits(const struct sp_snap *s, const struct sp_snap_who *who,
 		uint32_t number = numbers(s, list)[i];
 		const struct sp_snap_limit *l = ENTRY(s, limits, sp_snap_limit, number);
 
+		if (own && f->again && l->any_tool)
+			continue;
 		if (!((own || l->any_agent) && !l->roles) &&
 			!sp_snap_agent_fits(s, who->agent, l->any_agent || own, l->agents, l->roles))
 			continue;
@@ -193,25 +196,36 @@ static void find_limits(const struct sp_snap *s, const struct sp_snap_who *who,
 	}
 }
 
-uint32_t sp_snap_limits_of(const struct sp_snap *s, const struct sp_snap_who *who, uint32_t group,
-	uint32_t *ret, uint32_t cap)
+static uint32_t limits_of(const struct sp_snap *s, const struct sp_snap_who *who, uint32_t group,
+	struct limits_found *f)
 {
 	const struct sp_snap_policy *p = &s->h->policy;
-	struct limits_found f = {ret, 0, cap};
 
 	if (who->agent >= s->h->agents.n)
 		return 0;
 	find_limits(
-		s, who, ENTRY(s, agent_facts, sp_snap_agent_facts, who->agent)->limits, true, &f);
+		s, who, ENTRY(s, agent_facts, sp_snap_agent_facts, who->agent)->limits, true, f);
 	if (who->action < s->h->actions.n)
 		find_limits(s, who,
 			ENTRY(s, action_facts, sp_snap_action_facts, who->action)->limits, false,
-			&f);
+			f);
 	else
-		find_limits(s, who, p->wild_limits, false, &f);
+		find_limits(s, who, p->wild_limits, false, f);
 	if (group < p->groups.n)
-		find_limits(s, who, ENTRY(s, groups, sp_snap_group, group)->limits, false, &f);
-	return f.n;
+		find_limits(s, who, ENTRY(s, groups, sp_snap_group, group)->limits, false, f);
+	return f->n;
+}
+
+uint32_t sp_snap_limits_of(const struct sp_snap *s, const struct sp_snap_who *who, uint32_t group,
+	uint32_t *ret, uint32_t cap)
+{
+	return limits_of(s, who, group, &(struct limits_found){.v = ret, .cap = cap});
+}
+
+uint32_t sp_snap_limits_besides(const struct sp_snap *s, const struct sp_snap_who *who, uint32_t group,
+	uint32_t *ret, uint32_t cap)
+{
+	return limits_of(s, who, group, &(struct limits_found){.v = ret, .cap = cap, .again = true});
 }
 
 static bool match_all(const struct sp_snap *s, struct sp_snap_table globs, struct sp_bytes tool)

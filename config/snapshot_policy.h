@@ -42,6 +42,9 @@ uint32_t sp_snap_rules_next(struct sp_snap_rules *it);
 /// how many there are.
 uint32_t sp_snap_limits_of(const struct sp_snap *s, const struct sp_snap_who *who, uint32_t group,
 	uint32_t *ret, uint32_t cap);
+/// The same for another name of a tool that was asked for: without the agent's limits for any tool.
+uint32_t sp_snap_limits_besides(const struct sp_snap *s, const struct sp_snap_who *who, uint32_t group,
+	uint32_t *ret, uint32_t cap);
 /// Constraints of the tool, or SP_SNAP_NONE.
 uint32_t sp_snap_tool_of(const struct sp_snap *s, const struct sp_snap_who *who);
 /// `list` of ascending u32 holds `v`.

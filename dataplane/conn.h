@@ -5,6 +5,7 @@
 
 #include "common/json.h"
 #include "common/record.h"
+#include "config/judge/judge.h"
 #include "dataplane/http/http1.h"
 #include "dataplane/identity/jwt.h"
 #include "dataplane/io/io.h"
@@ -31,9 +32,11 @@ enum sp_conn_state {
 /// What the last request on a connection proved, so that the next one need not again. Apart from it, since many
 /// connections never make a request.
 struct sp_conn_seen {
-	bool judged; ///< the next two are known
+	bool judged; ///< what the snapshot says is known:
 	bool covers; ///< the principal has the scopes of the route
 	uint32_t agent; ///< in the snapshot, or SP_SNAP_NONE
+	uint32_t windows_n; ///< that its calls are counted in
+	uint64_t window[SP_JUDGE_AHEAD_KEYS];
 	struct sp_record_piece who; ///< what records say of the principal and its peer, once one was made
 	struct sp_principal principal;
 	uint8_t bearer[1024]; ///< the exact header value, to compare; wiped at close

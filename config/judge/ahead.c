@@ -5,8 +5,6 @@
 #include "common/windows.h"
 #include "common/banned.h"
 
-#define LIMITS_AHEAD 4u
-
 void judge_ask_for(const void *p, size_t n)
 {
 	const uint8_t *at = (const uint8_t *)((uintptr_t)p & ~(uintptr_t)(SP_CACHE_LINE - 1));
@@ -60,20 +58,32 @@ void sp_judge_ahead_tool(const struct sp_snap *s, uint32_t agent, struct sp_byte
 		judge_ask_for(SP_SNAP_POLICY(s, tools, sp_snap_tool, f->tool), 2ul * SP_SNAP_ROW);
 }
 
-void sp_judge_ahead_windows(
-	const struct sp_snap *s, uint32_t agent, uint64_t salt, const struct sp_windows *w)
+uint32_t sp_judge_ahead_keys(
+	const struct sp_snap *s, uint32_t agent, uint64_t salt, uint64_t ret[SP_JUDGE_AHEAD_KEYS])
 {
 	const struct sp_snap_agent_facts *f;
 	const uint32_t *number;
+	uint32_t n = 0;
 
 	if (agent >= s->h->agents.n)
-		return;
+		return 0;
 	f = SP_SNAP_POLICY(s, agent_facts, sp_snap_agent_facts, agent);
 	number = (const uint32_t *)(s->base + f->limits.off);
-	for (uint32_t i = 0; i < f->limits.n && i < LIMITS_AHEAD; i++) {
+	for (uint32_t i = 0; i < f->limits.n && i < SP_JUDGE_AHEAD_KEYS; i++) {
 		const struct sp_snap_limit *l = SP_SNAP_POLICY(s, limits, sp_snap_limit, number[i]);
 
 		if (l->by_agent && !l->by_tool && l->per != SP_PER_SESSION)
-			sp_windows_ahead(w, sp_window_key(salt, l->id, f->name_hash, 0, 0));
+			ret[n++] = sp_window_key(salt, l->id, f->name_hash, 0, 0);
 	}
+	return n;
+}
+
+void sp_judge_ahead_windows(
+	const struct sp_snap *s, uint32_t agent, uint64_t salt, const struct sp_windows *w)
+{
+	uint64_t key[SP_JUDGE_AHEAD_KEYS];
+	uint32_t n = sp_judge_ahead_keys(s, agent, salt, key);
+
+	for (uint32_t i = 0; i < n; i++)
+		sp_windows_ahead(w, key[i]);
 }

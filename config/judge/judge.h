@@ -98,6 +98,10 @@ void sp_judge_ahead_rules(const struct sp_snap *s, uint32_t agent);
 void sp_judge_ahead_tool(const struct sp_snap *s, uint32_t agent, struct sp_bytes tool);
 void sp_judge_ahead_windows(
 	const struct sp_snap *s, uint32_t agent, uint64_t salt, const struct sp_windows *w);
+/// Of which windows: the same for an agent as long as the snapshot is. Returns how many.
+#define SP_JUDGE_AHEAD_KEYS 4u
+uint32_t sp_judge_ahead_keys(
+	const struct sp_snap *s, uint32_t agent, uint64_t salt, uint64_t ret[SP_JUDGE_AHEAD_KEYS]);
 
 /// Which parts of order rule `number` the call is: what it changes once it went out. `v` after authorize.
 enum sp_seq_part { SP_SEQ_PART_FIRST = 1, SP_SEQ_PART_BETWEEN = 2, SP_SEQ_PART_THEN = 4 };

@@ -50,7 +50,8 @@ bool judge_names_match(const struct judge *j, struct sp_snap_table globs)
 
 struct sp_snap_who judge_who(const struct judge *j, uint32_t i)
 {
-	return (struct sp_snap_who){j->c->agent, j->v->actions[i], j->name[i]};
+	return (struct sp_snap_who){
+		.agent = j->c->agent, .action = j->v->actions[i], .tool = j->name[i]};
 }
 
 static uint32_t class_of(const struct judge *j, const struct sp_judge_verdict *v)

@@ -73,11 +73,8 @@ static void trace_limit(const struct judge *j, const struct sp_judge_limit *l)
 		sp_bytes(out.p, out.len));
 }
 
-/// Mostly `likely` is its place: what bound the call by one name binds it by the other.
-static bool has_limit(const struct sp_judge_limit *v, uint32_t n, uint32_t limit, uint32_t likely)
+static bool has_limit(const struct sp_judge_limit *v, uint32_t n, uint32_t limit)
 {
-	if (likely < n && v[likely].limit == limit)
-		return true;
 	for (uint32_t i = 0; i < n; i++)
 		if (v[i].limit == limit)
 			return true;
@@ -133,22 +130,21 @@ uint32_t sp_judge_limits(const struct sp_judge_call *c, const struct sp_judge_ve
 	struct sp_judge_limit *ret, uint32_t cap)
 {
 	struct judge j;
-	uint32_t n = 0, first;
+	uint32_t n = 0;
 
 	judge_init(&j, c, (struct sp_judge_verdict *)(uintptr_t)v); // only read
 	if (n < cap && session_limit(&j, &ret[n]))
 		n++;
-	first = n;
 	for (uint32_t i = 0; i < j.names_n; i++) {
 		struct sp_snap_who who = judge_who(&j, i);
 		uint32_t number[SP_JUDGE_LIMITS_MAX];
-		uint32_t got = sp_snap_limits_of(j.s, &who, v->group, number, SP_JUDGE_LIMITS_MAX);
-
+		uint32_t got = (i ? sp_snap_limits_besides : sp_snap_limits_of)(
+			j.s, &who, v->group, number, SP_JUDGE_LIMITS_MAX);
 		for (uint32_t k = 0; k < got && k < SP_JUDGE_LIMITS_MAX && n < cap; k++) {
 			const struct sp_snap_limit *l =
 				SP_SNAP_POLICY(j.s, limits, sp_snap_limit, number[k]);
 
-			if (has_limit(ret, n, number[k], first + k))
+			if (has_limit(ret, n, number[k]))
 				continue;
 			ret[n++] = (struct sp_judge_limit){
 				number[k], l->kind, l->per, key_of(&j, l), l->max};

@@ -181,6 +181,7 @@ static enum sp_reason check_revision(struct sp_call *c)
 static void ask_ahead(const struct sp_call *c)
 {
 	const struct sp_history *h = &c->w->history;
+	const struct sp_conn_seen *seen = c->conn->seen;
 
 	if (c->conn->agent != c->agent)
 		sp_judge_ahead_agent(c->snap, c->agent);
@@ -188,7 +189,12 @@ static void ask_ahead(const struct sp_call *c)
 	if (c->parse_reason || c->method != SP_METHOD_TOOLS_CALL)
 		return;
 	sp_judge_ahead_tool(c->snap, c->agent, sp_call_name(c));
-	sp_judge_ahead_windows(c->snap, c->agent, h->salt, &h->windows);
+	if (!c->known_here) {
+		sp_judge_ahead_windows(c->snap, c->agent, h->salt, &h->windows);
+		return;
+	}
+	for (uint32_t i = 0; i < seen->windows_n; i++)
+		sp_windows_ahead(&h->windows, seen->window[i]);
 }
 
 /// Which agent the principal is. *ret: it has the scopes of the route.
@@ -207,6 +213,8 @@ static void find_agent(struct sp_call *c, const struct sp_snap_route *route, boo
 	if (seen) {
 		seen->agent = c->agent;
 		seen->covers = *ret;
+		seen->windows_n = sp_judge_ahead_keys(
+			c->snap, c->agent, c->w->history.salt, seen->window);
 		seen->judged = true;
 	}
 }

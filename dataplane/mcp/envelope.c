@@ -154,6 +154,8 @@ static enum sp_method find_method(const struct sp_json *j, uint32_t t)
 
 	if (sp_json_str(j, t, buf, sizeof(buf), &s) < 0)
 		return SP_METHOD_OTHER;
+	if (IS(s, "tools/call")) // most are
+		return SP_METHOD_TOOLS_CALL;
 #define X(sym, text, name, flags)                                                                  \
 	if (IS(s, text))                                                                           \
 		return SP_METHOD_##sym;

@@ -234,6 +234,48 @@ static void indexes_find_what_reading_the_whole_policy_finds(void **state)
 	}
 }
 
+static bool has_number(const uint32_t *v, uint32_t n, uint32_t number)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (v[i] == number)
+			return true;
+	return false;
+}
+
+static void a_tools_other_name_adds_what_the_first_has_not_found(void **state)
+{
+	unsigned left_out = 0;
+
+	(void)state;
+	for (dice = 1; dice < 200; dice++) {
+		uint32_t seed = dice, first[32], all[32], more[32];
+		struct sp_policy *p = by_dice();
+		struct made m = {.blob = NULL};
+
+		assert_int_equal(make_blob(p, &check, &m.blob, &m.n), 0);
+		assert_int_equal(sp_snap_open(m.blob, m.n, &m.s), 0);
+		for (size_t i = 0; i < SP_ARRAY_LEN(agent_words) * SP_ARRAY_LEN(call_words); i++) {
+			const char *agent = agent_words[i % SP_ARRAY_LEN(agent_words)];
+			const char *tool_name = call_words[i / SP_ARRAY_LEN(agent_words)];
+			struct sp_snap_who one = who(&m.s, agent, call_words[0]);
+			struct sp_snap_who other = who(&m.s, agent, tool_name);
+			uint32_t a = sp_snap_limits_of(&m.s, &one, 0, first, 32);
+			uint32_t b = sp_snap_limits_of(&m.s, &other, 0, all, 32);
+			uint32_t c = sp_snap_limits_besides(&m.s, &other, 0, more, 32);
+
+			for (uint32_t k = 0; k < c; k++)
+				assert_true(has_number(all, b, more[k]));
+			for (uint32_t k = 0; k < b; k++)
+				assert_true(has_number(first, a, all[k]) || has_number(more, c, all[k]));
+			left_out += b - c;
+		}
+		sp_policy_free(p);
+		free(m.blob);
+		dice = seed;
+	}
+	assert_true(left_out > 0);
+}
+
 static void conditions_of_one_text_share_a_program_and_know_their_places(void **state)
 {
 	struct sp_policy *p = new_policy();
@@ -600,6 +642,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			a_rule_of_many_agents_and_tools_is_kept_with_its_agents, fresh, done),
 		cmocka_unit_test_setup_teardown(indexes_find_what_reading_the_whole_policy_finds, fresh, done),
+		cmocka_unit_test_setup_teardown(
+			a_tools_other_name_adds_what_the_first_has_not_found, fresh, done),
 		cmocka_unit_test_setup_teardown(
 			conditions_of_one_text_share_a_program_and_know_their_places, fresh, done),
 		cmocka_unit_test_setup_teardown(
