@@ -39,7 +39,8 @@ const uint8_t *sp_json_utf8(
 const uint8_t *sp_json_number(
 	const uint8_t *base, const uint8_t *p, const uint8_t *end, struct sp_json_error *error);
 
-/// The key token that repeats an earlier key of the closed object `obj`, or SP_JSON_NONE; sets its `apart`.
+/// The key token that repeats an earlier key of the closed object `obj`, or SP_JSON_NONE; sets the object's `apart`
+/// where that can be seen on the way, never over 32 members.
 /// O(n log n) in the bytes of the keys whatever they are; scratch lives in the key tokens and is undone.
 uint32_t sp_json_repeated_key(const uint8_t *base, struct sp_json_tok *tok, uint32_t obj);
 

@@ -10,7 +10,8 @@
 #define MADV_COLLAPSE 25
 #endif
 
-/// A larger file at a multiple of a huge page: only there can one be mapped.
+/// A larger file at a multiple of a huge page: only there can one be mapped. At start, with one thread: nobody else
+/// takes a range that failed.
 static void *map(int fd, size_t bytes, int prot)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE), end = (bytes + page - 1) / page * page;
@@ -119,8 +120,10 @@ void sp_shm_gather(const struct sp_shm *m, size_t off, size_t bytes)
 	size_t begin = (off + SP_HUGE_PAGE - 1) / SP_HUGE_PAGE * SP_HUGE_PAGE;
 	size_t end = (off + bytes) / SP_HUGE_PAGE * SP_HUGE_PAGE;
 
-	if (begin < end)
-		(void)madvise(m->base + begin, end - begin, MADV_COLLAPSE); // a kernel without it says so
+	for (size_t at = begin; at < end; at += SP_HUGE_PAGE) {
+		(void)*(const volatile uint8_t *)(m->base + at); // one without any page at all would be refused
+		(void)madvise(m->base + at, SP_HUGE_PAGE, MADV_COLLAPSE); // a kernel without it says so
+	}
 }
 
 void sp_shm_detach(struct sp_shm *m)

@@ -22,8 +22,8 @@ SP_MUST_CHECK int sp_shm_create(const char *name, enum sp_region_kind kind, size
 SP_MUST_CHECK int sp_shm_attach(int fd, enum sp_region_kind kind, size_t root_size, bool writable,
 	struct sp_shm *ret);
 /// What lies in [off, off+bytes) into huge pages, as far as it fills some and the kernel has some to give (Linux 6.1
-/// on, whatever its settings for transparent ones are). Contents and addresses stay; who reads meanwhile may wait a
-/// millisecond, so not for what is in use.
+/// on, whatever its settings for transparent ones are but `shmem_enabled` at `deny`). Takes the memory at once.
+/// Contents and addresses stay; who reads meanwhile may wait a millisecond, so not for what is in use.
 void sp_shm_gather(const struct sp_shm *m, size_t off, size_t bytes);
 void sp_shm_detach(struct sp_shm *m);
 

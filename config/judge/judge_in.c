@@ -147,6 +147,12 @@ static void of_tools(const struct judge *j, struct sp_judge_verdict *v)
 	}
 }
 
+/// A worker has asked for these by sp_judge_ahead_rules(), no further than they go.
+static bool is_ahead(const struct judge *j, const struct sp_snap_rule *r)
+{
+	return j->agent && j->agent->ahead_off == r->conditions.off;
+}
+
 void judge_look_up(struct judge *j)
 {
 	const struct sp_snap_rule *rule[2] = {NULL, NULL};
@@ -159,7 +165,7 @@ void judge_look_up(struct judge *j)
 	v->audit_level = sp_snap_agent(j->s, j->c->agent)->audit_level;
 	of_tools(j, v);
 	for (uint32_t i = 0; i < j->names_n; i++)
-		if (rule[i] && !(j->agent && j->agent->ahead_off == rule[i]->conditions.off)) // was asked for ahead, and no more
+		if (rule[i] && !is_ahead(j, rule[i]))
 			ask_for_table(j, rule[i]->conditions, CONDITIONS_AHEAD);
 }
 

@@ -183,6 +183,7 @@ static int place(struct sp_publisher *p, struct sp_bytes blob, uint64_t newer_th
 	at = p->shm.base + p->region->slots_off + slot * p->region->slot_bytes;
 	atomic_store(&p->region->used[slot], 0);
 	memcpy(at, blob.p, blob.n);
+	// the rest of the last huge page is this slot's, too
 	sp_shm_gather(&p->shm, (size_t)(at - p->shm.base),
 		sp_min((blob.n + SP_HUGE_PAGE - 1) / SP_HUGE_PAGE * SP_HUGE_PAGE, p->region->slot_bytes));
 	SP_TRY(sp_snap_open(at, blob.n, &snap)); // what workers will read is what is checked

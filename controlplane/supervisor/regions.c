@@ -56,15 +56,15 @@ static int make_root(const struct sp_plan *plan, struct sp_region *ret)
 
 static int make_policy(const struct sp_plan *plan, struct sp_region *ret)
 {
-	size_t off = align(sizeof(struct sp_policy_region),
-		plan->policy_slot_bytes < SP_HUGE_PAGE ? SP_CACHE_LINE : SP_HUGE_PAGE);
+	size_t unit = plan->policy_slot_bytes < SP_HUGE_PAGE ? SP_CACHE_LINE : SP_HUGE_PAGE;
+	size_t off = align(sizeof(struct sp_policy_region), unit);
+	size_t slot = align(plan->policy_slot_bytes, unit); // so that no two share a huge page
 	struct sp_policy_region *r;
 
-	SP_TRY(make("sallyport-policy", SP_REGION_POLICY,
-		off + SP_POLICY_SLOTS * plan->policy_slot_bytes, sizeof(*r), true, ret));
+	SP_TRY(make("sallyport-policy", SP_REGION_POLICY, off + SP_POLICY_SLOTS * slot, sizeof(*r), true, ret));
 	r = (struct sp_policy_region *)ret->shm.base;
 	r->slots_off = off;
-	r->slot_bytes = plan->policy_slot_bytes;
+	r->slot_bytes = slot;
 	return 0;
 }
 

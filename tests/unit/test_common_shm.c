@@ -4,13 +4,19 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
+#include <sys/mman.h>
 #include <unistd.h>
 #include <cmocka.h>
 #include "common/banned.h"
 
 #define HEAD sizeof(struct sp_shm_print)
+#ifndef MADV_COLLAPSE // Linux 6.1; older headers
+#define MADV_COLLAPSE 25
+#endif
 
-static const size_t sizes[] = {HEAD, 4097, SP_HUGE_PAGE - 4096, SP_HUGE_PAGE, SP_HUGE_PAGE + 1, 5 * SP_HUGE_PAGE + 4096};
+static const size_t sizes[] = {
+	HEAD, 4097, SP_HUGE_PAGE - 4096, SP_HUGE_PAGE, SP_HUGE_PAGE + 1, 5 * SP_HUGE_PAGE + 4096};
 
 struct pair {
 	struct sp_shm mine, other;
@@ -85,6 +91,59 @@ static void a_region_that_is_gathered_holds_what_it_held_and_stays_shared(void *
 	}
 }
 
+/// Of this process' mapping that begins at `base`.
+static size_t in_huge_pages(const void *base)
+{
+	static const char *const names[] = {"ShmemPmdMapped:", "Shared_Hugetlb:", "Private_Hugetlb:"};
+	FILE *f = fopen("/proc/self/smaps", "re");
+	bool here = false;
+	size_t kib = 0;
+	char line[256];
+
+	assert_non_null(f);
+	while (fgets(line, sizeof(line), f)) {
+		char *end;
+		uintptr_t begins = strtoull(line, &end, 16);
+
+		if (*end == '-')
+			here = begins == (uintptr_t)base;
+		for (size_t i = 0; here && i < SP_ARRAY_LEN(names); i++)
+			if (strncmp(line, names[i], strlen(names[i])) == 0)
+				kib += strtoull(line + strlen(names[i]), NULL, 10);
+	}
+	assert_int_equal(fclose(f), 0);
+	return kib << 10;
+}
+
+/// Does the kernel have huge pages for such a file at all?
+static bool kernel_gathers(void)
+{
+	struct pair p = begin(SP_REGION_POLICY, SP_HUGE_PAGE);
+	bool r;
+
+	memset(p.mine.base + HEAD, 1, p.mine.size - HEAD);
+	r = in_huge_pages(p.mine.base) > 0 || madvise(p.mine.base, SP_HUGE_PAGE, MADV_COLLAPSE) == 0;
+	end(&p);
+	return r;
+}
+
+static void a_region_that_nobody_has_written_is_gathered_whole(void **state)
+{
+	struct pair p;
+
+	(void)state;
+	if (!kernel_gathers()) {
+		print_message("skipped: this kernel gathers no huge pages\n");
+		skip();
+	}
+	p = begin(SP_REGION_LIMITS, 5 * SP_HUGE_PAGE);
+	sp_shm_gather(&p.mine, 0, p.mine.size);
+	for (size_t i = 0; i < p.mine.size; i += SP_HUGE_PAGE)
+		p.mine.base[i + SP_HUGE_PAGE - 1] = 1;
+	assert_int_equal(in_huge_pages(p.mine.base), 5 * SP_HUGE_PAGE);
+	end(&p);
+}
+
 static void a_large_region_lies_where_huge_pages_can(void **state)
 {
 	(void)state;
@@ -128,6 +187,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_one_writes_another_reads_in_a_region_of_any_size),
 		cmocka_unit_test(a_region_that_is_gathered_holds_what_it_held_and_stays_shared),
+		cmocka_unit_test(a_region_that_nobody_has_written_is_gathered_whole),
 		cmocka_unit_test(a_large_region_lies_where_huge_pages_can),
 		cmocka_unit_test(a_region_of_another_kind_layout_or_root_is_refused),
 	};
