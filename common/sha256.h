@@ -8,7 +8,4 @@
 
 /// Of `n` pieces, one behind the other.
 void sp_sha256(const struct sp_bytes *piece, unsigned n, uint8_t ret[SP_SHA256]);
-static inline void sp_sha256_of(struct sp_bytes b, uint8_t ret[SP_SHA256])
-{
-	sp_sha256(&b, 1, ret);
-}
+void sp_sha256_of(struct sp_bytes b, uint8_t ret[SP_SHA256]);

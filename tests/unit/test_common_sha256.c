@@ -105,11 +105,28 @@ static void they_have_them_without_the_processors_help_as_well(void **state)
 	}
 }
 
+static void a_run_of_any_length_has_the_digest_of_its_pieces(void **state)
+{
+	uint8_t text[300], want[SP_SHA256], got[SP_SHA256];
+
+	(void)state;
+	for (size_t n = 0; n <= sizeof(text); n++) {
+		struct sp_bytes piece[] = {sp_bytes(text, n / 3), sp_bytes(text + n / 3, n - n / 3)};
+
+		for (size_t i = 0; i < n; i++)
+			text[i] = (uint8_t)(i * 11 + n);
+		sp_sha256(piece, 2, want);
+		sp_sha256_of(sp_bytes(text, n), got);
+		assert_memory_equal(got, want, SP_SHA256);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_examples_of_the_standard_come_out),
 		cmocka_unit_test(wherever_the_pieces_are_cut_the_digest_is_the_same),
+		cmocka_unit_test(a_run_of_any_length_has_the_digest_of_its_pieces),
 		cmocka_unit_test(two_messages_at_once_have_the_digests_of_each_alone),
 		cmocka_unit_test(they_have_them_without_the_processors_help_as_well),
 	};
