@@ -128,6 +128,31 @@ static void a_condition_that_fails_in_a_denying_rule_denies(void **state)
 	rig_done(&r);
 }
 
+static void a_condition_holds_only_by_the_boolean_true(void **state)
+{
+	static const char *const no_booleans[] = {"1", "\"true\"", "{}", "null"};
+	char params[64];
+	struct rig r;
+
+	(void)state;
+	rig_init(&r);
+	rig_agent(r.p, "bot");
+	rig_allow_list(r.p, "listed", "stop");
+	rig_rule(r.p, "go", SP_EFFECT_ALLOW, "bot", "go", "request.arguments.flag");
+	rig_rule(r.p, "stop", SP_EFFECT_DENY, NULL, "stop", "request.arguments.flag");
+	rig_publish(&r);
+	ALLOWED(ASK(&r, "bot", "go", "{\"arguments\":{\"flag\":true}}"));
+	REFUSED(ASK(&r, "bot", "go", "{\"arguments\":{\"flag\":false}}"), TOOL_DENIED);
+	REFUSED(ASK(&r, "listed", "stop", "{\"arguments\":{\"flag\":true}}"), RULE_DENIED);
+	ALLOWED(ASK(&r, "listed", "stop", "{\"arguments\":{\"flag\":false}}"));
+	for (size_t i = 0; i < SP_ARRAY_LEN(no_booleans); i++) {
+		snprintf(params, sizeof(params), "{\"arguments\":{\"flag\":%s}}", no_booleans[i]);
+		REFUSED(ASK(&r, "bot", "go", params), CONDITION_FAILED);
+		REFUSED(ASK(&r, "listed", "stop", params), CONDITION_FAILED);
+	}
+	rig_done(&r);
+}
+
 static void a_condition_that_fails_in_an_allowing_rule_grants_nothing(void **state)
 {
 	struct rig r;
@@ -547,6 +572,7 @@ int main(void)
 		cmocka_unit_test(a_denied_tool_without_a_reason_looks_unknown),
 		cmocka_unit_test(all_conditions_of_a_rule_must_hold),
 		cmocka_unit_test(a_condition_that_fails_in_a_denying_rule_denies),
+		cmocka_unit_test(a_condition_holds_only_by_the_boolean_true),
 		cmocka_unit_test(a_condition_that_fails_in_an_allowing_rule_grants_nothing),
 		cmocka_unit_test(one_false_condition_settles_a_rule_whatever_the_others_lack),
 		cmocka_unit_test(rules_go_by_role_and_environment_too),
