@@ -265,6 +265,51 @@ static void a_lost_connection_is_one_failure_however_many_calls_it_carried(void 
 	lab_end(&k);
 }
 
+/// One answer, one call without, then resets; another connection is lost with its second call.
+static void serve_resets_and_die_of_two(struct peer *p, int32_t id)
+{
+	bool first = p == &lab.peer[0];
+
+	if (first && p->requests == 1)
+		peer_fine(p, id);
+	else if (first && p->requests > 2)
+		nghttp2_submit_rst_stream(p->session, 0, id, NGHTTP2_INTERNAL_ERROR);
+	else if (!first && p->requests == 2)
+		sp_stream_abort(p->stream);
+}
+/// An older call that is sent again joins the probe on its connection, and its loss is the one that counts.
+static void a_probe_that_is_lost_with_another_call_keeps_the_breaker_open(void **state)
+{
+	struct sp_snap_in_upstream up;
+	struct peer *first = &lab.peer[0];
+
+	(void)state;
+	lab_begin(&k, 16384, serve_resets_and_die_of_two);
+	up = lab_upstream();
+	up.breaker_failures = 2;
+	up.breaker_open_ns = SP_NS_PER_SEC; // the last call is refused within, however loaded the machine
+	take_up(&k, &up, 1);
+	assert_int_equal(start(&k, &a, REQ, false, 0), 0);
+	expect_ok(&k, &a, "fine");
+	assert_int_equal(start(&k, &a, REQ, true, 0), 0);
+	start_many(2, false);
+	for (size_t i = 0; i < 2; i++)
+		expect_failed(&k, &many[i], SP_REASON_UPSTREAM_CLOSED, true);
+	assert_int_equal(k.stat[SP_STAT_BREAKER_OPENED], 1);
+	nghttp2_submit_goaway(first->session, 0, 7, NGHTTP2_NO_ERROR, NULL, 0);
+	peer_flush(first);
+	turns_ms(&k, 1100);
+	assert_int_equal(start(&k, &b, REQ, false, 0), 0); // the probe
+	while (lab.n < 2 || lab.peer[1].requests < 1)
+		turn(&k);
+	sp_stream_abort(first->stream);
+	expect_failed(&k, &a, SP_REASON_UPSTREAM_CLOSED, true);
+	expect_failed(&k, &b, SP_REASON_UPSTREAM_CLOSED, true);
+	assert_int_equal(lab.peer[1].requests, 2);
+	assert_int_equal(start(&k, &a, REQ, false, 0), SP_REASON_BREAKER_OPEN);
+	lab_end(&k);
+}
+
 static void serve_die_then_refuse(struct peer *p, int32_t id)
 {
 	if (p == &lab.peer[0])
@@ -722,6 +767,7 @@ int main(void)
 		cmocka_unit_test(a_stream_reset_by_the_peer_may_have_been_acted_on),
 		cmocka_unit_test(a_lost_connection_fails_what_may_not_be_repeated),
 		cmocka_unit_test(a_lost_connection_is_one_failure_however_many_calls_it_carried),
+		cmocka_unit_test(a_probe_that_is_lost_with_another_call_keeps_the_breaker_open),
 		cmocka_unit_test(what_was_sent_before_a_refusal_stays_in_doubt),
 		cmocka_unit_test(who_waits_does_not_wait_for_a_connection_that_leaves),
 		cmocka_unit_test(a_connection_that_leaves_is_replaced_though_there_may_be_but_one),
