@@ -9,12 +9,15 @@ static inline int list_made(
 {
 	struct sp_out e = sp_out_init(buf, cap);
 	struct sp_splice edit;
+	uint32_t kept;
 
 	sp_out_lit(&e, "[");
-	SP_TRY(sp_list_elements(&e, l, true, ret_kept));
+	SP_TRY(sp_list_elements(&e, l, true, &kept));
 	sp_out_lit(&e, "]");
 	if (e.overflow)
 		return -ENOSPC;
 	edit = sp_splice_tok(l->j, l->array, sp_bytes(e.p, e.len));
-	return sp_splice_put(o, l->j->text, &edit, 1);
+	SP_TRY(sp_splice_put(o, l->j->text, &edit, 1));
+	*ret_kept = kept;
+	return 0;
 }

@@ -147,9 +147,11 @@ static void lists_lose_what_is_hidden_and_their_commas_fit(void **state)
 			fail_msg("%zu: %.*s", i, (int)o.len, (const char *)buf);
 		assert_int_equal(kept, lists[i].kept);
 		for (size_t cap = 0; cap < want.n; cap++) {
+			kept = 99;
 			o = sp_out_init(buf, cap);
 			assert_int_equal(list_made(&o, &l, elements, sizeof(elements), &kept), -ENOSPC);
 			assert_int_equal(o.len, 0);
+			assert_int_equal(kept, 99);
 		}
 		o = sp_out_init(buf, sizeof(buf));
 		assert_int_equal(sp_list_elements(&o, &l, true, &kept), 0);
