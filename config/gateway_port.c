@@ -182,20 +182,25 @@ static bool hears(const struct sp_port *port, const struct sockaddr_storage *add
 	const struct sockaddr_in *in = (const struct sockaddr_in *)addr;
 
 	if (addr->ss_family == AF_INET6)
-		return IN6_IS_ADDR_UNSPECIFIED(&in6->sin6_addr) ? port->addrs6 > 0 : has_addr6(port, &in6->sin6_addr);
-	return port->addr4.s_addr && (!in->sin_addr.s_addr || in->sin_addr.s_addr == port->addr4.s_addr);
+		return IN6_IS_ADDR_UNSPECIFIED(&in6->sin6_addr) ? port->addrs6 > 0
+								: has_addr6(port, &in6->sin6_addr);
+	return port->addr4.s_addr &&
+	       (!in->sin_addr.s_addr || in->sin_addr.s_addr == port->addr4.s_addr);
 }
 
 /// The stack would take the address, and nothing would ever come there.
-static void fit_listener(const struct sp_gateway *g, struct sp_check *check, const struct sp_gw_listener *l)
+static void fit_listener(
+	const struct sp_gateway *g, struct sp_check *check, const struct sp_gw_listener *l)
 {
+	struct sp_at at = {g->file, l->address.line, l->address.col};
+
 	if (!l->port || !l->addr_len || sp_addr_loopback(&l->addr))
 		return;
 	for (uint32_t i = 0; i < g->ports.n; i++)
 		if (hears(&sp_gw_port(g, i)->port, &l->addr))
 			return;
-	sp_check_add(check, (struct sp_at){g->file, l->address.line, l->address.col}, "an address of a port, or 0.0.0.0",
-		"address: '%s' is no port's", l->address.s);
+	sp_check_add(check, at, "an address of a port, or 0.0.0.0", "address: '%s' is no port's",
+		l->address.s);
 }
 
 void sp_gateway_fit_ports(struct sp_gateway *g, struct sp_check *check)

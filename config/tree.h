@@ -13,7 +13,9 @@ enum sp_node_kind { SP_NODE_SCALAR = 1, SP_NODE_SEQ, SP_NODE_MAP };
 struct sp_node {
 	enum sp_node_kind kind;
 	bool quoted; ///< a scalar in quotes, or a block: certainly text, never a number or a word
-	bool escaped; ///< a scalar in one line, whose line feeds, quotes and backslashes are escapes there
+	/// A scalar in one line with escapes. Columns are told as if line feeds, tabs, quotes and backslashes were the
+	/// only ones, of two characters each: behind others (\u....) they are short.
+	bool escaped;
 	bool repeated; ///< a member whose key stood in this mapping before
 	unsigned line, col; ///< from 1
 	unsigned text_line, text_col; ///< scalar: of its first character, behind quote or block mark
