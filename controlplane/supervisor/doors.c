@@ -1,5 +1,6 @@
 #include "controlplane/supervisor/doors.h"
 
+#include "common/loopback.h"
 #include "common/unixsock.h"
 
 #include <fcntl.h>
@@ -25,6 +26,7 @@ static int listen_tcp(const struct sp_plan_listener *l, int *ret)
 	if (l->addr.ss_family == AF_INET6 &&
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) < 0)
 		return -errno;
+	sp_loopback_tune(fd, (const struct sockaddr *)&l->addr);
 	if (bind(fd, (const struct sockaddr *)&l->addr, l->addr_len) < 0)
 		return -errno;
 	if (listen(fd, (int)l->backlog) < 0)

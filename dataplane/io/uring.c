@@ -3,6 +3,7 @@
 
 #include "dataplane/soon.h"
 #include "common/clock.h"
+#include "common/loopback.h"
 
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -44,7 +45,7 @@ static void add_stream(
 		u->io.stats.accept_errors++;
 		return;
 	}
-	uring_stream_tune(fd, (const struct sockaddr *)peer);
+	sp_loopback_tune(fd, (const struct sockaddr *)peer);
 	sp_stream_mark(s);
 	if (l->fn(s, l->user, peer) < 0) {
 		s->told = true;

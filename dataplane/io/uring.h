@@ -136,8 +136,6 @@ void uring_rx_drop_held(struct uring_rx *rx, struct uring_stream *us);
 // uring_stream.c
 /// Give `s` the descriptor `fd` (taken, also on failure) and its place in the fixed table.
 SP_MUST_CHECK int uring_stream_open(struct uring_io *u, struct sp_stream *s, int fd);
-/// Options of a connection that depend on who is at its other end.
-void uring_stream_tune(int fd, const struct sockaddr *addr);
 /// Bring the operations of a marked stream in line with what its user wants.
 void uring_stream_flush(struct uring_io *u, struct uring_stream *us);
 void uring_stream_event(

@@ -1,6 +1,8 @@
 /// One stream on io_uring: which operations it has in the kernel, and what their outcomes mean.
 #include "dataplane/io/uring.h"
 
+#include "common/loopback.h"
+
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include "common/banned.h"
@@ -23,24 +25,6 @@ int uring_stream_open(struct uring_io *u, struct sp_stream *s, int fd)
 	return 0;
 }
 
-static bool on_this_host(const struct sockaddr *addr)
-{
-	if (addr->sa_family == AF_INET)
-		return ntohl(((const struct sockaddr_in *)addr)->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
-	return addr->sa_family == AF_INET6 &&
-	       IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)addr)->sin6_addr);
-}
-
-void uring_stream_tune(int fd, const struct sockaddr *addr)
-{
-	static const char plain[] = "reno";
-
-	// There is no network whose capacity could be estimated, nor one to be spared: what paces for that costs
-	// time twice, in timers and in waiting. Where the choice is not allowed the system's stays.
-	if (on_this_host(addr))
-		(void)setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, plain, sizeof(plain) - 1);
-}
-
 int uring_stream_connect(struct sp_stream *s, const struct sockaddr *addr, socklen_t addr_len)
 {
 	struct uring_stream *us = uring_stream(s);
@@ -56,7 +40,7 @@ int uring_stream_connect(struct sp_stream *s, const struct sockaddr *addr, sockl
 		close(fd);
 		return r;
 	}
-	uring_stream_tune(fd, addr);
+	sp_loopback_tune(fd, addr);
 	SP_TRY(uring_stream_open(uring_of(us), s, fd));
 	memcpy(&us->addr, addr, addr_len);
 	us->addr_len = addr_len;

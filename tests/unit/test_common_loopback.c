@@ -1,0 +1,111 @@
+/// Congestion control of sockets between processes of one host: what was another before is the plain one after.
+#include "common/loopback.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <unistd.h>
+#include <cmocka.h>
+#include "common/banned.h"
+
+static const char *const others[] = {"cubic", "bbr"};
+
+/// Of a new socket; NULL when the system has none but the plain one.
+static const char *use_another(int fd)
+{
+	for (size_t i = 0; i < SP_ARRAY_LEN(others); i++)
+		if (setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, others[i], (socklen_t)strlen(others[i])) == 0)
+			return others[i];
+	return NULL;
+}
+
+static bool uses(int fd, const char *name)
+{
+	char used[32] = {0};
+	socklen_t n = sizeof(used) - 1;
+
+	assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, used, &n), 0);
+	return strcmp(used, name) == 0;
+}
+
+static socklen_t loopback(int family, struct sockaddr_storage *ret)
+{
+	*ret = (struct sockaddr_storage){.ss_family = (sa_family_t)family};
+	if (family == AF_INET6) {
+		((struct sockaddr_in6 *)ret)->sin6_addr = in6addr_loopback;
+		return sizeof(struct sockaddr_in6);
+	}
+	((struct sockaddr_in *)ret)->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	return sizeof(struct sockaddr_in);
+}
+
+/// What a tuned listening socket accepts.
+static int accepted(int family)
+{
+	struct sockaddr_storage addr;
+	socklen_t n = loopback(family, &addr);
+	int l = socket(family, SOCK_STREAM, 0), c = socket(family, SOCK_STREAM, 0), fd;
+
+	assert_non_null(use_another(l));
+	sp_loopback_tune(l, (const struct sockaddr *)&addr);
+	assert_int_equal(bind(l, (const struct sockaddr *)&addr, n), 0);
+	assert_int_equal(listen(l, 1), 0);
+	assert_int_equal(getsockname(l, (struct sockaddr *)&addr, &n), 0);
+	assert_int_equal(connect(c, (const struct sockaddr *)&addr, n), 0);
+	fd = accept(l, NULL, NULL);
+	assert_true(fd >= 0);
+	close(l);
+	close(c);
+	return fd;
+}
+
+static void what_a_listener_on_loopback_accepts_is_plain_from_the_start(void **state)
+{
+	static const int families[] = {AF_INET, AF_INET6};
+
+	(void)state;
+	for (size_t i = 0; i < SP_ARRAY_LEN(families); i++) {
+		int probe = socket(families[i], SOCK_STREAM, 0), fd;
+
+		if (probe < 0 || !use_another(probe)) {
+			print_message("skipped: no other congestion control, or no such family\n");
+			skip();
+		}
+		close(probe);
+		fd = accepted(families[i]);
+		assert_true(uses(fd, "reno"));
+		close(fd);
+	}
+}
+
+static void a_socket_for_elsewhere_stays_as_it_is(void **state)
+{
+	struct sockaddr_in lan = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(0x0a000001)};
+	struct sockaddr_in any = {.sin_family = AF_INET};
+	struct sockaddr local = {.sa_family = AF_UNIX};
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	const char *other = use_another(fd);
+
+	(void)state;
+	if (!other) {
+		print_message("skipped: no other congestion control\n");
+		skip();
+	}
+	sp_loopback_tune(fd, (const struct sockaddr *)&lan);
+	sp_loopback_tune(fd, (const struct sockaddr *)&any);
+	sp_loopback_tune(fd, &local);
+	assert_true(uses(fd, other));
+	close(fd);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_a_listener_on_loopback_accepts_is_plain_from_the_start),
+		cmocka_unit_test(a_socket_for_elsewhere_stays_as_it_is),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
