@@ -1,5 +1,7 @@
 /// The same behaviour from every transport: memory, loopback TCP and unix sockets over io_uring.
 #include "tests/unit/fixture_io.h"
+
+#include <netinet/tcp.h>
 #include "common/banned.h"
 
 static void an_echo_comes_back_whole(enum transport t)
@@ -209,6 +211,41 @@ static void an_abort_with_a_full_pipe_gives_its_blocks_back(enum transport t)
 }
 EACH(an_abort_with_a_full_pipe_gives_its_blocks_back)
 
+#ifndef OVER_LWIP
+/// What paces a socket of this process, the `n`th that has a peer on this host; false when there is no such.
+static bool pace(unsigned n, char *name, socklen_t len)
+{
+	for (int fd = 3; fd < 256; fd++) {
+		struct sockaddr_in peer;
+		socklen_t peer_len = sizeof(peer);
+
+		if (getpeername(fd, (struct sockaddr *)&peer, &peer_len) < 0 ||
+			peer.sin_family != AF_INET || n--)
+			continue;
+		assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, &len), 0);
+		return true;
+	}
+	return false;
+}
+
+static void neither_end_is_paced_when_both_are_on_this_host(void **state)
+{
+	struct fixture *f = start(TCP, usual);
+	struct end c = {0};
+	char name[16] = "", none[16];
+
+	(void)state;
+	assert_int_equal(dial(f, &c), 0);
+	TURN_UNTIL(f, c.connected && f->accepted == 1);
+	for (unsigned i = 0; i < 2; i++) {
+		assert_true(pace(i, name, sizeof(name)));
+		assert_string_equal(name, "reno");
+	}
+	assert_false(pace(2, none, sizeof(none)));
+	stop(f);
+}
+#endif
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -221,6 +258,9 @@ int main(void)
 		ON_EACH(an_answer_before_the_request_ended_still_arrives),
 		ON_EACH(abort_is_seen_by_the_peer_and_told_once),
 		ON_EACH(an_abort_with_a_full_pipe_gives_its_blocks_back),
+#ifndef OVER_LWIP
+		cmocka_unit_test(neither_end_is_paced_when_both_are_on_this_host),
+#endif
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
