@@ -48,6 +48,13 @@ def rss_bytes(pids):
     return total
 
 
+def cpu_us(pid):
+    """Processor time so far of a process's first thread, a worker's only one with work, as precise as the scheduler
+    counts it."""
+    with open(f"/proc/{pid}/schedstat", encoding="ascii") as f:
+        return int(f.read().split()[0]) / 1000
+
+
 def load(build, url, *args, pids=(), timeout=600, prefix=()):
     """One run of sallyport-load; its report as a dictionary."""
     command = [*pinned(LOAD_CPU), *prefix, programs(build)["sallyport-load"], "--url", url, *args]

@@ -6,10 +6,13 @@ import sys
 import time
 
 from harness import (
-    AGENTS, LOAD_CPU, PROXY_CPU, Failed, agents_file, bench_gateway, free_port, pinned, programs, rss_bytes)
+    AGENTS, LOAD_CPU, PROXY_CPU, Failed, agents_file, bench_gateway, cpu_us, free_port, pinned, programs, rss_bytes,
+    wait_for)
 
 GATEWAY_IP, PEER_IP, PORT = "10.9.0.1", "10.9.0.2", 8443
 WARMUP_S = 1
+BEGIN_S = 120  # sallyport-peer gives up by itself before that where its connections do not come up
+END_S = 60  # for the answers that are out when the window closes
 
 
 def uring(folder):
@@ -35,6 +38,11 @@ def possible(build):
     """The ways this build has a worker for."""
     worker = os.path.join(build, "dataplane", "sallyport-worker-dpdk")
     return [way for way in WAYS if way != "dpdk_memif" or os.path.exists(worker)]
+
+
+def lines(path):
+    with open(path, encoding="utf-8", errors="replace") as f:
+        return f.readlines()
 
 
 class PortRun:
@@ -68,8 +76,14 @@ class PortRun:
                 os.sched_setaffinity(int(tid), {int(PROXY_CPU)})
 
     def counters(self):
-        workers = self.gateway.ctl("workers")
-        return workers[0] if isinstance(workers, list) else workers
+        """The worker's, and its processor time before and after they were asked for."""
+        try:
+            asked_us = cpu_us(self.worker)
+            workers = self.gateway.ctl("workers")
+            return {**(workers[0] if isinstance(workers, list) else workers), "asked_us": asked_us,
+                    "answered_us": cpu_us(self.worker)}
+        except OSError as e:
+            raise Failed(f"the worker did not live until the end: {e}") from e
 
     def measure(self, connections, seconds, rate=0, era="modern"):
         g = self.gateway
@@ -80,29 +94,41 @@ class PortRun:
                 ",".join(map(str, self.all))]
         if rate:
             args += ["--rate", str(rate)]
-        peer = subprocess.Popen(args, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        told = os.path.join(g.dir, "peer.stderr")
+        with open(told, "wb") as f:
+            peer = subprocess.Popen(args, stdout=subprocess.PIPE, stderr=f, text=True)
         try:
-            before = self.counters_when_warm(peer)
-            out, err = peer.communicate(timeout=seconds + 120)
+            out, before, after = self.watch(peer, told, seconds)
         finally:
             if peer.poll() is None:
                 peer.kill()
                 peer.wait()
-        err = "".join(line for line in err.splitlines(True) if not line.startswith("window opens"))
-        if err:
+            peer.stdout.close()
+            err = "".join(line for line in lines(told) if not line.startswith(("calls begin", "window opens")))
             print(err, file=sys.stderr, end="")
         if not out.startswith("{") or not before:
             raise Failed(f"sallyport-peer ended with {peer.returncode}: {err}\n{g.log_text()[-2000:]}")
-        return self.digest(json.loads(out), before, self.counters())
+        return self.digest(json.loads(out), before, after)
 
-    def counters_when_warm(self, peer):
-        """The worker's, late in the warm-up: asking for them is no part of what is measured."""
-        for line in peer.stderr:
-            if line.startswith("calls begin"):
-                time.sleep(WARMUP_S / 2)
-                return self.counters()
-            print(line, file=sys.stderr, end="")
-        return None
+    def watch(self, peer, told, seconds):
+        """What it prints, and the worker's counters late in the warm-up and when the window has closed: asking for
+        them is no part of what is measured. No counters when it ended before."""
+        def begun():
+            return peer.poll() is not None or any(line.startswith("calls begin") for line in lines(told))
+
+        wait_for("sallyport-peer's calls to begin", begun, BEGIN_S)
+        closes = time.monotonic() + WARMUP_S + seconds
+        try:
+            peer.wait(WARMUP_S / 2)
+            return peer.communicate()[0], None, None
+        except subprocess.TimeoutExpired:
+            before = self.counters()
+        try:
+            peer.communicate(timeout=max(0, closes - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            pass
+        after = self.counters()
+        return peer.communicate(timeout=END_S)[0], before, after
 
     def digest(self, got, before, after):
         done = max(1, got["window_calls"])
@@ -114,7 +140,9 @@ class PortRun:
         got["busy_us_per_call"] = (after["busy_nanoseconds"] - before["busy_nanoseconds"]) / 1000 / judged
         got["cost_us_per_call"] = got["worker_cpu_us_per_call"]
         if self.polls:
-            got["cost_us_per_call"] = min(got["cost_us_per_call"], got["busy_us_per_call"])
+            # Over what holds the counters' window: it is the less for what others took only, not for being shorter.
+            bound = (after["answered_us"] - before["asked_us"]) / judged
+            got["cost_us_per_call"] = min(got["busy_us_per_call"], bound)
         got["rss_bytes"] = rss_bytes(self.all)
         return got
 
