@@ -3,11 +3,12 @@
 Names of candidates: direct, nginx, haproxy, sallyport; ..._h2 reaches the upstream by HTTP/2, ..._port goes over a DPDK
 port, ..._beside is the second build of Sallyport.
 """
+import contextlib
 import sys
 
 from harness import (
-    AGENTS, LOAD_CPU, PROXY_CPU, Failed, agents_file, bench_gateway, family, haproxy, load, nginx, pinned, rss_bytes,
-    settle)
+    AGENTS, LOAD_CPU, PROXY_CPU, Failed, agents_file, bench_gateway, family, faults, haproxy, load, nginx, pinned,
+    rss_bytes, settle)
 from options import need
 from port_run import port_run
 
@@ -90,7 +91,7 @@ class Beside:
         if not got["calls"]:
             raise Failed(f"{name} answered no call over {got['connections']} connections")
         print(f"  {name:21} {got['calls_per_s']:9.0f} calls/s  {got.get('cpu_us_per_call', 0):7.2f} us CPU/call  "
-              f"p50 {got['p50_us']:7.0f}  p99 {got['p99_us']:7.0f} us  unexpected {got['unexpected']}"
+              f"p50 {got['p50_us']:7.0f}  p99 {got['p99_us']:7.0f} us  unexpected {faults(got)}"
               f"{f'  (at {rate}/s)' if rate else ''}", file=sys.stderr)
         settle()
         return got
@@ -116,10 +117,9 @@ class Beside:
         return got
 
     def stop(self):
-        for p in self.proxies.values():
-            p.stop()
-        for g in filter(None, (self.other, self.gateway)):
-            if g.proc:
-                g.stop()
-            else:
-                g.abandon()
+        """All of them, also when one's end is a failure."""
+        with contextlib.ExitStack() as ends:
+            for g in filter(None, (self.gateway, self.other)):
+                ends.callback(g.stop if g.proc else g.abandon)
+            for p in self.proxies.values():
+                ends.callback(p.stop)

@@ -55,6 +55,11 @@ def cpu_us(pid):
         return int(f.read().split()[0]) / 1000
 
 
+def faults(run):
+    """Calls of a run of the generator that did not go as they had to."""
+    return run["unexpected"] + run["broken"] + run["unanswered"]
+
+
 def load(build, url, *args, pids=(), timeout=600, prefix=()):
     """One run of sallyport-load; its report as a dictionary."""
     command = [*pinned(LOAD_CPU), *prefix, programs(build)["sallyport-load"], "--url", url, *args]
