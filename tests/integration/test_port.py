@@ -155,7 +155,7 @@ def test_a_worker_that_is_killed_serves_its_port_again(make):
 
 
 def test_a_device_that_cannot_be_opened_is_named(make):
-    port = {"device": "net_nothing0,role=none", "addresses": ["192.0.2.10/24"]}
+    port = {"device": "net_nothing0,role=none", "addresses": ["192.0.2.10/24", "fd00::10/64"]}
     g = make(config={"ports": [port]}, start=False)
     g.start(ready=False)
     eventually("the worker to say so", lambda: f"opening the port {port['device']}" in g.log_text(), 20)
