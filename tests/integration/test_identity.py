@@ -186,6 +186,35 @@ def test_one_connection_may_carry_different_agents_and_routes(gateway):
             assert m.call("echo").status == status, (path, status)
 
 
+def test_what_a_connection_keeps_of_a_token_is_gone_with_it(make):
+    """Scopes, agent, record and rules are kept with the token they were found by: the next one has its own."""
+    g = make(kind=lab, workers=1)
+    full = " ".join(SCOPES)
+    mine, bare = token(g, "/scoped", scope=full, jti="mine"), token(g, "/scoped", scope="tools:call", jti="bare")
+    others = token(g, "/scoped", sub="bound", scope=f"more {full}", jti="others")
+    with agent(g, mine, "/scoped") as m:
+        connection = m.connection()
+        for bearer, status in ((mine, 200), (mine, 200), (bare, 403), (bare, 403), (mine, 200), (others, 200),
+                               (others, 200), (mine, 200), (others, 200)):
+            m.token = bearer
+            a = m.call("echo")
+            assert a.status == status and (status == 200) == bool(a.result), (status, a)
+            assert status == 200 or a.reason == "insufficient_scope", a
+        records = g.audit("--type", "decision")
+        of = {jti: hashlib.sha256(f"{KEY.name}\0{jti}".encode()).hexdigest()[:32] for jti in ("mine", "bare", "others")}
+        said = [(r["agent"], r["scopes"], r["token_hash"]) for r in records]
+        first, less, other = (AGENT, full, of["mine"]), (AGENT, "tools:call", of["bare"]), (
+            "bound", f"more {full}", of["others"])
+        assert said == [first, first, less, less, first, other, other, first, other], said
+        g.write_policies({n: policy("echo") for n in (AGENT, "guest")})
+        g.ctl("policy", "publish", os.path.join(g.dir, "policy"))
+        for bearer, reason in ((others, "agent_unknown"), (mine, None), (others, "agent_unknown")):
+            m.token = bearer
+            a = m.call("echo")
+            assert a.reason == reason and (reason is not None or a.result), (reason, a)
+        assert m.connection() is connection, "all on one connection"
+
+
 def test_a_missing_scope_is_named_with_all_that_are_needed(gateway):
     gateway.clear()
     for scope in (None, "tools:call", "tools:read", "tools:call tools:reads", "Tools:call tools:read",
