@@ -54,6 +54,44 @@ static void numbers_are_written_with_as_many_digits_as_they_have(void **state)
 	}
 }
 
+static void check_hex(const uint8_t *from, size_t n)
+{
+	uint8_t want[2 * 40 + 1], got[2 * 40 + 1];
+	struct sp_out o = sp_out_init(got, 2 * n);
+
+	for (size_t i = 0; i < n; i++)
+		snprintf((char *)want + 2 * i, 3, "%02x", from[i]);
+	memset(got, '#', sizeof(got));
+	sp_out_hex(&o, sp_bytes(from, n));
+	assert_false(o.overflow);
+	assert_int_equal(o.len, 2 * n);
+	assert_memory_equal(got, want, 2 * n);
+	assert_int_equal(got[2 * n], '#');
+	if (n == 0)
+		return;
+	memset(got, '#', sizeof(got));
+	o = sp_out_init(got, 2 * n - 1);
+	sp_out_hex(&o, sp_bytes(from, n));
+	assert_true(o.overflow);
+	assert_int_equal(o.len, 0);
+	for (size_t i = 0; i < sizeof(got); i++)
+		assert_int_equal(got[i], '#');
+}
+
+/// Each byte value comes to each place of each length.
+static void bytes_are_written_in_hex_whole_or_not_at_all(void **state)
+{
+	uint8_t from[40];
+
+	(void)state;
+	for (size_t n = 0; n <= sizeof(from); n++)
+		for (unsigned first = 0; first < 256; first++) {
+			for (size_t i = 0; i < n; i++)
+				from[i] = (uint8_t)(first + 37 * i);
+			check_hex(from, n);
+		}
+}
+
 static void writer_overflows_once_and_stays_so(void **state)
 {
 	uint8_t buf[4];
@@ -137,6 +175,7 @@ int main(void)
 		cmocka_unit_test(u64_reads_digits_and_nothing_else),
 		cmocka_unit_test(equality_ignores_ascii_case_only),
 		cmocka_unit_test(numbers_are_written_with_as_many_digits_as_they_have),
+		cmocka_unit_test(bytes_are_written_in_hex_whole_or_not_at_all),
 		cmocka_unit_test(writer_overflows_once_and_stays_so),
 		cmocka_unit_test(json_escaping_leaves_no_raw_quote_or_control),
 		cmocka_unit_test(short_equality_looks_at_every_byte),

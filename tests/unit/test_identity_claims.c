@@ -321,6 +321,75 @@ static void scopes_are_words(void **state)
 	}
 }
 
+static void put_claim(struct sp_out *o, const char *name, char of, int n, bool escaped)
+{
+	char unit[8];
+
+	snprintf(unit, sizeof(unit), escaped ? "\\u%04x" : "%c", (unsigned)of);
+	sp_out_bytes(o, sp_bytes_cstr(name));
+	for (int i = 0; i < n; i++)
+		sp_out_bytes(o, sp_bytes_cstr(unit));
+	sp_out_lit(o, "\"");
+}
+
+/// Of the issuer whose agents are named by sub, so that all three texts are there at once.
+static int judge_lengths(int agent, int client, int scopes, bool escaped, struct sp_principal *ret)
+{
+	static char payload[8192];
+	struct sp_out o = sp_out_init(payload, sizeof(payload));
+	char *token;
+	int r;
+
+	sp_out_lit(&o, "{\"iss\":\"" JWT_OTHER "\"," AUD "," EXP);
+	put_claim(&o, ",\"scope\":\"", 's', scopes, escaped);
+	put_claim(&o, ",\"client_id\":\"", 'c', client, escaped);
+	put_claim(&o, ",\"sub\":\"", 'a', agent, escaped);
+	sp_out_lit(&o, "}");
+	assert_false(o.overflow);
+	token = sp_sign_jws(
+		fx.other, "{\"alg\":\"ES256\",\"typ\":\"at+jwt\"}", sp_bytes(payload, o.len));
+	assert_non_null(token);
+	r = jwt_fixture_verify(&fx, token, ret, NULL);
+	free(token);
+	return r;
+}
+
+static void assert_all(struct sp_bytes s, char of, size_t n)
+{
+	assert_int_equal(s.n, n);
+	for (size_t i = 0; i < n; i++)
+		assert_int_equal(s.p[i], of);
+}
+
+static void names_and_scopes_may_all_be_of_the_greatest_length_at_once(void **state)
+{
+	enum { NAME = SP_AGENT_NAME_MAX, SCOPES = SP_SCOPES_MAX };
+	struct sp_principal *p = malloc(sizeof(*p)), *copy;
+
+	(void)state;
+	assert_non_null(p);
+	for (int escaped = 0; escaped <= 1; escaped++) {
+		memset(p, '#', sizeof(*p));
+		assert_int_equal(judge_lengths(NAME, NAME, SCOPES, escaped, p), 0);
+		assert_int_equal(
+			sp_principal_used(p), offsetof(struct sp_principal, text) + sizeof(p->text));
+		copy = malloc(sp_principal_used(p)); // nothing behind it may be written
+		assert_non_null(copy);
+		sp_principal_copy(copy, p);
+		assert_all(sp_principal_agent(copy), 'a', NAME);
+		assert_all(sp_principal_client(copy), 'c', NAME);
+		assert_all(sp_principal_scopes(copy), 's', SCOPES);
+		free(copy);
+		assert_int_equal(
+			judge_lengths(NAME + 1, NAME, SCOPES, escaped, p), SP_REASON_TOKEN_CLAIMS);
+		assert_int_equal(
+			judge_lengths(NAME, NAME + 1, SCOPES, escaped, p), SP_REASON_TOKEN_CLAIMS);
+		assert_int_equal(
+			judge_lengths(NAME, NAME, SCOPES + 1, escaped, p), SP_REASON_TOKEN_CLAIMS);
+	}
+	free(p);
+}
+
 static void a_binding_is_readable_or_the_token_is_refused(void **state)
 {
 #define B(cnf) "{" USUAL ",\"cnf\":" cnf "}"
@@ -398,6 +467,7 @@ int main(void)
 		cmocka_unit_test(stale_keys_verify_nothing),
 		cmocka_unit_test(the_agent_has_a_plain_name),
 		cmocka_unit_test(scopes_are_words),
+		cmocka_unit_test(names_and_scopes_may_all_be_of_the_greatest_length_at_once),
 		cmocka_unit_test(a_binding_is_readable_or_the_token_is_refused),
 		cmocka_unit_test(two_callers_never_share_an_identity),
 	};
