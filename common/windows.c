@@ -1,6 +1,7 @@
 #include "common/windows.h"
 
 #include "common/clock.h"
+#include "common/fold.h"
 #include "common/windows_cell.h"
 #include "common/banned.h"
 
@@ -92,24 +93,16 @@ bool sp_cell_over(const struct sp_windows *t, uint64_t key, uint64_t word, uint6
 	return !is_open(t, h, word, ticks(h, boot_ns));
 }
 
-static uint64_t fold(uint64_t a, uint64_t b)
-{
-	unsigned __int128 m = (unsigned __int128)a * b;
-
-	return (uint64_t)m ^ (uint64_t)(m >> 64);
-}
-
-/// The salt is in every factor: nobody can choose one that is 0, and takes the others' part with it.
+/// The salt is in every factor: nobody can choose one that is 0, and takes the others' part with it. Its second form
+/// differs from the first in more than their order.
 uint64_t sp_window_key(
 	uint64_t salt, uint64_t id, uint64_t agent, uint64_t tool, uint64_t session)
 {
-	const uint64_t k0 = 0xa0761d6478bd642full, k1 = 0xe7037ed1a0b428dbull,
-		       k2 = 0x8ebc6af09c88c6e3ull, k3 = 0x589965cc75374cc3ull;
-	uint64_t turned = salt << 32 | salt >> 32;
-	uint64_t who = fold(id ^ salt ^ k0, agent ^ turned ^ k1);
-	uint64_t what = fold(tool ^ salt ^ k2, session ^ turned ^ k3);
+	uint64_t other = salt * SP_FOLD_GOLDEN | 1;
+	uint64_t who = sp_fold(id ^ salt ^ SP_FOLD_0, agent ^ other ^ SP_FOLD_1);
+	uint64_t what = sp_fold(tool ^ salt ^ SP_FOLD_2, session ^ other ^ SP_FOLD_3);
 
-	return fold(who ^ turned ^ k2, what ^ salt ^ k1);
+	return sp_fold(who ^ other ^ SP_FOLD_2, what ^ salt ^ SP_FOLD_1);
 }
 
 /// One window of a call that is being taken.

@@ -285,6 +285,38 @@ static void test_a_salt_moves_every_key(void **state)
 	assert_int_not_equal(sp_window_key(7, 1, 2, 3, 4), sp_window_key(8, 1, 2, 3, 4));
 }
 
+static uint64_t key_of(const uint64_t v[5])
+{
+	return sp_window_key(v[0], v[1], v[2], v[3], v[4]);
+}
+
+/// Salts of two like halves are those a rotation leaves as they are.
+static void test_each_part_of_a_key_tells_and_so_does_its_place(void **state)
+{
+	static const uint64_t salts[] = {
+		0, 1, 7, UINT64_MAX, 0x0123456701234567, 0x8000000080000000, 0xfedcba9876543210};
+
+	(void)state;
+	for (size_t s = 0; s < SP_ARRAY_LEN(salts); s++) {
+		const uint64_t v[5] = {salts[s], 1, 0x5eed5eed5eed5eed, 3, 0xabcdef0123456789};
+		uint64_t w[5];
+
+		for (unsigned i = 0; i < 5; i++)
+			for (unsigned bit = 0; bit < 64; bit++) {
+				memcpy(w, v, sizeof(w));
+				w[i] ^= 1ull << bit;
+				assert_true(key_of(w) != key_of(v));
+			}
+		for (unsigned i = 1; i < 5; i++)
+			for (unsigned k = 1; k < i; k++) {
+				memcpy(w, v, sizeof(w));
+				w[i] = v[k];
+				w[k] = v[i];
+				assert_true(key_of(w) != key_of(v));
+			}
+	}
+}
+
 static void test_a_full_bucket_refuses_until_a_window_in_it_is_over(void **state)
 {
 	struct rig *r = *state;
@@ -403,6 +435,7 @@ int main(void)
 		T(test_states_are_set_and_cleared_in_one_step_and_forgotten_when_unused),
 		T(test_what_is_given_back_is_there_again_but_not_in_a_window_that_came_later),
 		T(test_a_salt_moves_every_key),
+		T(test_each_part_of_a_key_tells_and_so_does_its_place),
 		S(test_a_full_bucket_refuses_until_a_window_in_it_is_over),
 		T(test_racing_workers_take_each_limit_exactly),
 		S(test_racing_workers_never_pass_a_limit_while_cells_change_hands),
