@@ -1,5 +1,7 @@
 #include "controlplane/audit/open_calls.h"
 
+#include "common/fold.h"
+
 #include <sys/random.h>
 #include "common/banned.h"
 
@@ -9,7 +11,7 @@
 int sp_open_calls_init(struct sp_open_calls *t, uint32_t most)
 {
 	uint32_t size = 16;
-	uint64_t key[2];
+	uint64_t key[3];
 
 	if (most > 1u << 24)
 		return -EINVAL;
@@ -20,6 +22,7 @@ int sp_open_calls_init(struct sp_open_calls *t, uint32_t most)
 	*t = (struct sp_open_calls){.mask = sp_min(size, FEW) - 1, .mask_most = size - 1, .most = most};
 	t->key[0] = key[0];
 	t->key[1] = key[1] | 1;
+	t->key[2] = key[2] | 1;
 	t->slot = calloc(size, sizeof(*t->slot));
 	t->other = calloc(size, sizeof(*t->slot));
 	if (t->slot && t->other)
@@ -42,22 +45,15 @@ void sp_open_calls_clear(struct sp_open_calls *t)
 	t->used = 0;
 }
 
-static uint64_t fold(uint64_t a, uint64_t b)
-{
-	unsigned __int128 m = (unsigned __int128)a * b;
-
-	return (uint64_t)m ^ (uint64_t)(m >> 64);
-}
-
-/// A worker counts its calls, in whichever byte of the id, and a hostile one chooses them: each bit of the id must tell
-/// in each of the result, and nobody may know how.
+/// A worker counts its calls, in whichever byte of the id, and a hostile one chooses them: each half is multiplied by a
+/// secret of its own, so that ids that differ mostly lie apart and nobody knows which do not.
 static uint32_t home(const struct sp_open_calls *t, const uint8_t *call)
 {
 	uint64_t a, b;
 
 	memcpy(&a, call, sizeof(a));
 	memcpy(&b, call + sizeof(a), sizeof(b));
-	return (uint32_t)fold(fold(a ^ t->key[0], 0x9e3779b97f4a7c15ull) ^ b, t->key[1]) & t->mask;
+	return (uint32_t)sp_fold(sp_fold(a ^ t->key[0], t->key[1]) ^ b, t->key[2]) & t->mask;
 }
 
 static uint32_t find(const struct sp_open_calls *t, const uint8_t *call)

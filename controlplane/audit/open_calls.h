@@ -21,7 +21,7 @@ struct sp_open_calls {
 	struct sp_open_call *slot, *other; ///< `other`: of the same size, empty
 	uint32_t mask, mask_most, used, most;
 	uint64_t untracked; ///< decisions that found the table full
-	uint64_t key[2]; ///< of its hashes, random
+	uint64_t key[3]; ///< of its hashes, random
 };
 
 /// Room for `most` open calls. -ENOMEM; -EIO without random bytes.
