@@ -1,6 +1,7 @@
 /// Keys that some readers take for one: encoding/json of Go and several .NET readers match members
 /// without regard to case, Go also by Unicode's simple folding, which brings two letters beyond ASCII
 /// to ASCII ones.
+#include "common/fold.h"
 #include "common/json_scan.h"
 #include "common/banned.h"
 
@@ -91,9 +92,7 @@ bool sp_json_has_alike(const struct sp_json *j, uint32_t obj, struct sp_bytes na
 
 static inline uint64_t mix(uint64_t h, uint64_t word, uint64_t salt)
 {
-	unsigned __int128 m = (unsigned __int128)(h ^ word) * (salt ^ 0x9e3779b97f4a7c15ull);
-
-	return (uint64_t)m ^ (uint64_t)(m >> 64);
+	return sp_fold(h ^ word, salt ^ SP_FOLD_GOLDEN);
 }
 
 static __attribute__((noinline)) uint64_t hash_folded(const struct sp_json *j, uint32_t t, uint64_t salt)

@@ -1,14 +1,7 @@
 #include "config/snapshot.h"
+
+#include "common/fold.h"
 #include "common/banned.h"
-
-/// The 64x64 -> 128 bit multiply, folded: the mixing step of wyhash (Wang Yi, 2019), which this
-/// follows: 16 bytes a step, the tail read overlapping, the length mixed in last.
-static uint64_t mum(uint64_t a, uint64_t b)
-{
-	unsigned __int128 r = (unsigned __int128)a * b;
-
-	return (uint64_t)r ^ (uint64_t)(r >> 64);
-}
 
 static uint64_t read64(const uint8_t *p)
 {
@@ -26,18 +19,16 @@ static uint64_t read32(const uint8_t *p)
 	return v;
 }
 
-static const uint64_t k0 = 0xa0761d6478bd642full, k1 = 0xe7037ed1a0b428dbull,
-		      k2 = 0x8ebc6af09c88c6e3ull;
-
+/// As wyhash does: 16 bytes a step, the tail read overlapping, the length mixed in last.
 uint64_t sp_snap_hash(struct sp_bytes s)
 {
 	const uint8_t *p = s.p;
 	size_t n = s.n;
-	uint64_t h = mum(k0, k1), a = 0, b = 0;
+	uint64_t h = sp_fold(SP_FOLD_0, SP_FOLD_1), a = 0, b = 0;
 
 	if (n > 16) {
 		for (; n > 16; n -= 16, p += 16)
-			h = mum(read64(p) ^ k1, read64(p + 8) ^ h);
+			h = sp_fold(read64(p) ^ SP_FOLD_1, read64(p + 8) ^ h);
 		a = read64(p + n - 16);
 		b = read64(p + n - 8);
 	} else if (n >= 8) {
@@ -49,7 +40,7 @@ uint64_t sp_snap_hash(struct sp_bytes s)
 	} else if (n > 0) {
 		a = (uint64_t)p[0] << 16 | (uint64_t)p[n / 2] << 8 | p[n - 1];
 	}
-	return mum(k2 ^ s.n, mum(a ^ k1, b ^ h));
+	return sp_fold(SP_FOLD_2 ^ s.n, sp_fold(a ^ SP_FOLD_1, b ^ h));
 }
 
 /// Entry a name may be: the first in its chain that `table` says is called so.
