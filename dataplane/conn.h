@@ -37,8 +37,8 @@ struct sp_conn_seen {
 	uint32_t agent; ///< in the snapshot, or SP_SNAP_NONE
 	uint32_t windows_n; ///< that its calls are counted in
 	uint64_t window[SP_JUDGE_AHEAD_KEYS];
+	struct sp_principal principal; ///< here, for each call reads it: the first lines are asked for ahead
 	struct sp_record_piece who; ///< what records say of the principal and its peer, once one was made
-	struct sp_principal principal;
 	uint8_t bearer[1024]; ///< the exact header value, to compare; wiped at close
 	struct sp_session session;
 	uint8_t session_text[SP_SESSION_TEXT_MAX];
