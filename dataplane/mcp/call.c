@@ -4,10 +4,13 @@
 #include "dataplane/mcp/mcp.h"
 #include "dataplane/soon.h"
 #include "dataplane/worker_shared.h"
+#include "common/pages.h"
 #include "common/banned.h"
 
 /// Of a call, when it begins.
-#define CLEARED (offsetof(struct sp_call, session) + offsetof(struct sp_session, south))
+#define CLEARED                                                                                    \
+	(offsetof(struct sp_call, south) + offsetof(struct sp_south, session) +                    \
+		offsetof(struct sp_south_session, id))
 
 #define NAME(text) {(const uint8_t *)(text), sizeof(text) - 1}
 static const struct sp_bytes outcome_names[] = {
@@ -26,21 +29,23 @@ struct sp_bytes sp_outcome_name(enum sp_outcome o)
 
 int sp_call_pool_init(struct sp_call_pool *p, uint32_t count)
 {
-	p->mem = calloc(count, sizeof(*p->mem));
-	p->taken = calloc(count, SP_JUDGE_LIMITS_MAX * sizeof(*p->taken));
+	p->count = count;
+	p->mem = sp_pages_map(count * sizeof(*p->mem));
+	p->taken = sp_pages_map(count * SP_JUDGE_LIMITS_MAX * sizeof(*p->taken));
 	if (!p->mem || !p->taken) {
 		sp_call_pool_done(p);
 		return -ENOMEM;
 	}
-	p->count = count;
 	p->waiting_tail = &p->waiting;
 	return 0;
 }
 
 void sp_call_pool_done(struct sp_call_pool *p)
 {
-	free(p->mem);
-	free(p->taken);
+	if (p->mem)
+		munmap(p->mem, p->count * sizeof(*p->mem));
+	if (p->taken)
+		munmap(p->taken, p->count * SP_JUDGE_LIMITS_MAX * sizeof(*p->taken));
 	*p = (struct sp_call_pool){0};
 }
 
@@ -78,6 +83,7 @@ struct sp_call *sp_call_begin(struct sp_worker *w, struct sp_conn *conn)
 	sp_worker_online(w);
 	p->open++;
 	memset(c, 0, CLEARED);
+	memset(&c->session, 0, offsetof(struct sp_session, south));
 	c->w = w;
 	c->conn = conn;
 	conn->call = c;

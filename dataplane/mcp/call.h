@@ -59,10 +59,10 @@ struct sp_south {
 	struct sp_sse sse;
 	uint8_t id[24]; ///< raw, with quotes: minted by us
 	uint32_t id_len;
-	struct sp_south_session session; ///< in use with this upstream (legacy)
-	uint32_t caps; ///< SP_CAP_* that it told when this session began
-	uint8_t new_session[SP_SOUTH_SESSION_MAX]; ///< given in the answer's head
+	uint32_t caps; ///< SP_CAP_* that it told when `session` began
 	uint32_t new_session_len;
+	struct sp_south_session session; ///< in use with this upstream (legacy)
+	uint8_t new_session[SP_SOUTH_SESSION_MAX]; ///< given in the answer's head
 };
 
 struct sp_call {
@@ -116,7 +116,6 @@ struct sp_call {
 	uint64_t wait_until_ns; ///< and how long that is waited for
 
 	// south
-	struct sp_south south;
 	bool tried_session, set_level;
 	sp_south_fn relayed;            ///< takes the answer of a relayed request
 	int (*ready)(struct sp_call *); ///< goes on once era and session of an upstream are settled, or reason is set
@@ -134,7 +133,6 @@ struct sp_call {
 	int64_t rpc_code;
 	uint16_t http_status;
 	uint64_t upstream_us, answer_bytes;
-	struct sp_bytes part[12];
 	uint32_t parts_n;
 	struct sp_bytes headers; ///< extra header lines of the answer
 	bool streaming, ended, cancelled;
@@ -144,12 +142,14 @@ struct sp_call {
 	struct sp_call *hash_next;    ///< in flight, by principal, session and id
 	uint32_t hash;
 
-	struct sp_session session; ///< of a legacy request
-	// From its `south` on nothing is cleared when a call begins: lengths say what is of use, and the
+	struct sp_south south;
+	// From its session's id on little is cleared when a call begins: lengths say what is of use, and the
 	// principal is wiped when a call ends.
 	uint8_t id[SP_RAW_ID_MAX], progress[SP_RAW_ID_MAX]; ///< the agent's own bytes, quotes included
 	uint8_t name[SP_NAME_MAX]; ///< tool, prompt or resource as the agent named it
 	struct sp_principal principal;
+	struct sp_bytes part[12]; ///< of the answer
+	struct sp_session session; ///< of a legacy request
 };
 
 #define SP_CALL_HASH 1024u
