@@ -1,12 +1,13 @@
 """Policy beyond allow-lists, through the whole gateway: limits of every kind, order rules, taint, intent, risk, and what
 an agent is shown of it. What the seeds say has tests of its own in tests/policy."""
+import os
 import threading
 import time
 
 from client import Legacy, Modern
 from runner import eventually
 from tokens import Issuer, other_signature
-from upstream import Lab, Upstream, agent
+from upstream import Lab, Upstream, agent, policy
 
 POLICY = """
 version: 1
@@ -250,3 +251,65 @@ def test_an_agent_that_opens_sessions_without_end_takes_no_room_from_others(buil
                 assert reasons(m, "query_rows", "delete_rows", "query_rows") == [None, None, "calls_session"], name
         for counter in ("shed_windows", "shed_agent_windows"):
             assert sum(w[counter] for w in g.ctl("workers")) == came.count("limit_unavailable"), counter
+
+
+LEVELS = ("basic", "enhanced", "strict")
+COMPLETE = "completion/complete"  # of a route, kept where its tools/call is
+
+
+def recorded_ways(g, modern, legacy, plain):
+    """Calls by turns, so that a worker's next record has another way or level than the one before; then each decision
+    on record is compared with what was sent."""
+    before, sent = len(g.audit("--type", "decision")), []
+
+    def ask(level, m, path, upstream, method="tools/call", tool=None):
+        m.path = path
+        a = m.call(tool) if tool else m.request(method)
+        assert a.result if tool else a.error and (a.reason == "method_unknown") == (method != COMPLETE), a
+        sent.append((level, "2026-07-28" if isinstance(m, Modern) else "2025-11-25", method, path, upstream, tool,
+                     "deny" if a.reason else "allow"))
+
+    for _ in range(2):
+        for level in LEVELS:
+            for m in (modern[level], legacy[level]):
+                for up in ("alpha", "beta", "alpha"):
+                    ask(level, m, "/pair", up, tool=f"{up}__echo")
+            for m in (modern[level], legacy[level]):
+                for method in ("what/ever", "what/else"):
+                    ask(level, m, "/pair", None, method)
+            for method in COMPLETE, None, COMPLETE:
+                ask(level, modern[level], plain[0], "alpha", method or "tools/call", None if method else "echo")
+        for path in plain:
+            for level in LEVELS:
+                ask(level, modern[level], path, "alpha", tool="echo")
+    generation, policy_hash = g.ctl("status")["generation"], g.ctl("policy", "history")[0]["sha256"]
+    records = g.audit("--type", "decision")[before:]
+    got = [(r["audit_level"], r["revision"], r["method"], r["route"], r.get("upstream"), r.get("tool"), r["decision"])
+           for r in records]
+    assert got == sent, next((i, *both) for i, both in enumerate(zip(got, sent)) if both[0] != both[1])
+    assert {r["policy"] for r in records} == {generation}
+    assert {r["policy_hash"][:len(policy_hash)] for r in records} == {policy_hash}
+    return generation, policy_hash
+
+
+def test_each_decision_records_its_own_way_whatever_went_before_it(make):
+    """A worker keeps what many records say alike, by route and method in a few places: of so many routes several want
+    each of them."""
+    plain = [f"/plain-{i}" for i in range(17)]
+    g = make(kind=Lab, servers={n: Upstream(conf={"era": "both"}) for n in ("alpha", "beta")}, workers=1,
+             routes={"/pair": {"upstreams": ["alpha", "beta"]}, **{p: {"upstreams": ["alpha"]} for p in plain}},
+             policies={f"{level}-bot": policy("echo", level=level) for level in LEVELS})
+    modern, legacy = ({level: kind(g, f"{level}-bot", path="/pair") for level in LEVELS} for kind in (Modern, Legacy))
+    assert all(m.open().result for m in legacy.values())
+    first = recorded_ways(g, modern, legacy, plain)
+    g.write_policies({f"{level}-bot": policy("echo", "more", level=level) for level in LEVELS})
+    g.ctl("policy", "publish", os.path.join(g.dir, "policy"))
+    second = recorded_ways(g, modern, legacy, plain)
+    assert second[0] > first[0] and second[1] != first[1], (first, second)
+    g.settings["routes"].reverse()
+    g.write_config()
+    g.ctl("config", "reload")
+    third = recorded_ways(g, modern, legacy, plain)
+    assert third[0] > second[0], "numbers of routes are a generation's own"
+    for m in (*modern.values(), *legacy.values()):
+        m.close()
