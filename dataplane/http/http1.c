@@ -6,14 +6,18 @@ size_t sp_http1_size(void)
 	return sizeof(struct sp_http1);
 }
 
+static void begin(struct sp_http1 *p, bool is_response, const struct sp_http_limits *limits)
+{
+	memset(p, 0, SP_HTTP1_BEGIN_BYTES);
+	p->limits = *limits;
+	p->is_response = p->head.is_response = is_response;
+	p->state = SP_HTTP1_HEAD;
+	p->head.keep_alive = true;
+}
+
 void sp_http1_init(struct sp_http1 *p, bool is_response, const struct sp_http_limits *limits)
 {
-	*p = (struct sp_http1){
-		.limits = *limits,
-		.is_response = is_response,
-		.state = SP_HTTP1_HEAD,
-		.head = {.is_response = is_response, .keep_alive = true},
-	};
+	begin(p, is_response, limits);
 	// Spans are 32-bit.
 	p->limits.max_head_bytes = sp_min(limits->max_head_bytes, 1u << 30);
 	p->limits.max_body_bytes = sp_min(limits->max_body_bytes, (uint64_t)1 << 31);
@@ -26,11 +30,23 @@ void sp_http1_expect(struct sp_http1 *p, enum sp_http_verb of_request)
 
 void sp_http1_next(struct sp_http1 *p)
 {
+	p->state = SP_HTTP1_HEAD;
+	p->used_up = true;
+	p->is_head_answer = false;
+	p->scan = p->fed = 0;
+	p->head.bytes = 0;
+	p->head.verb = SP_HTTP_OTHER;
+}
+
+void sp_http1_begin_next(struct sp_http1 *p)
+{
 	struct sp_http_limits limits = p->limits;
 	struct sp_http1_memo *memo = p->memo;
+	bool is_head_answer = p->is_head_answer;
 
-	sp_http1_init(p, p->is_response, &limits);
+	begin(p, p->is_response, &limits);
 	p->memo = memo;
+	p->is_head_answer = is_head_answer;
 }
 
 const struct sp_http_head *sp_http1_head(const struct sp_http1 *p)
@@ -108,11 +124,10 @@ enum sp_http1_state sp_http1_parse(struct sp_http1 *p, uint8_t *buf, size_t len,
 {
 	if (p->state == SP_HTTP1_HEAD) {
 		sp_http1_read_head(p, buf, len);
-		if (p->state == SP_HTTP1_BODY) {
-			p->at = p->head.bytes;
+		p->at = p->head.bytes;
+		if (p->state == SP_HTTP1_BODY && p->body_kind == SP_BODY_CHUNKED)
 			sp_chunk_init(&p->chunk, p->is_response, p->limits.max_body_bytes,
 				SP_CHUNK_FRAMING_MAX);
-		}
 	}
 	if (p->state == SP_HTTP1_BODY)
 		return gather(p, buf, len, ret_used);
@@ -188,7 +203,8 @@ enum sp_http1_state sp_http1_stream(struct sp_http1 *p, const uint8_t *buf, size
 		*ret_used = p->head.bytes;
 		if (p->body_kind == SP_BODY_NONE)
 			p->state = SP_HTTP1_DONE;
-		sp_chunk_init(&p->chunk, p->is_response, UINT64_MAX, UINT64_MAX);
+		else if (p->body_kind == SP_BODY_CHUNKED)
+			sp_chunk_init(&p->chunk, p->is_response, UINT64_MAX, UINT64_MAX);
 	}
 	return p->state;
 }

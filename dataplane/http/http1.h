@@ -50,18 +50,18 @@ struct sp_http_limits {
 
 struct sp_http_head {
 	bool is_response;
-	enum sp_http_verb verb;
-	uint16_t status;
-	struct sp_http_span path, query; ///< origin-form target, still percent-encoded
-	struct sp_http_span header[SP_HDR__COUNT];
-	uint32_t present; ///< bit per enum sp_http_header: also set for an empty value
 	bool accept_json, accept_sse; ///< by media range, "*/*" counts for both; no Accept = both
 	bool has_accept;
-	struct sp_http_span param_name[SP_HTTP_PARAMS_MAX], param_value[SP_HTTP_PARAMS_MAX];
-	uint32_t params_n;
 	bool keep_alive, chunked, expect_continue, has_length;
-	uint64_t content_length;
+	uint16_t status;
+	enum sp_http_verb verb;
 	uint32_t bytes; ///< of the head, with the empty line
+	uint32_t present; ///< bit per enum sp_http_header: also set for an empty value
+	uint32_t params_n;
+	uint64_t content_length;
+	struct sp_http_span path, query; ///< origin-form target, still percent-encoded
+	struct sp_http_span header[SP_HDR__COUNT];
+	struct sp_http_span param_name[SP_HTTP_PARAMS_MAX], param_value[SP_HTTP_PARAMS_MAX]; ///< as many as there are
 };
 
 /// Why a message was refused: an HTTP status to answer with (400, 413, 414, 417, 431, 501, 505) and a text.
@@ -78,14 +78,17 @@ void sp_http1_expect(struct sp_http1 *p, enum sp_http_verb of_request);
 /// Make ready for the next message on the same connection.
 void sp_http1_next(struct sp_http1 *p);
 
-/// What the beginning of a connection's heads came to. Agents repeat all but their last lines: a head that begins with
+/// What the beginning of heads came to. Agents repeat all but their last lines, as do servers: a head that begins with
 /// the very same bytes is read on from there, for a parser's state depends on nothing else. The caller's memory, of
-/// sp_http1_memo_size() bytes, zero when a connection begins; it holds what heads hold, tokens too.
+/// sp_http1_memo_size() bytes, zero at first; it holds what heads hold, tokens too, so an agent's is its connection's.
 struct sp_http1_memo;
 size_t sp_http1_memo_size(void);
 /// Use `m` for all messages of this parser, of one kind and with the same limits, until sp_http1_init().
 void sp_http1_remember(struct sp_http1 *p, struct sp_http1_memo *m);
-/// Wipe it, when the connection ends.
+/// Stands for the bytes at `s` of a head that was read: another head's bytes in that place are the same when it has the
+/// same stamp. 0: nothing is known.
+uint64_t sp_http1_stamp(const struct sp_http1 *p, struct sp_http_span s);
+/// Wipe it, when who it is about goes.
 void sp_http1_forget(struct sp_http1_memo *m);
 
 enum sp_http1_state { SP_HTTP1_HEAD, SP_HTTP1_BODY, SP_HTTP1_DONE, SP_HTTP1_ERROR };

@@ -413,6 +413,8 @@ void sp_http1_read_head(struct sp_http1 *p, const uint8_t *buf, size_t len)
 
 	if (first && p->memo)
 		sp_http1_recall(p, buf, len);
+	if (p->used_up)
+		sp_http1_begin_next(p);
 	if (first && !p->recalled) {
 		llhttp_init(&p->ll, p->is_response ? HTTP_RESPONSE : HTTP_REQUEST, &settings);
 		p->line_start = true;

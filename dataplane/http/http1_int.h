@@ -50,30 +50,32 @@ bool sp_http2_name_ok(struct sp_bytes s);
 enum sp_body_kind { SP_BODY_NONE, SP_BODY_LENGTH, SP_BODY_CHUNKED, SP_BODY_EOF };
 
 struct sp_http1 {
-	llhttp_t ll;
-	const uint8_t *base; ///< the caller's buffer, during a call
-	struct sp_http_head head;
-	struct sp_http_limits limits;
-	struct sp_http_error error;
-	struct sp_http1_memo *memo; ///< or NULL
 	enum sp_http1_state state;
+	enum sp_body_kind body_kind;
 	bool is_response, is_head_answer;
-	bool recalled; ///< the head's beginning was not read, but known
-
+	bool used_up;  ///< what follows is of the message before: the next one begins with its first byte
 	bool line_start, head_end; ///< the line scan: at the first byte of a line; at the end
 	bool target_seen;
+	struct sp_accept accept;
 	uint32_t scan; ///< bytes the line scan has passed
 	uint32_t fed;  ///< bytes llhttp has seen
 	uint32_t headers;
+	uint32_t recalled; ///< bytes the head begins with that were not read, but known
+	uint64_t stamp;    ///< the memo's, for those
+	struct sp_http1_memo *memo; ///< or NULL
+	struct sp_http_limits limits;
+	size_t at;         ///< gathering: offset of the next byte of body framing
+	uint64_t body_len; ///< gathered, or passed on
+	size_t used;       ///< at DONE, gathering
+	const uint8_t *base; ///< the caller's buffer, during a call
+	llhttp_t ll;
+	struct sp_http_error error;
 	struct sp_http_span target, field, value;
-	struct sp_accept accept;
-
-	enum sp_body_kind body_kind;
-	struct sp_chunk chunk;
-	size_t at;          ///< gathering: offset of the next byte of body framing
-	uint64_t body_len;  ///< gathered, or passed on
-	size_t used;        ///< at DONE, gathering
+	struct sp_http_head head;
+	struct sp_chunk chunk; ///< of a chunked body
 };
+/// What a message begins with. Behind it lies what is written before it is read.
+#define SP_HTTP1_BEGIN_BYTES (offsetof(struct sp_http1, head) + offsetof(struct sp_http_head, param_name))
 
 enum sp_scan { SP_SCAN_MORE, SP_SCAN_END, SP_SCAN_BAD };
 /// Judge line ends, folding and control bytes up to `len`; p->scan is how far llhttp may read.
@@ -86,9 +88,12 @@ struct sp_http1_memo {
 	uint32_t begin_n; ///< 0, or all of the text is what `state` has read
 	uint16_t used;    ///< by later heads
 	uint16_t pause;   ///< heads to come that are just read
+	uint64_t stamp;   ///< another one with each text
 	struct sp_http1 state;
 	uint8_t text[SP_HTTP1_MEMO_BYTES];
 };
+/// What sp_http1_next() left to be done, when nothing is known of the head that begins.
+void sp_http1_begin_next(struct sp_http1 *p);
 /// At the first byte of a head: p is as if it had read what is known of it, if anything is.
 void sp_http1_recall(struct sp_http1 *p, const uint8_t *buf, size_t len);
 /// A whole head was read from its first byte, all of it.

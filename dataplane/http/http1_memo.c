@@ -24,14 +24,22 @@ void sp_http1_forget(struct sp_http1_memo *m)
 void sp_http1_recall(struct sp_http1 *p, const uint8_t *buf, size_t len)
 {
 	struct sp_http1_memo *m = p->memo;
+	const struct sp_http_head *h = &m->state.head;
 	bool is_head_answer = p->is_head_answer;
 
 	if (!m->begin_n || len < m->begin_n || memcmp(buf, m->text, m->begin_n) != 0)
 		return;
-	*p = m->state;
+	memcpy(p, &m->state, SP_HTTP1_BEGIN_BYTES);
+	memcpy(p->head.param_name, h->param_name, h->params_n * sizeof(h->param_name[0]));
+	memcpy(p->head.param_value, h->param_value, h->params_n * sizeof(h->param_value[0]));
 	p->is_head_answer = is_head_answer;
 	if (m->used < UINT16_MAX)
 		m->used++;
+}
+
+uint64_t sp_http1_stamp(const struct sp_http1 *p, struct sp_http_span s)
+{
+	return s.off + s.len <= p->recalled ? p->stamp : 0;
 }
 
 /// The end of the last line that lies within the first `n` bytes.
@@ -54,6 +62,7 @@ static size_t alike(const uint8_t *a, const uint8_t *b, size_t n)
 /// Take this head as the one that the next is compared with.
 static void keep(struct sp_http1_memo *m, const uint8_t *buf, size_t n)
 {
+	m->stamp++;
 	memcpy(m->text, buf, n);
 	sp_wipe(m->text + n, m->text_n > n ? m->text_n - n : 0);
 	m->text_n = (uint32_t)n;
@@ -73,7 +82,8 @@ static void prepare(struct sp_http1_memo *m, const struct sp_http1 *p, size_t n)
 	m->begin_n = s->state == SP_HTTP1_HEAD && s->fed == n && s->scan == n ? (uint32_t)n : 0;
 	s->memo = m;
 	s->base = NULL;
-	s->recalled = true;
+	s->recalled = (uint32_t)n;
+	s->stamp = m->stamp;
 	m->used = 0;
 }
 

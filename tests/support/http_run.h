@@ -161,9 +161,10 @@ static inline struct http_result http_stream(bool is_response, struct sp_bytes m
 static inline bool http_same_head(const struct sp_http_head *a, const struct sp_http_head *b)
 {
 	return memcmp(a->header, b->header, sizeof(a->header)) == 0 && a->present == b->present &&
-	       memcmp(a->param_name, b->param_name, sizeof(a->param_name)) == 0 &&
-	       memcmp(a->param_value, b->param_value, sizeof(a->param_value)) == 0 &&
-	       a->params_n == b->params_n && a->verb == b->verb && a->status == b->status &&
+	       a->params_n == b->params_n &&
+	       memcmp(a->param_name, b->param_name, a->params_n * sizeof(a->param_name[0])) == 0 &&
+	       memcmp(a->param_value, b->param_value, a->params_n * sizeof(a->param_value[0])) == 0 &&
+	       a->verb == b->verb && a->status == b->status &&
 	       a->path.off == b->path.off && a->path.len == b->path.len &&
 	       a->query.off == b->query.off && a->query.len == b->query.len &&
 	       a->keep_alive == b->keep_alive && a->chunked == b->chunked &&
