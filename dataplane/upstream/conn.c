@@ -45,10 +45,11 @@ static struct up_conn *take(struct up_pool *p)
 		.u = u,
 		.pool = p,
 		.parser = c->parser,
-		.known = c->known,
 		.buf = c->buf,
 		.timer = {.fn = on_timer},
 	};
+	sp_http1_init(c->parser, true, &u->conf.limits);
+	sp_http1_remember(c->parser, p->known);
 	p->conns_n++;
 	u->open++;
 	return c;
@@ -65,6 +66,8 @@ static void give(struct up_conn *c)
 	u->free_conns = c;
 	p->conns_n--;
 	u->open--;
+	if (!p->conns_n)
+		sp_http1_forget(p->known);
 }
 
 static void list_add(struct up_conn **list, struct up_conn *c)
@@ -205,8 +208,7 @@ void up_conn_begin(struct up_conn *c, struct sp_exchange *x)
 	c->have = 0;
 	c->interim = 0;
 	c->began = c->head_shown = c->answered = c->stray = false;
-	sp_http1_init(c->parser, true, &c->u->conf.limits);
-	sp_http1_remember(c->parser, c->known);
+	sp_http1_next(c->parser);
 	sp_http1_expect(c->parser, (enum sp_http_verb)x->verb);
 	x->conn = c;
 	x->state = UP_X_CONN;
@@ -340,7 +342,6 @@ static void on_closed(struct sp_stream *s, void *user, int err)
 	c->stream = NULL;
 	up_h2_free(c);
 	up_secure_free(c);
-	sp_http1_forget(c->known);
 	if (c->state == UP_CONNECTING || c->state == UP_HANDSHAKE) {
 		sp_timer_stop(c->u->conf.wheel, &c->timer);
 		c->tried++;
@@ -364,7 +365,6 @@ static void on_soon(const void *user)
 	const struct up_conn *c = user;
 
 	sp_prefetch(c->parser, 4);
-	sp_prefetch(c->known, 4);
 	if (!c->x)
 		return;
 	sp_prefetch(c->x, 2);

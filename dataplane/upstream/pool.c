@@ -41,8 +41,12 @@ int up_pool_new(struct sp_upstreams *u, const struct sp_snap *s,
 	struct up_pool *p = calloc(1, sizeof(*p) + text);
 	struct up_pool **b = bucket(u, conf->identity);
 
-	if (!p)
+	if (p)
+		p->known = calloc(1, sp_http1_memo_size());
+	if (!p || !p->known) {
+		free(p);
 		return -ENOMEM;
+	}
 	p->u = u;
 	p->identity = conf->identity;
 	p->conf = *conf;
@@ -53,6 +57,7 @@ int up_pool_new(struct sp_upstreams *u, const struct sp_snap *s,
 			sp_snap_str(s, conf->ca_pem), (enum sp_upstream_http)conf->http, &p->tls);
 
 		if (r < 0) {
+			free(p->known);
 			free(p);
 			return r;
 		}
@@ -72,6 +77,8 @@ void up_pool_free(struct up_pool *p)
 	*b = p->next;
 	up_secure_client_free(p->tls);
 	sp_wipe(p->text, p->line_tail.n);
+	sp_http1_forget(p->known);
+	free(p->known);
 	free(p);
 }
 

@@ -9,7 +9,6 @@ static void chain(struct sp_upstreams *u)
 		struct up_conn *c = &u->conns[i];
 
 		c->parser = (struct sp_http1 *)(void *)(u->parsers + i * parser);
-		c->known = (struct sp_http1_memo *)(void *)(u->known + i * sp_http1_memo_size());
 		c->buf = u->heads + i * (u->head_cap + 1);
 		c->next = u->free_conns;
 		u->free_conns = c;
@@ -40,9 +39,8 @@ int sp_upstreams_new(const struct sp_upstreams_conf *conf, struct sp_upstreams *
 	u->exchanges = calloc(conf->max_exchanges, sizeof(*u->exchanges));
 	u->heads = calloc(conf->max_connections, u->head_cap + 1);
 	u->parsers = aligned_alloc(64, conf->max_connections * parser);
-	u->known = calloc(conf->max_connections, sp_http1_memo_size());
 	u->rooms = calloc(conf->max_exchanges, UP_KEEP_BYTES);
-	if (!u->conns || !u->exchanges || !u->heads || !u->parsers || !u->known || !u->rooms ||
+	if (!u->conns || !u->exchanges || !u->heads || !u->parsers || !u->rooms ||
 		up_h2_shared_new(u) < 0) {
 		sp_upstreams_free(u);
 		return -ENOMEM;
@@ -74,7 +72,6 @@ struct sp_upstreams *sp_upstreams_free(struct sp_upstreams *u)
 	free(u->exchanges);
 	free(u->heads);
 	free(u->parsers);
-	free(u->known);
 	free(u->rooms);
 	free(u);
 	return NULL;

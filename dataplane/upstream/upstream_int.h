@@ -41,7 +41,6 @@ struct up_conn {
 	struct sp_stream *stream;
 	struct sp_tls *tls;
 	struct sp_http1 *parser;
-	struct sp_http1_memo *known; ///< of the heads of answers
 	struct up_h2 *h2; ///< once it speaks HTTP/2, until its stream has closed
 	uint8_t *buf; ///< an answer's head that came in pieces
 	size_t have;
@@ -104,6 +103,7 @@ struct up_pool {
 	struct sp_snap_upstream conf; ///< its strings are not used
 	uint32_t first_addr;          ///< the one that worked last
 	struct sp_bytes line_tail;    ///< " path HTTP/1.1\r\nHost: host\r\n" and the credential
+	struct sp_http1_memo *known; ///< of the heads of its answers: wiped when no connection is left
 	const char *server_name;
 	struct sp_tls_client *tls;
 	uint8_t text[]; ///< what the two above point to
@@ -116,7 +116,7 @@ struct sp_upstreams {
 	struct sp_exchange *exchanges, *free_exchanges;
 	struct up_h2_shared *h2;
 	struct up_h2 *dirty; ///< have something to say in this turn
-	uint8_t *heads, *parsers, *known, *rooms;
+	uint8_t *heads, *parsers, *rooms;
 	uint32_t open, waiting_n;
 	size_t head_cap;
 	uint64_t keep_heap; ///< bytes of requests on the heap
