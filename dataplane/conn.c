@@ -361,17 +361,14 @@ static void on_data(struct sp_stream *s, void *user, const uint8_t *data, size_t
 static void on_soon(const void *user)
 {
 	const struct sp_conn *c = user;
-	const uint8_t *seen = (const uint8_t *)c->seen;
 
 	if (c->tls)
 		sp_tls_soon(c->tls);
 	sp_prefetch(c->http, 2);
-	sp_prefetch(&c->timer, 1);
 	if (!c->bearer_len)
 		return;
 	sp_prefetch(c->heads, 8);
-	sp_prefetch(seen, 4);
-	sp_prefetch(seen + offsetof(struct sp_conn_seen, bearer), 4);
+	sp_prefetch(c->seen, 4);
 }
 
 static void on_eof(struct sp_stream *s, void *user)

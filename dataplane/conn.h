@@ -45,37 +45,38 @@ struct sp_conn_seen {
 };
 
 struct sp_conn {
+	// What every call reads comes first.
 	struct sp_worker *w;
 	struct sp_stream *stream;
 	struct sp_tls *tls; ///< NULL on plain listeners, and until the first bytes have their turn
+	struct sp_http1 *http; ///< embedded behind this struct
+	uint8_t *in; ///< small or large buffer, NULL while idle
+	size_t in_len, in_cap;
+	size_t request_bytes; ///< of the request being served, at the start of `in`
+	struct sp_call *call;
 	enum sp_conn_state state;
 	bool keep_alive, peer_eof, parsing;
 	bool secure; ///< TLS, begun or not
 	bool greeted; ///< its hello was answered
 	bool waits;  ///< a flight of the handshake lies in `in` and waits for its turn
 	bool broken; ///< the stream was aborted: nothing more is written
-	uint8_t *in; ///< small or large buffer, NULL while idle
-	size_t in_len, in_cap;
-	size_t request_bytes; ///< of the request being served, at the start of `in`
-	struct sp_http1 *http; ///< embedded behind this struct
-	struct sp_http1_memo *heads; ///< of use once a request was read
+	bool batch; ///< one is being served
+	uint32_t agent; ///< number of its last call's, or SP_SNAP_NONE: what is asked of memory ahead goes by it, nothing else
 	struct sp_timer timer;
-	struct sp_call *call;
+	struct sp_conn_seen *seen; ///< of use as far as these lengths say
+	struct sp_http1_memo *heads; ///< of use once a request was read
+	uint32_t bearer_len, bearer_route, bearer_off;
+	uint32_t session_len;
+	uint64_t bearer_generation; ///< route numbers, and what a route asks of a token, are a generation's own
+	uint64_t bearer_stamp; ///< of the head that had it at `bearer_off`, or 0
+	uint32_t parts_n;
+	char peer_text[64];
+	struct sp_tls_info tls_info;
 	/// Rest of an answer that waits for the peer to read: borrowed from the call until it is done.
 	struct sp_bytes part[SP_CONN_PARTS];
-	uint32_t parts_n;
 	struct sockaddr_storage peer;
-	char peer_text[64];
 	uint32_t addr_slot; ///< of the per-address count
-	// a batch being served: where in `in` its array lies, and how far it is
-	bool batch;
-	size_t batch_from, batch_len, batch_at;
-	struct sp_conn_seen *seen; ///< of use as far as these lengths say
-	uint32_t bearer_len, bearer_route;
-	uint64_t bearer_generation; ///< route numbers, and what a route asks of a token, are a generation's own
-	uint32_t session_len;
-	uint32_t agent; ///< number of its last call's, or SP_SNAP_NONE: what is asked of memory ahead goes by it, nothing else
-	struct sp_tls_info tls_info;
+	size_t batch_from, batch_len, batch_at; ///< of the batch being served: where in `in` its array lies, how far it is
 	struct sp_conn *next_free, *wait_next, *wait_prev;
 	uint64_t came_turn; ///< in which the waiting flight came
 };

@@ -79,14 +79,28 @@ static enum sp_reason verify(
 	return (enum sp_reason)r;
 }
 
+/// A header that was in the same place of a head known to begin alike need not be compared again.
+static bool same_bytes(struct sp_conn *conn, struct sp_bytes header)
+{
+	struct sp_http_span at = sp_http1_head(conn->http)->header[SP_HDR_AUTHORIZATION];
+	uint64_t stamp = sp_http1_stamp(conn->http, at);
+
+	if (stamp && stamp == conn->bearer_stamp && at.off == conn->bearer_off && at.len == conn->bearer_len)
+		return true;
+	if (!sp_bytes_eq(sp_bytes(conn->seen->bearer, conn->bearer_len), header))
+		return false;
+	conn->bearer_stamp = stamp;
+	conn->bearer_off = at.off;
+	return true;
+}
+
 static bool same_bearer(const struct sp_call *c, struct sp_bytes header)
 {
-	const struct sp_conn *conn = c->conn;
+	struct sp_conn *conn = c->conn;
 
 	return conn->bearer_len && conn->bearer_route == c->route &&
 	       conn->bearer_generation == c->snap->h->generation &&
-	       conn->seen->principal.auth_epoch == c->snap->h->auth_epoch &&
-	       sp_bytes_eq(sp_bytes(conn->seen->bearer, conn->bearer_len), header);
+	       conn->seen->principal.auth_epoch == c->snap->h->auth_epoch && same_bytes(conn, header);
 }
 
 static void remember_bearer(struct sp_call *c, struct sp_bytes header)
@@ -96,6 +110,7 @@ static void remember_bearer(struct sp_call *c, struct sp_bytes header)
 	if (header.n > sizeof(conn->seen->bearer))
 		return;
 	memcpy(conn->seen->bearer, header.p, header.n);
+	conn->bearer_stamp = 0;
 	conn->bearer_len = (uint32_t)header.n;
 	conn->bearer_route = c->route;
 	conn->bearer_generation = c->snap->h->generation;
