@@ -10,79 +10,107 @@
 
 #define SMALL_LEAST 32u ///< a length being written, four a record: asked for with more than this
 #define SMALL 48u	///< and with at most this
-#define SMALLS 512u	///< there are places for
+#define SMALLS 512u	///< to be kept
 #define RECORD_LEAST 16384u
 #define RECORD 20480u
 #define RECORDS 64u
 #define PLACES ((size_t)RECORDS * RECORD)
-#define ALL (PLACES + (size_t)SMALLS * SMALL)
-_Static_assert(SP_TLS_MEMORY_MAX == ALL, "what tls.h promises");
+_Static_assert(SP_TLS_MEMORY_MAX == SMALLS * SMALL + PLACES, "what tls.h promises");
 
 struct block {
 	struct block *next;
 };
 
-/// Blocks of one size, which wait here or were never used: those take no memory.
-struct shelf {
-	struct block *free;
-	uint32_t free_n, begun;
-};
+/// Small blocks that went out last: nearly all come back at once, and asking the allocator about them takes longer than
+/// all else here.
+#define RECENT 8u
+static void *recent[RECENT];
+static unsigned recent_at;
 
 static struct {
-	struct shelf record, small;
-	uint8_t *places; ///< of records, then of small blocks; NULL before sp_tls_memory()
-	bool outside;	 ///< there was no place for a record at least once
+	struct block *small, *record;
+	unsigned small_n, record_n; ///< kept
+	size_t small_usable; ///< what the allocator says of one, by which it is known when it comes back
+	uint8_t *places;     ///< of records; NULL before sp_tls_memory()
+	uint32_t begun;	     ///< of those, the others take no memory
 	uint32_t filled[RECORDS]; ///< bytes of a place that a peer's hold
 } kept;
 
-/// Where a block lies within the places; what comes from the allocator is beyond all of them.
 static size_t place(const void *p)
 {
 	return (size_t)((uintptr_t)p - (uintptr_t)kept.places);
 }
 
-static void *take_place(struct shelf *s, uint8_t *first, size_t each, uint32_t n)
+static void *pop(struct block **from, unsigned *n)
 {
-	struct block *b = s->free;
+	struct block *b = *from;
 
-	if (!b)
-		return s->begun < n ? first + s->begun++ * each : NULL;
-	s->free = b->next;
-	s->free_n--;
+	*from = b->next;
+	--*n;
 	return b;
 }
 
-static void give_place(struct shelf *s, void *p)
+static void push(struct block **to, unsigned *n, void *p)
 {
 	struct block *b = p;
 
-	b->next = s->free;
-	s->free = b;
-	s->free_n++;
+	b->next = *to;
+	*to = b;
+	++*n;
+}
+
+static void *take_record(void)
+{
+	if (kept.record)
+		return pop(&kept.record, &kept.record_n);
+	if (kept.begun < RECORDS)
+		return kept.places + (size_t)kept.begun++ * RECORD;
+	return malloc(RECORD);
 }
 
 static void *take(size_t n, const char *file, int line)
 {
-	void *p = NULL;
-
 	(void)file;
 	(void)line;
-	if (n > RECORD_LEAST && n <= RECORD) {
-		p = take_place(&kept.record, kept.places, RECORD, RECORDS);
-		n = RECORD;
-		kept.outside = kept.outside || !p;
-	} else if (n > SMALL_LEAST && n <= SMALL) {
-		p = take_place(&kept.small, kept.places + PLACES, SMALL, SMALLS);
-	}
-	return p ? p : malloc(n);
+	if (n > RECORD_LEAST && n <= RECORD)
+		return take_record();
+	if (n <= SMALL_LEAST || n > SMALL)
+		return malloc(n);
+	if (!kept.small)
+		return malloc(SMALL);
+	recent[recent_at] = kept.small;
+	recent_at = (recent_at + 1) % RECENT;
+	return pop(&kept.small, &kept.small_n);
 }
 
-/// To the allocator. Asking it for a size takes longer than all else here: only where it may be a record's.
+/// True when `p` went out as a small block not long ago, which is forgotten with that.
+static bool was_recent(const void *p)
+{
+	for (unsigned i = 0; i < RECENT; i++) {
+		if (recent[i] != p)
+			continue;
+		recent[i] = NULL;
+		return true;
+	}
+	return false;
+}
+
+static void give_record(void *p, uint32_t *filled)
+{
+	sp_wipe(p, *filled);
+	*filled = 0;
+	push(&kept.record, &kept.record_n, p);
+}
+
 static void give_allocated(void *p)
 {
-	size_t usable = kept.outside ? malloc_usable_size(p) : 0;
+	size_t usable = was_recent(p) ? kept.small_usable : malloc_usable_size(p);
 
-	if (usable >= RECORD && usable < RECORD + RECORD / 8)
+	if (usable == kept.small_usable && kept.small_n < SMALLS) {
+		push(&kept.small, &kept.small_n, p);
+		return;
+	}
+	if (usable >= RECORD && usable < RECORD + RECORD / 8) // one for which there was no place
 		sp_wipe(p, usable);
 	free(p);
 }
@@ -93,29 +121,26 @@ static void give(void *p, const char *file, int line)
 
 	(void)file;
 	(void)line;
-	if (at < PLACES) {
-		sp_wipe(p, kept.filled[at / RECORD]);
-		kept.filled[at / RECORD] = 0;
-		give_place(&kept.record, p);
-	} else if (at < ALL) {
-		give_place(&kept.small, p);
-	} else if (p) {
+	if (at < PLACES)
+		give_record(p, &kept.filled[at / RECORD]);
+	else if (p)
 		give_allocated(p);
-	}
 }
 
 static void *resize(void *p, size_t n, const char *file, int line)
 {
-	size_t at = place(p), had = at < PLACES ? RECORD : SMALL;
 	void *to;
 
-	if (!p || at >= ALL)
+	if (!p || place(p) >= PLACES) {
+		if (p)
+			(void)was_recent(p);
 		return realloc(p, n);
-	if (n && n <= had)
+	}
+	if (n && n <= RECORD)
 		return p;
 	to = n ? malloc(n) : NULL;
 	if (to)
-		memcpy(to, p, had);
+		memcpy(to, p, RECORD);
 	if (to || !n)
 		give(p, file, line);
 	return to;
@@ -135,19 +160,24 @@ void tls_memory_filled(const void *p, size_t n)
 
 int sp_tls_memory(void)
 {
-	void *p = mmap(NULL, ALL, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	void *one = malloc(SMALL), *p;
 
+	if (!one)
+		return -ENOMEM;
+	kept.small_usable = malloc_usable_size(one);
+	free(one);
+	p = mmap(NULL, PLACES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (p == MAP_FAILED)
 		return -errno;
 	kept.places = p;
 	if (CRYPTO_set_mem_functions(take, resize, give) == 1)
 		return 0;
 	kept.places = NULL;
-	munmap(p, ALL);
+	munmap(p, PLACES);
 	return -EBUSY;
 }
 
 size_t sp_tls_memory_kept(void)
 {
-	return kept.small.free_n * (size_t)SMALL + kept.record.free_n * (size_t)RECORD;
+	return kept.small_n * (size_t)SMALL + kept.record_n * (size_t)RECORD;
 }
