@@ -33,7 +33,7 @@ void sp_http1_next(struct sp_http1 *p)
 	p->state = SP_HTTP1_HEAD;
 	p->used_up = true;
 	p->is_head_answer = false;
-	p->scan = p->fed = 0;
+	p->scan = p->fed = p->recalled = 0;
 	p->head.bytes = 0;
 	p->head.verb = SP_HTTP_OTHER;
 }

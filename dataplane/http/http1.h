@@ -86,7 +86,7 @@ size_t sp_http1_memo_size(void);
 /// Use `m` for all messages of this parser, of one kind and with the same limits, until sp_http1_init().
 void sp_http1_remember(struct sp_http1 *p, struct sp_http1_memo *m);
 /// Stands for the bytes at `s` of a head that was read: another head's bytes in that place are the same when it has the
-/// same stamp. 0: nothing is known.
+/// same stamp and was read with the same memo, not wiped between. 0: nothing is known.
 uint64_t sp_http1_stamp(const struct sp_http1 *p, struct sp_http_span s);
 /// Wipe it, when who it is about goes.
 void sp_http1_forget(struct sp_http1_memo *m);

@@ -1,4 +1,4 @@
-/// The beginning of a head that was read before on the same connection.
+/// The beginning of a head that was read before, on the same agent's connection or of the same upstream.
 #include "dataplane/http/http1_int.h"
 #include "common/banned.h"
 

@@ -57,6 +57,7 @@ int up_pool_new(struct sp_upstreams *u, const struct sp_snap *s,
 			sp_snap_str(s, conf->ca_pem), (enum sp_upstream_http)conf->http, &p->tls);
 
 		if (r < 0) {
+			sp_wipe(p->text, p->line_tail.n);
 			free(p->known);
 			free(p);
 			return r;

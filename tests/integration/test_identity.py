@@ -215,6 +215,29 @@ def test_what_a_connection_keeps_of_a_token_is_gone_with_it(make):
         assert m.connection() is connection, "all on one connection"
 
 
+def test_a_token_that_repeats_in_its_place_is_still_told_from_another_and_asked_about(make):
+    """After some heads alike the token in them is known by its place: another in that place, as long, is another."""
+    g = make(kind=lab, workers=1)
+    one, two = token(g, jti="one"), token(g, jti="two")
+    assert len(one) == len(two)
+    of = {t: hashlib.sha256(f"{KEY.name}\0{jti}".encode()).hexdigest()[:32] for t, jti in ((one, "one"), (two, "two"))}
+    order = [one] * 6 + [two] + [one] * 6 + [two] * 6 + [one]
+    with agent(g, one) as m:
+        connection = m.connection()
+        for bearer in order:
+            m.token = bearer
+            assert m.call("echo").result
+        assert [r["token_hash"] for r in g.audit("--type", "decision")] == [of[t] for t in order]
+        m.token = two
+        for _ in range(6):
+            assert m.call("echo").result
+        g.ctl("revoke", "token", of[two])
+        for bearer, reason in ((two, "token_revoked"), (two, "token_revoked"), (one, None), (two, "token_revoked")):
+            m.token = bearer
+            assert m.call("echo").reason == reason
+        assert m.connection() is connection, "all on one connection"
+
+
 def test_a_missing_scope_is_named_with_all_that_are_needed(gateway):
     gateway.clear()
     for scope in (None, "tools:call", "tools:read", "tools:call tools:reads", "Tools:call tools:read",

@@ -95,6 +95,17 @@ static inline struct http_result http_gather(bool is_response, struct sp_bytes m
 	return r;
 }
 
+/// After a message that was read whole, or at first.
+static inline void http_ready(struct sp_http1 *p, struct sp_http1_memo *m, bool is_response, bool after)
+{
+	if (after) {
+		sp_http1_next(p);
+		return;
+	}
+	sp_http1_init(p, is_response, &http_limits);
+	sp_http1_remember(p, m);
+}
+
 /// The same, on a connection that remembers the heads of messages before it.
 static inline struct http_result http_after(bool is_response, const struct sp_bytes *before, size_t n,
 	struct sp_bytes msg, bool eof, http_cut_fn cut, void *user)
@@ -105,17 +116,11 @@ static inline struct http_result http_after(bool is_response, const struct sp_by
 
 	SP_BUG_IF(!p || !m);
 	for (size_t i = 0; i < n; i++) {
-		sp_http1_init(p, is_response, &http_limits);
-		sp_http1_remember(p, m);
+		http_ready(p, m, is_response, i && r.state == SP_HTTP1_DONE);
 		r = http_gather_on(p, before[i], false, NULL, NULL);
 		http_result_done(&r);
 	}
-	if (n && r.state == SP_HTTP1_DONE) {
-		sp_http1_next(p);
-	} else {
-		sp_http1_init(p, is_response, &http_limits);
-		sp_http1_remember(p, m);
-	}
+	http_ready(p, m, is_response, n && r.state == SP_HTTP1_DONE);
 	r = http_gather_on(p, msg, eof, cut, user);
 	sp_http1_forget(m);
 	free(m);
