@@ -213,10 +213,16 @@ static inline int http_ref_complete(llhttp_t *ll)
 	return HPE_PAUSED;
 }
 
+/// A 304 may tell how its body would be framed, and has none (RFC 9112 6.3); llhttp leaves that to its user.
+static inline int http_ref_headers(llhttp_t *ll)
+{
+	return ll->type == HTTP_RESPONSE && ll->status_code == 304;
+}
+
 static inline void http_ref_run(struct http_ref *f, bool is_response, struct sp_bytes msg, bool eof)
 {
 	static const llhttp_settings_t settings = {
-		.on_body = http_ref_body, .on_message_complete = http_ref_complete};
+		.on_headers_complete = http_ref_headers, .on_body = http_ref_body, .on_message_complete = http_ref_complete};
 	llhttp_errno_t e;
 
 	*f = (struct http_ref){.complete = false};

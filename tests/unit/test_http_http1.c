@@ -275,6 +275,7 @@ static void answers_are_framed_by_status_length_chunks_or_end(void **state)
 		{"HTTP/1.0 200 OK\r\nContent-Length: 1\r\n\r\nx", false, SP_HTTP1_DONE, "x", false},
 		{"HTTP/1.1 204 No\r\n\r\n", false, SP_HTTP1_DONE, "", true},
 		{"HTTP/1.1 304 No\r\nContent-Length: 99\r\n\r\n", false, SP_HTTP1_DONE, "", true},
+		{"HTTP/1.1 304 No\r\nTransfer-Encoding: chunked\r\n\r\n", false, SP_HTTP1_DONE, "", true},
 		{"HTTP/1.1 100 Continue\r\n\r\n", false, SP_HTTP1_DONE, "", true},
 		{"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\nT: v\r\n\r\n",
 			false, SP_HTTP1_DONE, "hi", true},
