@@ -39,8 +39,7 @@ bool sp_bytes_printable(struct sp_bytes s)
 	sixteen v;
 
 	if (s.n < sizeof(v)) {
-		for (size_t i = 0; i < sizeof(v); i++)
-			v[i] = ' ';
+		memset(&v, ' ', sizeof(v));
 		sp_copy_few((uint8_t *)&v, s.p, s.n);
 		return all_printable(v);
 	}
@@ -113,7 +112,7 @@ void sp_out_u64(struct sp_out *o, uint64_t v)
 		memcpy(to, pairs[v % 100], 2);
 	}
 	if (v >= 10)
-		memcpy(to - 2, pairs[v], 2);
+		memcpy(to - 2, pairs[v % 100], 2);
 	else
 		to[-1] = (uint8_t)('0' + v);
 }

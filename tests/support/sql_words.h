@@ -8,6 +8,8 @@ static const char *const sql_dialects[] = {[SP_SQL_POSTGRES] = "postgres", [SP_S
 
 SP_MUST_CHECK static inline int sql_dialect_of(const char *word, enum sp_sql_dialect *ret)
 {
+	if (strcmp(word, "mariadb") == 0)
+		word = sql_dialects[SP_SQL_MYSQL];
 	for (unsigned i = SP_SQL_POSTGRES; i < SP_ARRAY_LEN(sql_dialects); i++) {
 		if (strcmp(sql_dialects[i], word) == 0) {
 			*ret = (enum sp_sql_dialect)i;
