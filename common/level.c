@@ -23,13 +23,12 @@ int sp_audit_level_parse(struct sp_bytes s, enum sp_audit_level *ret)
 	return -ENOENT;
 }
 
-#define NAME(text) {(const uint8_t *)(text), sizeof(text) - 1}
 static const struct sp_bytes revision_names[SP_REV__COUNT] = {
-	[SP_REV_NONE] = NAME(""),
-	[SP_REV_2025_03_26] = NAME("2025-03-26"),
-	[SP_REV_2025_06_18] = NAME("2025-06-18"),
-	[SP_REV_2025_11_25] = NAME("2025-11-25"),
-	[SP_REV_2026_07_28] = NAME("2026-07-28"),
+	[SP_REV_NONE] = SP_LIT(""),
+	[SP_REV_2025_03_26] = SP_LIT("2025-03-26"),
+	[SP_REV_2025_06_18] = SP_LIT("2025-06-18"),
+	[SP_REV_2025_11_25] = SP_LIT("2025-11-25"),
+	[SP_REV_2026_07_28] = SP_LIT("2026-07-28"),
 };
 
 struct sp_bytes sp_revision_name(enum sp_revision r)

@@ -12,14 +12,13 @@
 	(offsetof(struct sp_call, south) + offsetof(struct sp_south, session) +                    \
 		offsetof(struct sp_south_session, id))
 
-#define NAME(text) {(const uint8_t *)(text), sizeof(text) - 1}
 static const struct sp_bytes outcome_names[] = {
-	[SP_OUTCOME_NONE] = NAME("none"),
-	[SP_OUTCOME_OK] = NAME("ok"),
-	[SP_OUTCOME_TOOL_ERROR] = NAME("tool_error"),
-	[SP_OUTCOME_RPC_ERROR] = NAME("rpc_error"),
-	[SP_OUTCOME_FAILED] = NAME("failed"),
-	[SP_OUTCOME_CANCELLED] = NAME("cancelled"),
+	[SP_OUTCOME_NONE] = SP_LIT("none"),
+	[SP_OUTCOME_OK] = SP_LIT("ok"),
+	[SP_OUTCOME_TOOL_ERROR] = SP_LIT("tool_error"),
+	[SP_OUTCOME_RPC_ERROR] = SP_LIT("rpc_error"),
+	[SP_OUTCOME_FAILED] = SP_LIT("failed"),
+	[SP_OUTCOME_CANCELLED] = SP_LIT("cancelled"),
 };
 
 struct sp_bytes sp_outcome_name(enum sp_outcome o)
