@@ -129,16 +129,14 @@ static inline struct http_result http_after(bool is_response, const struct sp_by
 }
 
 /// The same with the streaming calls: what was used is dropped from the buffer.
-static inline struct http_result http_stream(bool is_response, struct sp_bytes msg, bool eof,
-	http_cut_fn cut, void *user)
+static inline struct http_result http_stream_on(
+	struct sp_http1 *p, struct sp_bytes msg, bool eof, http_cut_fn cut, void *user)
 {
-	struct sp_http1 *p = malloc(sp_http1_size());
 	struct http_result r = {.state = SP_HTTP1_HEAD};
 	uint8_t *buf = malloc(msg.n + 1);
 	size_t at = 0, dropped = 0;
 
-	SP_BUG_IF(!p || !buf);
-	sp_http1_init(p, is_response, &http_limits);
+	SP_BUG_IF(!buf);
 	do {
 		size_t to = cut ? cut(user, at, msg.n) : msg.n, used;
 		bool again;
@@ -159,6 +157,18 @@ static inline struct http_result http_stream(bool is_response, struct sp_bytes m
 	http_collect(&r, p, NULL);
 	r.used = dropped;
 	free(buf);
+	return r;
+}
+
+static inline struct http_result http_stream(bool is_response, struct sp_bytes msg, bool eof,
+	http_cut_fn cut, void *user)
+{
+	struct sp_http1 *p = malloc(sp_http1_size());
+	struct http_result r;
+
+	SP_BUG_IF(!p);
+	sp_http1_init(p, is_response, &http_limits);
+	r = http_stream_on(p, msg, eof, cut, user);
 	free(p);
 	return r;
 }

@@ -1,7 +1,5 @@
 #include "tests/support/http_run.h"
 
-#include "dataplane/http/http1_int.h"
-
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -115,148 +113,6 @@ static void keep_alive_ends_with_close_anywhere_in_the_list(void **state)
 	assert_int_equal(r.state, SP_HTTP1_DONE);
 	assert_false(r.head.keep_alive);
 	http_result_done(&r);
-}
-
-#define KNOWN                                                                                      \
-	"POST /mcp HTTP/1.1\r\n" HOST "Content-Type: application/json\r\nAuthorization: Bearer abc.def\r\n"   \
-	"Accept: application/json, text/event-stream\r\n"
-
-/// As the tenth of its connection, which have learned all they can by then.
-static struct http_result as_the_tenth(const char *before, const char *msg, http_cut_fn cut, void *user)
-{
-	struct sp_bytes nine[9];
-
-	for (size_t i = 0; i < 9; i++)
-		nine[i] = sp_bytes_cstr(before);
-	return http_after(false, nine, 9, sp_bytes_cstr(msg), false, cut, user);
-}
-
-static void a_head_that_begins_like_those_before_it_reads_as_it_does_alone(void **state)
-{
-	static const char *const tails[] = {
-		"Mcp-Name: a\r\nContent-Length: 2\r\n\r\n{}",
-		"Mcp-Name: bcd\r\nContent-Length: 3\r\n\r\n{ }GET /",
-		"Mcp-Param-A: 1\r\nMcp-Param-B: 2\r\nConnection: close\r\n\r\n",
-		"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
-		"\r\n",
-		" folded\r\n\r\n",
-		"Host: other.example\r\n\r\n",
-		"Content-Length: 1\r\nContent-Length: 1\r\n\r\n{",
-		"Transfer-Encoding: chunked\r\nContent-Length: 1\r\n\r\n",
-		"X: \x01\r\n\r\n",
-		"X\r\n\r\n",
-		"\n\r\n",
-	};
-
-	(void)state;
-	for (size_t i = 0; i < SP_ARRAY_LEN(tails); i++) {
-		for (size_t k = 0; k < SP_ARRAY_LEN(tails); k++) {
-			char a[512], b[512];
-			struct http_result alone, known, cut;
-
-			snprintf(a, sizeof(a), KNOWN "%s", tails[i]);
-			snprintf(b, sizeof(b), KNOWN "%s", tails[k]);
-			alone = http_gather(false, sp_bytes_cstr(b), false, NULL, NULL);
-			known = as_the_tenth(a, b, NULL, NULL);
-			cut = as_the_tenth(a, b, cut_each, NULL);
-			assert_true(http_same(&alone, &known));
-			assert_true(http_same(&alone, &cut));
-			http_result_done(&alone);
-			http_result_done(&known);
-			http_result_done(&cut);
-		}
-	}
-}
-
-static void one_other_byte_anywhere_is_not_what_was_known(void **state)
-{
-	static const char m[] = KNOWN "Content-Length: 2\r\n\r\n{}";
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(m) - 1; i++) {
-		char other[sizeof(m)];
-		struct http_result alone, known;
-
-		memcpy(other, m, sizeof(m));
-		other[i] ^= 1;
-		alone = http_gather(false, sp_bytes_cstr(other), false, NULL, NULL);
-		known = as_the_tenth(m, other, NULL, NULL);
-		assert_true(http_same(&alone, &known));
-		http_result_done(&alone);
-		http_result_done(&known);
-	}
-}
-
-static void the_third_head_of_a_kind_is_read_on_from_what_is_known_which_is_wiped_in_the_end(void **state)
-{
-	static const char m[] = KNOWN "Content-Length: 2\r\n\r\n{}";
-	struct sp_http1_memo *memo = calloc(1, sp_http1_memo_size());
-	struct sp_http1 *p = malloc(sp_http1_size());
-
-	(void)state;
-	assert_true(memo && p);
-	for (unsigned i = 0; i < 3; i++) {
-		struct http_result r;
-
-		sp_http1_init(p, false, &http_limits);
-		sp_http1_remember(p, memo);
-		r = http_gather_on(p, SP_LIT(m), false, NULL, NULL);
-		assert_int_equal(r.state, SP_HTTP1_DONE);
-		assert_int_equal(p->recalled != 0, i == 2);
-		http_result_done(&r);
-	}
-	sp_http1_forget(memo);
-	for (size_t i = 0; i < sp_http1_memo_size(); i++)
-		assert_int_equal(((const uint8_t *)memo)[i], 0);
-	free(memo);
-	free(p);
-}
-
-/// What stands for the token's bytes in `m`, read by a parser of its own; and whether it read what one alone does.
-static uint64_t token_stamp(struct sp_http1_memo *memo, const char *m, bool *ret_same)
-{
-	struct sp_http1 *p = malloc(sp_http1_size());
-	struct http_result r, alone = http_gather(false, sp_bytes_cstr(m), false, NULL, NULL);
-	uint64_t stamp;
-
-	assert_non_null(p);
-	sp_http1_init(p, false, &http_limits);
-	sp_http1_remember(p, memo);
-	r = http_gather_on(p, sp_bytes_cstr(m), false, NULL, NULL);
-	assert_int_equal(r.state, SP_HTTP1_DONE);
-	stamp = sp_http1_stamp(p, sp_http1_head(p)->header[SP_HDR_AUTHORIZATION]);
-	*ret_same = http_same(&r, &alone);
-	http_result_done(&r);
-	http_result_done(&alone);
-	free(p);
-	return stamp;
-}
-
-static void a_stamp_stands_for_bytes_that_were_compared_and_never_for_others(void **state)
-{
-#define WITH(token) "POST /mcp HTTP/1.1\r\nHost: h\r\nAccept: */*\r\nAuthorization: Bearer " token "\r\n"
-#define REST "Content-Length: 2\r\n\r\n{}"
-	static const struct {
-		const char *m;
-		uint64_t stamp;
-	} rows[] = {
-		{WITH("aaaa") REST, 0}, {WITH("aaaa") REST, 0}, {WITH("aaaa") REST, 1}, {WITH("aaaa") REST, 1},
-		{WITH("bbbb") REST, 0}, {WITH("bbbb") REST, 0}, {WITH("bbbb") REST, 2}, {WITH("aaaa") REST, 0},
-	};
-	struct sp_http1_memo *memo = calloc(1, sp_http1_memo_size());
-
-	(void)state;
-	assert_non_null(memo);
-	for (size_t i = 0; i < SP_ARRAY_LEN(rows); i++) {
-		bool same;
-
-		assert_int_equal(token_stamp(memo, rows[i].m, &same), rows[i].stamp);
-		assert_true(same);
-	}
-	sp_http1_forget(memo);
-	free(memo);
-#undef WITH
-#undef REST
 }
 
 static void answers_are_framed_by_status_length_chunks_or_end(void **state)
@@ -472,10 +328,6 @@ int main(void)
 		cmocka_unit_test(accept_is_answered_by_the_most_specific_range),
 		cmocka_unit_test(a_chunked_body_is_gathered_in_place_without_its_framing),
 		cmocka_unit_test(keep_alive_ends_with_close_anywhere_in_the_list),
-		cmocka_unit_test(a_head_that_begins_like_those_before_it_reads_as_it_does_alone),
-		cmocka_unit_test(one_other_byte_anywhere_is_not_what_was_known),
-		cmocka_unit_test(the_third_head_of_a_kind_is_read_on_from_what_is_known_which_is_wiped_in_the_end),
-		cmocka_unit_test(a_stamp_stands_for_bytes_that_were_compared_and_never_for_others),
 		cmocka_unit_test(answers_are_framed_by_status_length_chunks_or_end),
 		cmocka_unit_test(an_answer_to_head_has_no_body_whatever_its_length_says),
 		cmocka_unit_test(every_split_gives_the_verdict_of_one_piece),
