@@ -238,6 +238,34 @@ def test_a_token_that_repeats_in_its_place_is_still_told_from_another_and_asked_
         assert m.connection() is connection, "all on one connection"
 
 
+def test_a_token_that_comes_in_pieces_is_not_taken_for_the_one_known_by_its_place(make):
+    """Nothing is learned of a head in pieces, so what is known of those before it outlives the token it brings."""
+    g = make(kind=lab, workers=1)
+    one, two = token(g, jti="one"), token(g, jti="two")
+    of = {t: hashlib.sha256(f"{KEY.name}\0{jti}".encode()).hexdigest()[:32] for t, jti in ((one, "one"), (two, "two"))}
+    order = [one] * 6 + [two, one] * 2
+    with agent(g, one) as m:
+        http, sent = m.connection(), 0
+        send = http.send
+
+        def send_some(data):
+            nonlocal sent
+            sent += len(data)
+            send(data)
+
+        def send_in_pieces(data):
+            cut = data.index(b"Authorization")
+            send_some(data[:cut])
+            eventually("the first piece to be read", lambda: g.ctl("workers")[0]["bytes_in"] == sent, 10)
+            send_some(data[cut:])
+        for bearer in order:
+            m.token = bearer
+            http.send = send_in_pieces if bearer is two else send_some
+            assert m.call("echo").result
+        assert m.connection() is http, "all on one connection"
+    assert [r["token_hash"] for r in g.audit("--type", "decision")] == [of[t] for t in order]
+
+
 def test_a_missing_scope_is_named_with_all_that_are_needed(gateway):
     gateway.clear()
     for scope in (None, "tools:call", "tools:read", "tools:call tools:reads", "Tools:call tools:read",
