@@ -479,7 +479,10 @@ def test_candidates_that_take_turns_under_load_lose_nothing(make):
     for r in seen:
         allowed = r["tool"] == tools[turns[r["shadow"]]]
         assert r["shadow_decision"] == ("allow" if allowed else "deny") != r["decision"], r
-    assert sum(w["shadow_differed"] for w in g.ctl("workers")) == len(seen)
+    # a call that audit had no room for was judged too: it is refused, and not on record
+    workers = g.ctl("workers")
+    unseen = sum(w["shadow_differed"] for w in workers) - len(seen)
+    assert 0 <= unseen <= sum(w["audit_refused"] for w in workers)
 
 
 def test_who_may_publish_may_begin_it_and_who_may_read_the_trail_its_report(make):
