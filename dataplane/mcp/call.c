@@ -207,17 +207,15 @@ void sp_calls_poll(struct sp_worker *w)
 static bool same_party(const struct sp_call *a, const struct sp_call *b)
 {
 	return memcmp(a->principal.id, b->principal.id, sizeof(a->principal.id)) == 0 &&
-		a->has_session == b->has_session &&
-		(!a->has_session ||
-			memcmp(a->session.number, b->session.number, sizeof(a->session.number)) == 0);
+		memcmp(a->session.number, b->session.number, sizeof(a->session.number)) == 0;
 }
 
 uint32_t sp_call_party(const struct sp_call *c, struct sp_bytes raw_id)
 {
-	uint64_t h = sp_snap_hash(raw_id) ^ sp_snap_hash(sp_bytes(c->principal.id, 32));
+	uint64_t h = sp_snap_hash(raw_id) ^ sp_snap_hash(sp_bytes(c->principal.id, 32)) ^
+		sp_snap_hash(sp_bytes(c->session.number, 16)) * 31;
 
-	if (c->has_session)
-		h ^= sp_snap_hash(sp_bytes(c->session.number, 16)) * 31;
+	SP_BUG_IF_HOT(!c->has_session);
 	return (uint32_t)(h ^ h >> 32) | 1;
 }
 

@@ -181,10 +181,10 @@ void sp_call_unwait(struct sp_call *c);
 void sp_calls_poll(struct sp_worker *w);
 /// Enter the table of calls in flight, if it is of a session; -EEXIST when the same agent, session and id is there.
 SP_MUST_CHECK int sp_call_enter(struct sp_call *c);
-/// The call in flight with this raw id, of the same agent and session as `of`, or NULL.
+/// The call in flight with this raw id, of the same agent and session as `of`, which has one; or NULL.
 struct sp_call *sp_call_find(const struct sp_call *of, struct sp_bytes raw_id);
 
-/// The hash under which a call of this agent and session with this raw id is in flight: never 0.
+/// The hash under which a call of this agent and session, which `of` has, with this raw id is in flight: never 0.
 uint32_t sp_call_party(const struct sp_call *of, struct sp_bytes raw_id);
 
 /// Grow `*buf` (a small buffer, or none yet) so that it holds `need` bytes: -ENOBUFS, -EMSGSIZE.

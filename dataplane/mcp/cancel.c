@@ -123,7 +123,7 @@ static void end_call(struct sp_worker *w, const struct sp_cancelled *e)
 
 	for (; c; c = next) {
 		next = c->hash_next;
-		if (c->hash == party && c->has_session && is_south(c) && key_of(c) == key &&
+		if (c->hash == party && is_south(c) && key_of(c) == key &&
 			atomic_load_explicit(&e->at_ns, memory_order_relaxed) >= c->start_ns)
 			sp_call_cancel(c);
 	}
