@@ -49,7 +49,7 @@ struct sp_snap_upstream {
 	struct sp_snap_str path;        ///< request target of the MCP endpoint
 	struct sp_snap_str server_name; ///< TLS: SNI and name to verify
 	struct sp_snap_str ca_pem;      ///< TLS: trust; empty = system store
-	struct sp_snap_str credential;  ///< complete "Name: value\r\n" lines sent upstream, or empty
+	struct sp_snap_str credential;  ///< a complete "Name: value\r\n" line sent upstream, or empty
 	uint64_t identity;              ///< hash of all of the above and addresses: names its pool and breaker
 	uint32_t kind, era, http;       ///< http: enum sp_upstream_http
 	uint32_t max_connections, breaker_failures;

@@ -62,7 +62,6 @@ int up_h2_open(struct up_conn *c)
 {
 	struct up_h2_shared *s = c->u->h2;
 	struct up_h2 *h = calloc(1, sizeof(*h) + c->pool->line_tail.n);
-	int r;
 
 	if (!h)
 		return -ENOMEM;
@@ -70,16 +69,14 @@ int up_h2_open(struct up_conn *c)
 	h->credit = UP_H2_CREDIT_MAX;
 	h->credit_ns = h->heard_ns = up_now(c->u);
 	c->h2 = h;
-	r = up_h2_prepare(h);
-	if (r == 0 && (nghttp2_session_client_new3(&h->session, s->callbacks, h, s->option,
-			       up_h2_mem_ops(s->mem)) != 0 ||
-			      greet(h) < 0)) {
+	up_h2_prepare(h);
+	if (nghttp2_session_client_new3(&h->session, s->callbacks, h, s->option, up_h2_mem_ops(s->mem)) != 0 ||
+		greet(h) < 0) {
 		up_count(c->u, SP_STAT_SHED_MEMORY);
-		r = -ENOMEM;
-	}
-	if (r < 0)
 		up_h2_free(c);
-	return r;
+		return -ENOMEM;
+	}
+	return 0;
 }
 
 static void clean(struct up_h2 *h)

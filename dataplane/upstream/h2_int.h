@@ -74,8 +74,8 @@ struct up_h2 {
 };
 
 // h2_request.c
-/// The fields that all requests of the connection have: 0 or -E2BIG.
-SP_MUST_CHECK int up_h2_prepare(struct up_h2 *h);
+/// The fields that all requests of the connection have.
+void up_h2_prepare(struct up_h2 *h);
 SP_MUST_CHECK int up_h2_submit(struct up_h2 *h, struct sp_exchange *x);
 ssize_t up_h2_on_read(nghttp2_session *s, int32_t id, uint8_t *to, size_t cap, uint32_t *flags,
 	nghttp2_data_source *source, void *user);

@@ -136,12 +136,14 @@ ssize_t up_h2_on_read(nghttp2_session *s, int32_t id, uint8_t *to, size_t cap, u
 	return (ssize_t)n;
 }
 
-int up_h2_prepare(struct up_h2 *h)
+void up_h2_prepare(struct up_h2 *h)
 {
 	struct sp_bytes tail = h->conn->pool->line_tail;
+	bool fits;
 
 	memcpy(h->text, tail.p, tail.n);
-	return read_fixed(&h->fixed, sp_bytes(h->text, tail.n), h->conn->tls) ? 0 : -E2BIG;
+	fits = read_fixed(&h->fixed, sp_bytes(h->text, tail.n), h->conn->tls);
+	SP_BUG_IF(!fits); // five at most
 }
 
 int up_h2_submit(struct up_h2 *h, struct sp_exchange *x)

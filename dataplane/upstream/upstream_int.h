@@ -218,7 +218,7 @@ void up_secure_free(struct up_conn *c);
 // h2.c: HTTP/2 connections; the rest of this room knows no more of them than this
 SP_MUST_CHECK int up_h2_shared_new(struct sp_upstreams *u);
 void up_h2_shared_free(struct sp_upstreams *u);
-/// A connection that is ready speaks HTTP/2 from now on: 0, -ENOMEM, or -E2BIG: all its requests would have too many fields.
+/// A connection that is ready speaks HTTP/2 from now on: 0 or -ENOMEM.
 SP_MUST_CHECK int up_h2_open(struct up_conn *c);
 void up_h2_free(struct up_conn *c);
 /// A connection of `p` with room for one more stream, or NULL.
