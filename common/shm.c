@@ -10,8 +10,8 @@
 #define MADV_COLLAPSE 25
 #endif
 
-/// A larger file at a multiple of a huge page: only there can one be mapped. At start, with one thread: nobody else
-/// takes a range that failed.
+/// A larger file at a multiple of a huge page: only there can one be mapped. With one thread: a mapping that fails
+/// may leave a hole in the range, which another thread could take before all of it is given back.
 static void *map(int fd, size_t bytes, int prot)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE), end = (bytes + page - 1) / page * page;

@@ -182,11 +182,12 @@ static void find_limits(const struct sp_snap *s, const struct sp_snap_who *who,
 	for (uint32_t i = 0; i < list.n; i++) {
 		uint32_t number = numbers(s, list)[i];
 		const struct sp_snap_limit *l = ENTRY(s, limits, sp_snap_limit, number);
+		bool any_agent = own || l->any_agent;
 
 		if (own && f->again && l->any_tool)
 			continue;
-		if (!((own || l->any_agent) && !l->roles) &&
-			!sp_snap_agent_fits(s, who->agent, l->any_agent || own, l->agents, l->roles))
+		if ((!any_agent || l->roles) &&
+			!sp_snap_agent_fits(s, who->agent, any_agent, l->agents, l->roles))
 			continue;
 		if (!limit_names_tool(s, who, l))
 			continue;

@@ -140,6 +140,7 @@ uint32_t sp_judge_limits(const struct sp_judge_call *c, const struct sp_judge_ve
 		uint32_t number[SP_JUDGE_LIMITS_MAX];
 		uint32_t got = (i ? sp_snap_limits_besides : sp_snap_limits_of)(
 			j.s, &who, v->group, number, SP_JUDGE_LIMITS_MAX);
+
 		for (uint32_t k = 0; k < got && k < SP_JUDGE_LIMITS_MAX && n < cap; k++) {
 			const struct sp_snap_limit *l =
 				SP_SNAP_POLICY(j.s, limits, sp_snap_limit, number[k]);
