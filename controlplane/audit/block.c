@@ -11,7 +11,7 @@ _Static_assert(HOMES >= 2 * SP_BLOCK_RECORDS, "the table of values must stay hal
 
 /// While building: a value, with its records as a list linked through next[].
 struct value {
-	uint64_t hash;
+	uint32_t hash;
 	uint16_t first, last, count;
 	uint8_t dim;
 };
@@ -41,13 +41,13 @@ void sp_block_builder_free(struct sp_block_builder *b)
 }
 
 /// Homes follow the order of the hashes.
-static uint32_t home_of(uint64_t hash)
+static uint32_t home_of(uint32_t hash)
 {
-	return (uint32_t)(hash >> (64 - HOMES_BITS));
+	return hash >> (32 - HOMES_BITS);
 }
 
 static uint32_t put(
-	struct sp_block_builder *b, uint32_t values, uint64_t hash, uint16_t i, uint16_t *next)
+	struct sp_block_builder *b, uint32_t values, uint32_t hash, uint16_t i, uint16_t *next)
 {
 	uint32_t s = home_of(hash);
 	struct value *v;
@@ -198,7 +198,7 @@ int sp_block_open(struct sp_bytes b, struct sp_block *ret)
 	return 0;
 }
 
-const uint16_t *sp_block_find(const struct sp_block *b, enum sp_dim dim, uint64_t hash, uint32_t *ret_n)
+const uint16_t *sp_block_find(const struct sp_block *b, enum sp_dim dim, uint32_t hash, uint32_t *ret_n)
 {
 	uint32_t lo = 0, hi = b->head.groups;
 

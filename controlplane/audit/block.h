@@ -7,7 +7,7 @@
 #include "controlplane/audit/feed.h"
 
 #define SP_BLOCK_RECORDS 4096u
-#define SP_BLOCK_VERSION 2u
+#define SP_BLOCK_VERSION 3u
 
 struct sp_block_head {
 	uint32_t version, n;
@@ -21,7 +21,7 @@ struct sp_block_run {
 	uint32_t index, reserved;
 };
 struct sp_block_group {
-	uint64_t hash;
+	uint32_t hash;
 	uint32_t list; ///< where in index[] its list begins
 	uint16_t count;
 	uint8_t dim, reserved;
@@ -47,6 +47,6 @@ struct sp_block {
 };
 SP_MUST_CHECK int sp_block_open(struct sp_bytes b, struct sp_block *ret);
 /// Records having `hash` in `dim`, as indexes into the block; NULL and 0 when there are none.
-const uint16_t *sp_block_find(const struct sp_block *b, enum sp_dim dim, uint64_t hash, uint32_t *ret_n);
+const uint16_t *sp_block_find(const struct sp_block *b, enum sp_dim dim, uint32_t hash, uint32_t *ret_n);
 /// Where record `index` lies.
 void sp_block_where(const struct sp_block *b, uint32_t index, uint64_t *ret_segment, uint32_t *ret_off);

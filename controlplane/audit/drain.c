@@ -50,12 +50,12 @@ static void forget_batch(struct sp_drain *d)
 	d->since = 0;
 }
 
-static void follow_call(struct sp_drain *d, const struct sp_note *n)
+static void follow_call(struct sp_drain *d, const struct sp_note *n, const struct sp_feed_entry *fed)
 {
 	struct sp_open_call c = {
-		.seq = n->feed.seq,
-		.segment = n->feed.segment,
-		.off = n->feed.off,
+		.seq = fed->seq,
+		.segment = fed->segment,
+		.off = fed->off,
 		.worker = n->worker,
 		.epoch = n->epoch,
 	};
@@ -68,28 +68,20 @@ static void follow_call(struct sp_drain *d, const struct sp_note *n)
 	sp_open_calls_add(&d->open, &c);
 }
 
-static void note_of(const struct sp_frame *f, uint64_t segment, struct sp_note *ret)
-{
-	sp_note_of(f, ret);
-	ret->feed.segment = segment;
-	ret->feed.off = (uint32_t)f->off;
-}
-
 void sp_drain_on_found(void *ctx, const struct sp_frame *f, uint64_t segment)
 {
+	struct sp_feed_entry fed;
 	struct sp_note n;
 
-	note_of(f, segment, &n);
-	follow_call(ctx, &n);
+	sp_note_of(f, segment, &n, &fed);
+	follow_call(ctx, &n, &fed);
 }
 
 /// The open batch is on disk.
 static void take_durable(struct sp_drain *d)
 {
-	for (uint32_t i = 0; i < d->notes; i++) {
-		follow_call(d, &d->note[i]);
-		d->fed[i] = d->note[i].feed;
-	}
+	for (uint32_t i = 0; i < d->notes; i++)
+		follow_call(d, &d->note[i], &d->fed[i]);
 }
 
 static void tell_workers(struct sp_drain *d)
@@ -177,16 +169,21 @@ bool sp_drain_put(struct sp_drain *d, uint32_t worker, uint64_t worker_seq, uint
 	return true;
 }
 
+static void note_down(struct sp_drain *d, const struct sp_frame *f)
+{
+	struct sp_note *n = &d->note[d->notes];
+
+	sp_note_of(f, d->journal.number, n, &d->fed[d->notes++]);
+	d->strict |= n->strict;
+}
+
 void sp_drain_note(struct sp_drain *d, const struct sp_frame *f)
 {
-	struct sp_note *n;
 	struct sp_frame pin;
 
 	if (d->notes == 0 && sp_journal_pinned(&d->journal, &pin))
-		note_of(&pin, d->journal.number, &d->note[d->notes++]);
-	n = &d->note[d->notes++];
-	note_of(f, d->journal.number, n);
-	d->strict |= n->strict;
+		note_down(d, &pin);
+	note_down(d, f);
 }
 
 /// A worker's numbers go up by one, from one on. Where another one comes records were lost, or it is forged: then it

@@ -41,8 +41,8 @@ struct sp_drain {
 	struct sp_drain_worker worker[SP_PRODUCERS_MAX];
 	uint32_t workers; ///< with control behind them
 	struct sp_note *note; ///< of the open batch
+	struct sp_feed_entry *fed; ///< the same records for the index
 	uint32_t notes;
-	struct sp_feed_entry *fed; ///< of the batch that just became durable
 	struct sp_feed_act act[SP_FEED_ACTS];
 	uint32_t acts, acts_added;
 	bool strict;    ///< the open batch holds a record somebody waits for

@@ -3,17 +3,19 @@
 #include <sys/eventfd.h>
 #include "common/banned.h"
 
-static uint64_t mix(uint64_t h)
+static uint32_t mix(uint64_t h)
 {
+	uint32_t short_one;
+
 	h ^= h >> 32;
 	h *= 0xd6e8feb86659fd93ull;
 	h ^= h >> 32;
 	h *= 0xd6e8feb86659fd93ull;
-	h ^= h >> 32;
-	return h ? h : 1;
+	short_one = (uint32_t)(h >> 32);
+	return short_one ? short_one : 1;
 }
 
-uint64_t sp_dim_hash_u(uint64_t v)
+uint32_t sp_dim_hash_u(uint64_t v)
 {
 	return mix(v + 0x9e3779b97f4a7c15ull);
 }
@@ -33,7 +35,7 @@ static uint64_t rest(struct sp_bytes b, size_t all)
 }
 
 /// Collisions cost a look at one record more: what is found is compared with what was asked.
-static inline __attribute__((always_inline)) uint64_t hash_bytes(struct sp_bytes b)
+static inline __attribute__((always_inline)) uint32_t hash_bytes(struct sp_bytes b)
 {
 	uint64_t h = b.n * 0x9e3779b97f4a7c15ull, w;
 	size_t all = b.n;
@@ -51,12 +53,12 @@ static inline __attribute__((always_inline)) uint64_t hash_bytes(struct sp_bytes
 	return mix(h);
 }
 
-uint64_t sp_dim_hash_bytes(struct sp_bytes b)
+uint32_t sp_dim_hash_bytes(struct sp_bytes b)
 {
 	return hash_bytes(b);
 }
 
-static inline __attribute__((always_inline)) uint64_t dim_hash(
+static inline __attribute__((always_inline)) uint32_t dim_hash(
 	const struct sp_record *r, enum sp_dim d, enum sp_record_field f)
 {
 	if (!sp_record_has(r, f))
@@ -64,16 +66,12 @@ static inline __attribute__((always_inline)) uint64_t dim_hash(
 	return sp_dim_is_number(d) ? sp_dim_hash_of(d, r->u[f]) : hash_bytes(r->b[f]);
 }
 
-void sp_feed_entry_of(const struct sp_record *r, uint64_t seq, struct sp_feed_entry *ret)
+void sp_feed_entry_fill(const struct sp_record *r, struct sp_feed_entry *ret)
 {
-	struct sp_feed_entry e = {.seq = seq};
-
-	if (sp_record_has(r, SP_F_TIME))
-		e.time_ns = r->u[SP_F_TIME];
-#define X(sym) e.hash[SP_DIM_##sym] = dim_hash(r, SP_DIM_##sym, SP_F_##sym);
+	ret->time_ns = sp_record_has(r, SP_F_TIME) ? r->u[SP_F_TIME] : 0;
+#define X(sym) ret->hash[SP_DIM_##sym] = dim_hash(r, SP_DIM_##sym, SP_F_##sym);
 	SP_DIMS(X)
 #undef X
-	*ret = e;
 }
 
 int sp_feed_init(struct sp_feed *f, int writer_event)

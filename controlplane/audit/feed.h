@@ -17,16 +17,18 @@ enum sp_dim {
 	SP_DIM__COUNT,
 };
 
+/// A cache line: it is handed on three times.
 struct sp_feed_entry {
 	uint64_t seq, time_ns, segment;
 	uint32_t off;
 	uint32_t reserved;
-	uint64_t hash[SP_DIM__COUNT]; ///< 0 = the record has no such field
+	uint32_t hash[SP_DIM__COUNT]; ///< 0 = the record has no such field
 };
-uint64_t sp_dim_hash_bytes(struct sp_bytes b);
-uint64_t sp_dim_hash_u(uint64_t v);
+_Static_assert(sizeof(struct sp_feed_entry) == SP_CACHE_LINE, "a line");
+uint32_t sp_dim_hash_bytes(struct sp_bytes b);
+uint32_t sp_dim_hash_u(uint64_t v);
 /// What a number is found by: SHADOW is indexed by being there, whatever the candidate.
-static inline uint64_t sp_dim_hash_of(enum sp_dim d, uint64_t v)
+static inline uint32_t sp_dim_hash_of(enum sp_dim d, uint64_t v)
 {
 	return sp_dim_hash_u(d == SP_DIM_SHADOW ? 0 : v);
 }
@@ -34,8 +36,8 @@ static inline bool sp_dim_is_number(enum sp_dim d)
 {
 	return d == SP_DIM_TYPE || d == SP_DIM_REASON || d == SP_DIM_SHADOW;
 }
-/// Everything but segment and off.
-void sp_feed_entry_of(const struct sp_record *r, uint64_t seq, struct sp_feed_entry *ret);
+/// Time and hashes.
+void sp_feed_entry_fill(const struct sp_record *r, struct sp_feed_entry *ret);
 
 #define SP_FEED_ENTRIES 32768u
 #define SP_FEED_ACTS 64u

@@ -20,7 +20,8 @@ static enum sp_note_kind kind_of(const struct sp_record *r)
 	}
 }
 
-void sp_note_of(const struct sp_frame *f, struct sp_note *ret)
+void sp_note_of(
+	const struct sp_frame *f, uint64_t segment, struct sp_note *ret, struct sp_feed_entry *ret_fed)
 {
 	struct sp_record r;
 
@@ -28,11 +29,10 @@ void sp_note_of(const struct sp_frame *f, struct sp_note *ret)
 	ret->strict = false;
 	ret->worker = f->head.worker;
 	ret->epoch = f->head.epoch;
-	if (sp_record_read(f->bytes, &r) < 0 || !sp_record_has(&r, SP_F_TYPE)) {
-		ret->feed = (struct sp_feed_entry){.seq = f->head.seq};
+	*ret_fed = (struct sp_feed_entry){.seq = f->head.seq, .segment = segment, .off = (uint32_t)f->off};
+	if (sp_record_read(f->bytes, &r) < 0 || !sp_record_has(&r, SP_F_TYPE))
 		return;
-	}
-	sp_feed_entry_of(&r, f->head.seq, &ret->feed);
+	sp_feed_entry_fill(&r, ret_fed);
 	if (sp_record_has(&r, SP_F_EPOCH))
 		ret->epoch = (uint32_t)sp_min(r.u[SP_F_EPOCH], (uint64_t)f->head.epoch);
 	ret->strict = sp_record_has(&r, SP_F_LEVEL) &&

@@ -45,12 +45,11 @@ int sp_server_index_add(struct sp_server *s, const struct sp_feed_entry *e)
 
 static int index_frame(struct sp_server *s, const struct sp_frame *f, uint64_t segment)
 {
+	struct sp_feed_entry e;
 	struct sp_note n;
 
-	sp_note_of(f, &n);
-	n.feed.segment = segment;
-	n.feed.off = (uint32_t)f->off;
-	return sp_server_index_add(s, &n.feed);
+	sp_note_of(f, segment, &n, &e);
+	return sp_server_index_add(s, &e);
 }
 
 /// The whole batches of one chunk, as far as they are wanted. The scan stands behind the last one.

@@ -12,6 +12,7 @@ static void scan(struct sp_bytes b, size_t off)
 	struct sp_chain chain = {0};
 	struct sp_scan s;
 	struct sp_frame f;
+	struct sp_feed_entry fed;
 	struct sp_note n;
 	int r;
 
@@ -19,7 +20,7 @@ static void scan(struct sp_bytes b, size_t off)
 	while ((r = sp_scan_next(&s, &f)) > 0) {
 		if (f.bytes.p < b.p || f.bytes.p + f.bytes.n > b.p + b.n)
 			abort();
-		sp_note_of(&f, &n);
+		sp_note_of(&f, 1, &n, &fed);
 	}
 	if (r < 0 && sp_scan_torn(&s) && s.batch > b.n)
 		abort();

@@ -304,11 +304,12 @@ static void count_call(struct counting *k, const struct sp_note *n, const struct
 static void count_frame(struct counting *k, const struct sp_frame *f, bool this_life)
 {
 	struct sp_rig_tally *t = k->t;
+	struct sp_feed_entry fed;
 	struct sp_note n;
 	struct sp_record rec;
 
 	t->records++;
-	sp_note_of(f, &n);
+	sp_note_of(f, 1, &n, &fed);
 	count_call(k, &n, f);
 	if (f->head.worker == SP_FRAME_OWN) {
 		t->own++;

@@ -210,7 +210,8 @@ static void a_block_finds_exactly_the_records_that_have_a_value(void **state)
 		for (uint32_t k = 0; k < 50; k++) {
 			uint32_t i = (uint32_t)rand_r(&seed) % sizes[s], at = 0, off;
 			unsigned d = (unsigned)rand_r(&seed) % SP_DIM__COUNT;
-			uint64_t hash = e[i].hash[d] ? e[i].hash[d] : 12345, segment;
+			uint32_t hash = e[i].hash[d] ? e[i].hash[d] : 12345;
+			uint64_t segment;
 			const uint16_t *list = sp_block_find(&v, (enum sp_dim)d, hash, &n);
 
 			for (uint32_t r = 0; r < sizes[s]; r++)
