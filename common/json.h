@@ -25,7 +25,8 @@ struct sp_json_tok {
 	uint32_t type : 3;  ///< enum sp_json_type
 	uint32_t escaped : 1; ///< a string with at least one backslash
 	uint32_t apart : 1; ///< an object of which the scan saw that no two names are alike but for case
-	uint32_t count : 27;  ///< children: elements of an array, members of an object
+	uint32_t plain : 1; ///< a string of ASCII without escapes
+	uint32_t count : 26;  ///< children: elements of an array, members of an object
 };
 
 struct sp_json {
@@ -43,7 +44,7 @@ struct sp_json_error {
 
 #define SP_JSON_NONE UINT32_MAX
 
-/// Scan `text` (under 4 GiB) into `tok[0..cap)`, at most 2^27 - 1 tokens. 0, or error->err with
+/// Scan `text` (under 4 GiB) into `tok[0..cap)`, at most 2^26 - 1 tokens. 0, or error->err with
 /// `*error` filled (may be NULL). `*ret` borrows `text` and `tok`; on failure `tok` holds rubbish.
 SP_MUST_CHECK int sp_json_scan(struct sp_bytes text, uint32_t max_depth, struct sp_json_tok *tok,
 	uint32_t cap, struct sp_json *ret, struct sp_json_error *error);

@@ -5,21 +5,26 @@
 
 #define TWIN __attribute__((target("avx2,bmi,bmi2")))
 
-/// Bit i set: byte i ends a run of plain string bytes. The signed compare finds controls and bytes
-/// >= 0x80 at once.
+static inline __attribute__((always_inline)) TWIN __m256i load(const uint8_t *p)
+{
+	return _mm256_lddqu_si256((const __m256i *)p);
+}
+
+/// Bit i set: byte i ends a run of plain string bytes. The two that are looked up are found by their lower halves; less
+/// 0x20, signed, is negative for controls and for bytes >= 0x80.
 static inline __attribute__((always_inline)) TWIN uint32_t stops(const uint8_t *p)
 {
-	__m256i v = _mm256_loadu_si256((const __m256i *)p);
-	__m256i quote = _mm256_cmpeq_epi8(v, _mm256_set1_epi8('"'));
-	__m256i slash = _mm256_cmpeq_epi8(v, _mm256_set1_epi8('\\'));
-	__m256i low = _mm256_cmpgt_epi8(_mm256_set1_epi8(0x20), v);
+	const __m256i ends = _mm256_setr_epi8(-1, 0, '"', 0, 0, 0, 0, 0, 0, 0, 0, 0, '\\', 0, 0, 0,
+		-1, 0, '"', 0, 0, 0, 0, 0, 0, 0, 0, 0, '\\', 0, 0, 0);
+	__m256i v = load(p), end = _mm256_cmpeq_epi8(_mm256_shuffle_epi8(ends, v), v);
 
-	return (uint32_t)_mm256_movemask_epi8(_mm256_or_si256(_mm256_or_si256(quote, slash), low));
+	return (uint32_t)_mm256_movemask_epi8(
+		_mm256_or_si256(end, _mm256_subs_epi8(v, _mm256_set1_epi8(0x20))));
 }
 
 static inline __attribute__((always_inline)) TWIN uint32_t not_blank(const uint8_t *p)
 {
-	__m256i v = _mm256_loadu_si256((const __m256i *)p);
+	__m256i v = load(p);
 	__m256i space = _mm256_cmpeq_epi8(v, _mm256_set1_epi8(' '));
 	__m256i lf = _mm256_cmpeq_epi8(v, _mm256_set1_epi8('\n'));
 	__m256i tab = _mm256_cmpeq_epi8(v, _mm256_set1_epi8('\t'));
@@ -58,22 +63,72 @@ static inline __attribute__((always_inline)) TWIN const uint8_t *twin_plain(
 	return plain_tail(base, p, end);
 }
 
-/// A bit for each of 32 bytes, so that one load serves all escapes among them.
+static inline __attribute__((always_inline)) TWIN const uint8_t *twin_quick(
+	const uint8_t *p, const uint8_t *quick, const uint8_t *end)
+{
+	do {
+		uint32_t mask = stops(p);
+
+		if (sp_likely(mask))
+			return p + __builtin_ctz(mask);
+		p += 32;
+	} while (p < quick);
+	return end;
+}
+
+/// Bytes of an escape's second place, by the halves of each: a bit for each upper half, and what upper halves go with
+/// a lower one.
+static inline __attribute__((always_inline)) TWIN uint32_t short_escapes(__m256i v)
+{
+	const __m256i upper = _mm256_setr_epi8(0, 0, 1, 0, 0, 2, 4, 8, 0, 0, 0, 0, 0, 0, 0, 0,
+		0, 0, 1, 0, 0, 2, 4, 8, 0, 0, 0, 0, 0, 0, 0, 0);
+	const __m256i lower = _mm256_setr_epi8(0, 0, 1 | 4 | 8, 0, 8, 0, 4, 0, 0, 0, 0, 0, 2, 0, 4, 1,
+		0, 0, 1 | 4 | 8, 0, 8, 0, 4, 0, 0, 0, 0, 0, 2, 0, 4, 1);
+	const __m256i half = _mm256_set1_epi8(0x0f);
+	__m256i high = _mm256_shuffle_epi8(upper, _mm256_and_si256(_mm256_srli_epi16(v, 4), half));
+	__m256i both = _mm256_and_si256(high, _mm256_shuffle_epi8(lower, _mm256_and_si256(v, half)));
+
+	return ~(uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(both, _mm256_setzero_si256()));
+}
+
+/// The escapes of 32 bytes one by one, where backslashes stand side by side or one is of an escape of more.
+static TWIN __attribute__((noinline)) bool escapes_of(const uint8_t *p, const uint8_t **ret)
+{
+	unsigned next = 32;
+
+	for (uint32_t mask = stops(p); mask; mask &= mask - 1) {
+		unsigned i = (unsigned)__builtin_ctz(mask);
+
+		if (p[i] != '\\' || !sp_json_short_escape(p[i + 1])) {
+			*ret = p + i;
+			return false;
+		}
+		next = sp_max(i + 2, 32u);
+		mask &= ~(2u << i);
+	}
+	*ret = p + next;
+	return true;
+}
+
+/// A bit for each of 32 bytes: all escapes among them are judged at once. A backslash in the last place is left to the
+/// next bytes.
 static TWIN __attribute__((noinline)) const uint8_t *twin_escaped(const uint8_t *p, const uint8_t *end)
 {
 	while (end - p > 32) {
-		uint32_t mask = stops(p);
-		unsigned next = 32;
+		__m256i v = load(p);
+		uint32_t slash = (uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(v, _mm256_set1_epi8('\\')));
+		uint32_t quote = (uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(v, _mm256_set1_epi8('"')));
+		uint32_t low = (uint32_t)_mm256_movemask_epi8(_mm256_cmpgt_epi8(_mm256_set1_epi8(0x20), v));
+		uint32_t second = slash << 1, stop = low | (quote & ~second);
 
-		for (; mask; mask &= mask - 1) {
-			unsigned i = (unsigned)__builtin_ctz(mask);
-
-			if (p[i] != '\\' || !sp_json_short_escape(p[i + 1]))
-				return p + i;
-			next = sp_max(i + 2, 32u);
-			mask &= ~(2u << i);
+		if (second & ~quote && (second & slash || second & ~short_escapes(v))) {
+			if (!escapes_of(p, &p))
+				return p;
+			continue;
 		}
-		p += next;
+		if (stop)
+			return p + __builtin_ctz(stop);
+		p += 32 - (slash >> 31);
 	}
 	while (p < end && *p != '"' && *p >= 0x20 && *p < 0x80) {
 		if (*p != '\\')

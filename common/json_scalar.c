@@ -9,6 +9,12 @@ static inline const uint8_t *twin_plain(const uint8_t *base, const uint8_t *p, c
 	return p;
 }
 
+static inline const uint8_t *twin_quick(const uint8_t *p, const uint8_t *quick, const uint8_t *end)
+{
+	(void)quick;
+	return twin_plain(NULL, p, end);
+}
+
 static inline const uint8_t *twin_escaped(const uint8_t *p, const uint8_t *end)
 {
 	while (p < end && *p != '"' && *p >= 0x20 && *p < 0x80) {

@@ -4,8 +4,8 @@
 
 #include "common/json.h"
 
-/// `count` has 27 bits, and the key sort links tokens through it.
-#define SP_JSON_TOKENS_MAX ((1u << 27) - 1)
+/// `count` has 26 bits, and the key sort links tokens through it.
+#define SP_JSON_TOKENS_MAX ((1u << 26) - 1)
 
 /// Fill *error; NULL, so that a scanning function can return it.
 const uint8_t *sp_json_fail(struct sp_json_error *error, size_t off, int err, const char *what);

@@ -27,7 +27,7 @@ static inline bool json_both_same(const struct sp_json *a, const struct sp_json 
 
 		if (x->off != y->off || x->len != y->len || x->next != y->next ||
 			x->type != y->type || x->escaped != y->escaped || x->apart != y->apart ||
-			x->count != y->count)
+			x->plain != y->plain || x->count != y->count)
 			return false;
 	}
 	return true;
