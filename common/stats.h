@@ -16,7 +16,7 @@
 	X(TLS_FAILED, "tls_failed", "TLS handshakes or records refused")                           \
 	X(HELLO_WAITED, "tls_waited", "handshakes put off to a later turn for calls")             \
 	X(SHED_HELLO, "shed_handshakes", "handshakes refused because too many waited")             \
-	X(TLS_KEPT, "tls_memory_kept", "bytes of OpenSSL's that wait for a next record") \
+	X(TLS_KEPT, "tls_memory_kept", "bytes of OpenSSL's that wait for their next use") \
 	X(REQUESTS, "http_requests", "HTTP requests read")                                         \
 	X(HTTP_REFUSED, "http_refused", "HTTP requests refused before MCP")                        \
 	X(MESSAGES, "mcp_messages", "JSON-RPC messages read")                                      \

@@ -1,115 +1,128 @@
-/// OpenSSL's memory. For every record it takes and gives back a buffer and a few small blocks, the same sizes each
-/// time: those wait for the next record, all else goes to the allocator. A record is decrypted in its buffer, so what
-/// a peer filled of that is wiped before it waits.
+/// OpenSSL's memory. A handshake takes and gives back some seven hundred blocks, a record a buffer and
+/// a few small ones, the same sizes each time: what comes back waits in the list of its size, which is
+/// told by where it lies. A record is decrypted in its buffer, so what a peer filled of that is wiped
+/// before it waits.
 #include "dataplane/tls/private.h"
 
 #include <malloc.h>
 #include <openssl/crypto.h>
 #include <sys/mman.h>
+#ifdef __SANITIZE_ADDRESS__
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#ifdef SANITIZED
+#include <sanitizer/lsan_interface.h>
+#endif
 #include "common/banned.h"
 
-#define SMALL_LEAST 32u ///< a length being written, four a record: asked for with more than this
-#define SMALL 48u	///< and with at most this
-#define SMALLS 512u	///< to be kept
 #define RECORD_LEAST 16384u
 #define RECORD 20480u
 #define RECORDS 64u
 #define PLACES ((size_t)RECORDS * RECORD)
-_Static_assert(SP_TLS_MEMORY_MAX == SMALLS * SMALL + PLACES, "what tls.h promises");
+
+#define STEP 16u ///< all sizes are so many of these, and all blocks lie so
+#define BLOCK_MAX 8192u
+#define CHUNK 65536u ///< has blocks of one size
+#define CHUNKS 2048u
+_Static_assert(SP_TLS_MEMORY_MAX == PLACES + (size_t)CHUNKS * CHUNK, "what tls.h promises");
+
+/// Four between two powers of two: a fifth is lost at most.
+static const uint16_t sizes[] = {16, 32, 48, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 448,
+	512, 640, 768, 896, 1024, 1280, 1536, 1792, 2048, 2560, 3072, 3584, 4096, 5120, 6144, 7168,
+	BLOCK_MAX};
+#define SIZES SP_ARRAY_LEN(sizes)
 
 struct block {
 	struct block *next;
 };
 
-/// Small blocks that went out last: nearly all come back at once, and asking the allocator about them takes longer than
-/// all else here.
-#define RECENT 8u
-static void *recent[RECENT];
-static unsigned recent_at;
-
 static struct {
-	struct block *small, *record;
-	unsigned small_n, record_n; ///< kept
-	size_t small_usable; ///< what the allocator says of one, by which it is known when it comes back
-	uint8_t *places;     ///< of records; NULL before sp_tls_memory()
-	uint32_t begun;	     ///< of those, the others take no memory
+	uint8_t *base; ///< places of records, then chunks; NULL before sp_tls_memory()
+	size_t waits;  ///< bytes in the lists
+	uint32_t begun_places, begun_chunks;
+	struct block *record;
 	uint32_t filled[RECORDS]; ///< bytes of a place that a peer's hold
+	bool more_records; ///< once there was no place for one
+	struct {
+		struct block *waits;
+		uint8_t *fresh, *end; ///< of its last chunk
+	} list[SIZES];
+	uint8_t size_of[CHUNKS];
+	uint8_t size_for[BLOCK_MAX / STEP + 1];
 } kept;
 
 static size_t place(const void *p)
 {
-	return (size_t)((uintptr_t)p - (uintptr_t)kept.places);
-}
-
-static void *pop(struct block **from, unsigned *n)
-{
-	struct block *b = *from;
-
-	*from = b->next;
-	--*n;
-	return b;
-}
-
-static void push(struct block **to, unsigned *n, void *p)
-{
-	struct block *b = p;
-
-	b->next = *to;
-	*to = b;
-	++*n;
+	return (size_t)((uintptr_t)p - (uintptr_t)kept.base);
 }
 
 static void *take_record(void)
 {
-	if (kept.record)
-		return pop(&kept.record, &kept.record_n);
-	if (kept.begun < RECORDS)
-		return kept.places + (size_t)kept.begun++ * RECORD;
+	struct block *b = kept.record;
+
+	if (b) {
+		kept.record = b->next;
+		kept.waits -= RECORD;
+		return b;
+	}
+	if (kept.begun_places < RECORDS)
+		return kept.base + (size_t)kept.begun_places++ * RECORD;
+	kept.more_records = true;
 	return malloc(RECORD);
+}
+
+/// One that was never used.
+static void *begin_block(unsigned size)
+{
+	size_t bytes = sizes[size];
+	uint8_t *p = kept.list[size].fresh;
+
+	if ((size_t)(kept.list[size].end - p) < bytes) {
+		if (kept.begun_chunks == CHUNKS)
+			return malloc(bytes);
+		kept.size_of[kept.begun_chunks] = (uint8_t)size;
+		p = kept.base + PLACES + (size_t)kept.begun_chunks++ * CHUNK;
+		kept.list[size].end = p + CHUNK;
+	}
+	kept.list[size].fresh = p + bytes;
+	return p;
 }
 
 static void *take(size_t n, const char *file, int line)
 {
+	struct block *b;
+	unsigned size;
+
 	(void)file;
 	(void)line;
-	if (n > RECORD_LEAST && n <= RECORD)
-		return take_record();
-	if (n <= SMALL_LEAST || n > SMALL)
-		return malloc(n);
-	if (!kept.small)
-		return malloc(SMALL);
-	recent[recent_at] = kept.small;
-	recent_at = (recent_at + 1) % RECENT;
-	return pop(&kept.small, &kept.small_n);
+	if (sp_unlikely(n > BLOCK_MAX))
+		return n > RECORD_LEAST && n <= RECORD ? take_record() : malloc(n);
+	size = kept.size_for[(n + STEP - 1) / STEP];
+	b = kept.list[size].waits;
+	if (sp_unlikely(!b))
+		return begin_block(size);
+	kept.list[size].waits = b->next;
+	kept.waits -= sizes[size];
+	return b;
 }
 
-/// True when `p` went out as a small block not long ago, which is forgotten with that.
-static bool was_recent(const void *p)
+static void give_record(struct block *b, uint32_t *filled)
 {
-	for (unsigned i = 0; i < RECENT; i++) {
-		if (recent[i] != p)
-			continue;
-		recent[i] = NULL;
-		return true;
-	}
-	return false;
-}
-
-static void give_record(void *p, uint32_t *filled)
-{
-	sp_wipe(p, *filled);
+	sp_wipe(b, *filled);
 	*filled = 0;
-	push(&kept.record, &kept.record_n, p);
+	b->next = kept.record;
+	kept.record = b;
+	kept.waits += RECORD;
 }
 
 static void give_allocated(void *p)
 {
-	size_t usable = was_recent(p) ? kept.small_usable : malloc_usable_size(p);
+	size_t usable = kept.more_records ? malloc_usable_size(p) : 0;
 
-	if (usable == kept.small_usable && kept.small_n < SMALLS) {
-		push(&kept.small, &kept.small_n, p);
-		return;
-	}
 	if (usable >= RECORD && usable < RECORD + RECORD / 8) // one for which there was no place
 		sp_wipe(p, usable);
 	free(p);
@@ -117,30 +130,38 @@ static void give_allocated(void *p)
 
 static void give(void *p, const char *file, int line)
 {
+	struct block *b = p;
 	size_t at = place(p);
+	unsigned size;
 
 	(void)file;
 	(void)line;
-	if (at < PLACES)
+	if (sp_unlikely(at >= SP_TLS_MEMORY_MAX)) {
+		if (p)
+			give_allocated(p);
+	} else if (at < PLACES) {
 		give_record(p, &kept.filled[at / RECORD]);
-	else if (p)
-		give_allocated(p);
+	} else {
+		size = kept.size_of[(at - PLACES) / CHUNK];
+		b->next = kept.list[size].waits;
+		kept.list[size].waits = b;
+		kept.waits += sizes[size];
+	}
 }
 
 static void *resize(void *p, size_t n, const char *file, int line)
 {
+	size_t at = place(p), had;
 	void *to;
 
-	if (!p || place(p) >= PLACES) {
-		if (p)
-			(void)was_recent(p);
+	if (!p || at >= SP_TLS_MEMORY_MAX)
 		return realloc(p, n);
-	}
-	if (n && n <= RECORD)
+	had = at < PLACES ? RECORD : sizes[kept.size_of[(at - PLACES) / CHUNK]];
+	if (n && n <= had)
 		return p;
-	to = n ? malloc(n) : NULL;
+	to = n ? take(n, file, line) : NULL;
 	if (to)
-		memcpy(to, p, RECORD);
+		memcpy(to, p, had);
 	if (to || !n)
 		give(p, file, line);
 	return to;
@@ -160,24 +181,28 @@ void tls_memory_filled(const void *p, size_t n)
 
 int sp_tls_memory(void)
 {
-	void *one = malloc(SMALL), *p;
+	static const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+	void *p = mmap(NULL, SP_TLS_MEMORY_MAX, PROT_READ | PROT_WRITE, flags, -1, 0);
 
-	if (!one)
-		return -ENOMEM;
-	kept.small_usable = malloc_usable_size(one);
-	free(one);
-	p = mmap(NULL, PLACES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (p == MAP_FAILED)
 		return -errno;
-	kept.places = p;
-	if (CRYPTO_set_mem_functions(take, resize, give) == 1)
-		return 0;
-	kept.places = NULL;
-	munmap(p, PLACES);
-	return -EBUSY;
+	kept.base = p;
+	for (unsigned n = 0, size = 0; n < SP_ARRAY_LEN(kept.size_for); n++) {
+		size += n * STEP > sizes[size];
+		kept.size_for[n] = (uint8_t)size;
+	}
+	if (CRYPTO_set_mem_functions(take, resize, give) != 1) {
+		kept.base = NULL;
+		munmap(p, SP_TLS_MEMORY_MAX);
+		return -EBUSY;
+	}
+#ifdef SANITIZED
+	__lsan_register_root_region(p, SP_TLS_MEMORY_MAX);
+#endif
+	return 0;
 }
 
 size_t sp_tls_memory_kept(void)
 {
-	return kept.small_n * (size_t)SMALL + kept.record_n * (size_t)RECORD;
+	return kept.waits;
 }

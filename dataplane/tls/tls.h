@@ -6,12 +6,14 @@
 #include "common/shm_layout.h"
 #include "dataplane/io/io.h"
 
-/// Once at start, before anything of OpenSSL's is used, in a process of one thread: what a record takes is kept for the
-/// next one instead of asked of the allocator, up to SP_TLS_MEMORY_MAX bytes, and what peers sent is wiped from it.
-/// -EBUSY: OpenSSL was used before. -ENOMEM.
+/// Once at start, before anything of OpenSSL's is used, in a process of one thread: what OpenSSL gives
+/// back is kept by its size for the next use instead of handed to the allocator. That has
+/// SP_TLS_MEMORY_MAX bytes of addresses, of which only what was in use at once becomes memory; beyond
+/// them the allocator is asked. What peers sent is wiped from a record's buffer. -EBUSY: OpenSSL was
+/// used before. -ENOMEM.
 SP_MUST_CHECK int sp_tls_memory(void);
-#define SP_TLS_MEMORY_MAX (512u * 48u + 64u * 20480u)
-size_t sp_tls_memory_kept(void); ///< bytes that wait for a next record
+#define SP_TLS_MEMORY_MAX (64u * 20480u + 2048u * 65536u)
+size_t sp_tls_memory_kept(void); ///< bytes that wait for their next use
 
 /// Once at start, before the process gives up opening files: sets OpenSSL up and reads the system's CA
 /// bundle (SSL_CERT_FILE names another). -ENOENT when there is none: only clients without a CA need it.

@@ -54,20 +54,62 @@ static void what_is_kept_is_bounded(void **state)
 	sp_tls_server_free(srv);
 }
 
-/// It was a list's when it went out, and is none's when it comes back.
-static void a_block_that_was_resized_is_not_kept(void **state)
+static void a_block_that_grows_leaves_its_place_to_the_next(void **state)
 {
+	uint8_t *p, *grown, *in_place;
 	size_t kept;
-	void *p;
 
 	(void)state;
 	OPENSSL_free(OPENSSL_malloc(40));
-	p = OPENSSL_malloc(40);
+	OPENSSL_free(OPENSSL_malloc(600));
 	kept = sp_tls_memory_kept();
-	p = OPENSSL_realloc(p, 100000);
-	assert_non_null(p);
-	OPENSSL_free(p);
+	p = OPENSSL_malloc(33);
+	memset(p, 7, 33);
+	assert_int_equal(sp_tls_memory_kept(), kept - 48);
+	in_place = OPENSSL_realloc(p, 48);
+	assert_ptr_equal(in_place, p);
+	grown = OPENSSL_realloc(p, 600);
+	assert_ptr_not_equal(grown, p);
+	for (unsigned i = 0; i < 33; i++)
+		assert_int_equal(grown[i], 7);
+	assert_int_equal(sp_tls_memory_kept(), kept - 640);
+	grown = OPENSSL_realloc(grown, 100000);
+	assert_int_equal(grown[32], 7);
 	assert_int_equal(sp_tls_memory_kept(), kept);
+	OPENSSL_free(grown);
+	assert_int_equal(sp_tls_memory_kept(), kept);
+}
+
+/// More than the addresses hold, so the allocator gives some: each is its owner's alone, and goes back
+/// to where it is from.
+static void what_finds_no_place_is_the_allocators(void **state)
+{
+	size_t all = SP_TLS_MEMORY_MAX / 8192 + 100, kept = 0;
+	uint8_t **p = calloc(all, sizeof(*p));
+
+	(void)state;
+	assert_non_null(p);
+	for (unsigned round = 0; round < 2; round++) {
+		for (size_t i = 0; i < all; i++) {
+			p[i] = OPENSSL_malloc(8000);
+			assert_non_null(p[i]);
+			memcpy(p[i], &i, sizeof(i));
+			memcpy(p[i] + 8000 - sizeof(i), &i, sizeof(i));
+		}
+		for (size_t i = 0; i < all; i++) {
+			assert_memory_equal(p[i], &i, sizeof(i));
+			assert_memory_equal(p[i] + 8000 - sizeof(i), &i, sizeof(i));
+			OPENSSL_free(p[i]);
+		}
+		if (round == 0)
+			kept = sp_tls_memory_kept();
+	}
+	assert_int_equal(sp_tls_memory_kept(), kept);
+	assert_true(kept <= SP_TLS_MEMORY_MAX && kept > SP_TLS_MEMORY_MAX / 2);
+	p[0] = OPENSSL_malloc(100); // of a size that may have no chunk yet, and gets none any more
+	assert_non_null(p[0]);
+	OPENSSL_free(p[0]);
+	free(p);
 }
 
 static void a_record_that_was_resized_leaves_its_place(void **state)
@@ -189,10 +231,11 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(records_leave_what_they_took_for_the_next),
 		cmocka_unit_test(what_is_kept_is_bounded),
-		cmocka_unit_test(a_block_that_was_resized_is_not_kept),
+		cmocka_unit_test(a_block_that_grows_leaves_its_place_to_the_next),
 		cmocka_unit_test(a_record_that_was_resized_leaves_its_place),
 		cmocka_unit_test(what_is_given_back_tells_nothing),
 		cmocka_unit_test(blocks_of_all_sizes_keep_what_is_put_into_them),
+		cmocka_unit_test(what_finds_no_place_is_the_allocators),
 	};
 
 	return cmocka_run_group_tests(tests, begin, drop_all);
