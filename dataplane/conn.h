@@ -89,6 +89,7 @@ struct sp_conn_queue {
 struct sp_greetings {
 	struct sp_conn_queue begun, fresh;
 	bool fresh_stood_back; ///< in the turn before
+	uint64_t call_bytes, calls_until_ns; ///< what calls had moved when that was last looked at
 };
 
 struct sp_addr_count {
@@ -112,7 +113,8 @@ void sp_conn_pool_done(struct sp_worker *w);
 /// sp_io_accept_fn for TLS and for plain listeners; `user` is the worker.
 int sp_conn_accept_tls(struct sp_stream *s, void *user, const struct sockaddr_storage *peer);
 int sp_conn_accept_plain(struct sp_stream *s, void *user, const struct sockaddr_storage *peer);
-/// Answer flights of handshakes that wait, at most limits.handshakes_per_turn. What calls have ready leaves before.
+/// Answer flights of handshakes that wait: while calls come at most limits.handshakes_per_turn, else
+/// eight if that is more. What calls have ready leaves before.
 void sp_conn_greet(struct sp_worker *w);
 /// Draining: idle connections close now, the others after their answer.
 void sp_conn_drain_all(struct sp_worker *w);

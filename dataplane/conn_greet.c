@@ -4,6 +4,9 @@
 #include "dataplane/conn_private.h"
 #include "common/banned.h"
 
+/// Flights in one go while no calls come: each finds in the caches what the last one left there.
+#define ALONE 8u
+#define LATELY_NS (10 * SP_NS_PER_MS)
 /// Pieces of flights cost little: so many are looked at in a turn at most.
 #define PIECES_MAX 64u
 
@@ -94,27 +97,41 @@ static bool answer(struct sp_conn *c)
 
 /// A turn's last flight is for somebody new, and its first one where nobody new had any the turn
 /// before: however many go on with what they began, others come in.
-static bool new_ones_turn(const struct sp_worker *w, uint32_t flights, bool new_came)
+static bool new_ones_turn(const struct sp_worker *w, uint32_t flights, uint32_t most, bool new_came)
 {
 	const struct sp_greetings *g = &w->greetings;
-	uint32_t most = w->plan->handshakes_per_turn;
 
 	if (!g->fresh.head || !g->begun.head)
 		return g->fresh.head != NULL;
 	return !new_came && (g->fresh_stood_back || (most > 1 && flights + 1 == most));
 }
 
+/// Bytes of calls, either way, say whether anybody is kept waiting.
+static uint32_t flights_allowed(struct sp_worker *w)
+{
+	struct sp_greetings *g = &w->greetings;
+	uint64_t bytes = w->stat[SP_STAT_BYTES_IN] + w->stat[SP_STAT_BYTES_OUT];
+
+	if (bytes != g->call_bytes) {
+		g->call_bytes = bytes;
+		g->calls_until_ns = w->now_ns + LATELY_NS;
+	}
+	return w->now_ns < g->calls_until_ns ? w->plan->handshakes_per_turn :
+					       sp_max(w->plan->handshakes_per_turn, ALONE);
+}
+
 void sp_conn_greet(struct sp_worker *w)
 {
 	struct sp_greetings *g = &w->greetings;
-	uint32_t flights = 0;
+	uint32_t flights = 0, most;
 	bool new_came = false;
 
 	if (sp_likely(!sp_conn_greeting(w)))
 		return;
+	most = flights_allowed(w);
 	sp_io_flush(w->io);
-	for (uint32_t i = 0; i < PIECES_MAX && flights < w->plan->handshakes_per_turn; i++) {
-		bool new = new_ones_turn(w, flights, new_came);
+	for (uint32_t i = 0; i < PIECES_MAX && flights < most; i++) {
+		bool new = new_ones_turn(w, flights, most, new_came);
 		struct sp_conn *c = new ? g->fresh.head : g->begun.head;
 
 		if (!c)

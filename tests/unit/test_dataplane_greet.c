@@ -26,6 +26,7 @@ static struct door *new_door(uint32_t per_turn, uint32_t waiting)
 		.head_ns = SP_NS_PER_SEC, .max_head_bytes = 4096, .max_headers = 16, .max_body_bytes = 4096};
 	w->plan = &d->plan;
 	w->now_ns = sp_clock_boot_ns();
+	w->greetings.calls_until_ns = UINT64_MAX; // as if calls never ceased
 	sp_wheel_init(&w->wheel, w->now_ns);
 	assert_int_equal(sp_io_mem_new(&conf, &w->io), 0);
 	assert_int_equal(sp_bufpool_init(&w->small, 2 * GUESTS, 16384), 0);
@@ -129,6 +130,45 @@ static void a_turn_answers_no_more_flights_than_its_limit(void **state)
 	}
 	assert_false(sp_conn_greeting(&d->w));
 	assert_int_equal(d->w.stat[SP_STAT_SHED_HELLO], 0);
+	free_door(d);
+}
+
+static void without_calls_more_flights_have_their_turn_at_once(void **state)
+{
+	struct door *d = new_door(1, 100);
+
+	(void)state;
+	for (unsigned i = 0; i < GUESTS; i++)
+		come(d, i);
+	d->w.greetings.calls_until_ns = 0;
+	turn(d);
+	assert_int_equal(greeted(d), 8);
+	d->w.stat[SP_STAT_BYTES_IN]++; // of a call: for a hundredth of a second more may come
+	turn(d);
+	assert_int_equal(d->w.stat[SP_STAT_HANDSHAKES], 1);
+	d->w.now_ns += 9 * SP_NS_PER_MS;
+	turn(d);
+	assert_int_equal(d->w.stat[SP_STAT_HANDSHAKES] + greeted(d), 10);
+	d->w.now_ns += SP_NS_PER_MS;
+	turn(d);
+	assert_int_equal(d->w.stat[SP_STAT_HANDSHAKES] + greeted(d), 18);
+	d->w.now_ns += 100 * SP_NS_PER_MS;
+	d->w.stat[SP_STAT_BYTES_OUT]++; // its answer
+	turn(d);
+	assert_int_equal(d->w.stat[SP_STAT_HANDSHAKES] + greeted(d), 19);
+	free_door(d);
+}
+
+static void a_turn_without_calls_takes_no_fewer_flights_than_its_limit(void **state)
+{
+	struct door *d = new_door(10, 100);
+
+	(void)state;
+	for (unsigned i = 0; i < GUESTS; i++)
+		come(d, i);
+	d->w.greetings.calls_until_ns = 0;
+	turn(d);
+	assert_int_equal(greeted(d), 10);
 	free_door(d);
 }
 
@@ -365,6 +405,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_turn_answers_no_more_flights_than_its_limit),
+		cmocka_unit_test(without_calls_more_flights_have_their_turn_at_once),
+		cmocka_unit_test(a_turn_without_calls_takes_no_fewer_flights_than_its_limit),
 		cmocka_unit_test(what_was_begun_is_finished_before_anything_new),
 		cmocka_unit_test(hellos_beyond_those_that_may_wait_are_refused_and_counted),
 		cmocka_unit_test(hellos_leave_a_quarter_of_the_buffers_to_calls),
