@@ -6,7 +6,6 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <stdio.h>
 #include "common/banned.h"
 
 #define PIPELINED_MAX 16384u
@@ -431,23 +430,43 @@ void sp_conn_answered(struct sp_conn *c)
 	sp_conn_parse(c);
 }
 
+static void out_ipv4(struct sp_out *o, const struct in_addr *a)
+{
+	uint8_t octet[4];
+
+	memcpy(octet, a, sizeof(octet));
+	for (unsigned i = 0; i < sizeof(octet); i++) {
+		if (i)
+			sp_out_lit(o, ".");
+		sp_out_u64(o, octet[i]);
+	}
+}
+
+/// Written without printf, which took longer than all else of accepting.
 static void name_peer(struct sp_conn *c, const struct sockaddr_storage *peer)
 {
-	char text[INET6_ADDRSTRLEN] = "unix";
+	struct sp_out o = sp_out_init(c->peer_text, sizeof(c->peer_text) - 1);
+	char text[INET6_ADDRSTRLEN] = "";
 	unsigned port = 0;
 
 	if (peer->ss_family == AF_INET) {
 		const struct sockaddr_in *a = (const void *)peer;
 
-		inet_ntop(AF_INET, &a->sin_addr, text, sizeof(text));
+		out_ipv4(&o, &a->sin_addr);
 		port = ntohs(a->sin_port);
 	} else if (peer->ss_family == AF_INET6) {
 		const struct sockaddr_in6 *a = (const void *)peer;
 
 		inet_ntop(AF_INET6, &a->sin6_addr, text, sizeof(text));
+		sp_out_bytes(&o, sp_bytes_cstr(text));
 		port = ntohs(a->sin6_port);
+	} else {
+		sp_out_lit(&o, "unix");
 	}
-	snprintf(c->peer_text, sizeof(c->peer_text), "%s:%u", text, port);
+	sp_out_lit(&o, ":");
+	sp_out_u64(&o, port);
+	SP_BUG_IF(o.overflow);
+	c->peer_text[o.len] = 0;
 }
 
 static int accept_conn(struct sp_worker *w, struct sp_stream *s, const struct sockaddr_storage *peer,

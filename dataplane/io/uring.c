@@ -4,6 +4,7 @@
 #include "dataplane/soon.h"
 #include "common/clock.h"
 #include "common/loopback.h"
+#include "common/plan.h"
 
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -45,7 +46,8 @@ static void add_stream(
 		u->io.stats.accept_errors++;
 		return;
 	}
-	sp_loopback_tune(fd, (const struct sockaddr *)peer);
+	if (!l->tuned)
+		sp_loopback_tune(fd, (const struct sockaddr *)peer);
 	sp_stream_mark(s);
 	if (l->fn(s, l->user, peer) < 0) {
 		s->told = true;
@@ -162,6 +164,18 @@ static void arm_sources(struct uring_io *u)
 		arm_watch(u, i);
 }
 
+/// True when all that it accepts comes from loopback: what is set here, that is born with.
+static bool tune_listener(int fd)
+{
+	struct sockaddr_storage at = {0};
+	socklen_t len = sizeof(at);
+
+	if (getsockname(fd, (struct sockaddr *)&at, &len) < 0 || !sp_addr_loopback(&at))
+		return false;
+	sp_loopback_tune(fd, (const struct sockaddr *)&at);
+	return true;
+}
+
 static int uring_listen(struct sp_io *io, int fd, sp_io_accept_fn fn, void *user)
 {
 	struct uring_io *u = uring_io(io);
@@ -176,7 +190,11 @@ static int uring_listen(struct sp_io *io, int fd, sp_io_accept_fn fn, void *user
 		errno != EOPNOTSUPP && errno != ENOPROTOOPT)
 		return -errno;
 	u->listener[u->listeners_n++] = (struct uring_listener){
-		.fd = fd, .ready = true, .fn = fn, .user = user}; // some may wait from before
+		.fd = fd,
+		.ready = true, // some may wait from before
+		.tuned = tune_listener(fd),
+		.fn = fn,
+		.user = user};
 	u->sources_idle = true;
 	return 0;
 }

@@ -57,6 +57,7 @@ struct uring_listener {
 	bool own; ///< made here, so closed here
 	bool armed, stopped;
 	bool ready; ///< somebody may wait to be accepted
+	bool tuned; ///< bound to loopback, so what it accepts begins as such
 	uint64_t retry_ns;
 	sp_io_accept_fn fn;
 	void *user;

@@ -176,7 +176,8 @@ static void drop_connection(struct uring_stream *us)
 
 	if (us->s.reset)
 		(void)!connect(us->fd, &unspec, sizeof(unspec));
-	shutdown(us->fd, SHUT_RDWR);
+	if (us->rx_err != -ECONNRESET) // the peer did that already
+		shutdown(us->fd, SHUT_RDWR);
 	sp_close_fd(&us->fd);
 }
 
