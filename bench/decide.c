@@ -3,10 +3,10 @@
 /// Judges calls of random agents under the policy that bench/decide wrote: agent number n may call tools n*4 to n*4+3
 /// (modulo). Each call is timed alone, from the parsed call of an identified agent to the taken limit: all questions
 /// of the judge, the limits that bind, their windows. What a worker has done by then goes before, in its order, and
-/// is timed with it in ns_whole_*: asking memory ahead for the agent that called last on the connection (dataplane/conn.c:
-/// its bytes have come) and for that agent's rule (mcp/parse.c), the JSON, finding the agent by its name, asking ahead for
-/// the tool and the windows (decide/identify.c). ns_p99_window: the median over windows of 1,000 calls in a row of each
-/// one's p99. Prints one JSON object.
+/// is timed with it in ns_whole_*: asking memory ahead for the agent that called last on the connection
+/// (dataplane/conn.c: its bytes have come) and for that agent's rule (mcp/parse.c), the JSON, finding the agent by its
+/// name, asking ahead for the tool and the windows (decide/identify.c). ns_p99_window: the median over windows of 1,000
+/// calls in a row of each one's p99. Prints one JSON object.
 #include "common/clock.h"
 #include "common/shm.h"
 #include "common/windows.h"

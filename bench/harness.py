@@ -10,7 +10,8 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(ROOT, "tests", "support"))
 
-from gateway import ISSUER, Demo, Failed, Gateway, children, free_port, programs, stop_process, wait_for  # noqa: E402,F401
+from gateway import (  # noqa: E402,F401
+    ISSUER, Demo, Failed, Gateway, children, free_port, programs, stop_process, wait_for)
 
 PROXY_CPU, LOAD_CPU = "0", "1"
 # What side-by-side and those that look into it call, and as whom.

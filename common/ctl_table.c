@@ -12,7 +12,8 @@ static const struct sp_ctl_arg check_args[] = {
 };
 static const struct sp_ctl_arg diff_args[] = {
 	{"sources", SP_ARG_SOURCES, true, "PATH", "policy file, or folder of policy files", NULL},
-	{"new", SP_ARG_SOURCES, false, "NEW", "what PATH is compared with, instead of PATH with what is in force", NULL},
+	{"new", SP_ARG_SOURCES, false, "NEW",
+		"what PATH is compared with, instead of PATH with what is in force", NULL},
 };
 static const struct sp_ctl_arg import_args[] = {
 	{"file", SP_ARG_PATH, true, "FILE", "the file to convert", NULL},

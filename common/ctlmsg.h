@@ -18,7 +18,13 @@
 #define SP_CTL_ANSWER_MAX (16u * 1024u * 1024u)
 
 /// Exit codes of sallyctl; an answer's code is one of the first two.
-enum sp_ctl_code { SP_CTL_OK = 0, SP_CTL_REFUSED = 1, SP_CTL_USAGE = 2, SP_CTL_NO_CONNECTION = 3, SP_CTL_UNDECIDED = 4 };
+enum sp_ctl_code {
+	SP_CTL_OK = 0,
+	SP_CTL_REFUSED = 1,
+	SP_CTL_USAGE = 2,
+	SP_CTL_NO_CONNECTION = 3,
+	SP_CTL_UNDECIDED = 4,
+};
 
 /// Size of the first frame's body when `in` holds all of it; 0 = more bytes are needed.
 /// -EMSGSIZE when it is empty or claims more than `max`.

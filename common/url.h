@@ -24,7 +24,7 @@ struct sp_url {
 	struct sp_bytes scheme; ///< lower case, or empty when only a path was given
 	struct sp_bytes host;   ///< lower case, no trailing dot; IPv6 in its canonical text without brackets
 	uint32_t port;          ///< the scheme's default filled in; 0 for a path
-	struct sp_bytes path;   ///< percent-decoded to a fixpoint, dot segments resolved, single slashes; begins with '/'
+	struct sp_bytes path;   ///< percent-decoded to a fixpoint, no dot segments, single slashes; begins with '/'
 	struct sp_bytes query;  ///< as it is, without '?'
 	bool is_ip;		///< a literal address
 	bool is_private; ///< an address that is not globally reachable or is mapped; a name for inside only

@@ -107,7 +107,8 @@ struct sp_compiled {
 	bool uses_claims, uses_arguments;
 };
 
-/// 0, -EBADMSG with problems in `check`, -E2BIG, -ENOMEM. `p` is sealed and outlives *ret; free with sp_compiled_free().
+/// 0, -EBADMSG with problems in `check`, -E2BIG, -ENOMEM. `p` is sealed and outlives *ret; free with
+/// sp_compiled_free().
 SP_MUST_CHECK int sp_policy_compile(
 	const struct sp_policy *p, struct sp_check *check, struct sp_compiled **ret);
 struct sp_compiled *sp_compiled_free(struct sp_compiled *c);

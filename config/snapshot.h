@@ -28,7 +28,7 @@ struct sp_snap_key {
 };
 struct sp_snap_issuer {
 	struct sp_snap_str iss;         ///< exact
-	struct sp_snap_str agent_claim; ///< the claim that names the agent: sub, client_id, azp or a custom string claim
+	struct sp_snap_str agent_claim; ///< the claim that names the agent: sub, client_id, azp or a string of its own
 	struct sp_snap_table audiences; ///< struct sp_snap_str, besides the route's own resource URI
 	struct sp_snap_table keys;      ///< struct sp_snap_key
 	uint32_t algs;                  ///< bit per enum sp_jwt_alg

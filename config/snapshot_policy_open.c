@@ -108,7 +108,8 @@ static bool tool_flags_ok(const struct sp_snap_tool *t)
 	       flag_ok(t->has_environments) && flag_ok(t->require_approval) &&
 	       flag_ok(t->require_human_initiated) && flag_ok(t->egress) && flag_ok(t->taints) &&
 	       flag_ok(t->high_risk) && t->cls >= SP_CLASS_READ && t->cls <= SP_CLASS_ADMIN &&
-	       t->judges_arguments == sp_snap_tool_judges(t) && t->sensitivity <= SP_SENSE_RESTRICTED && t->base_risk >= -1 && t->base_risk <= 100;
+	       t->judges_arguments == sp_snap_tool_judges(t) &&
+	       t->sensitivity <= SP_SENSE_RESTRICTED && t->base_risk >= -1 && t->base_risk <= 100;
 }
 
 static bool arguments_ok(const struct sp_snap_blob *b, const struct sp_snap_tool *t)

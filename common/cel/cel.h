@@ -70,8 +70,8 @@ void *sp_cel_alloc(struct sp_cel_arena *a, size_t n); ///< 8-aligned, or NULL wh
 /// Returns 0 or an error to hand on.
 enum sp_cel_error sp_cel_from_json(
 	const struct sp_json *doc, uint32_t tok, struct sp_cel_arena *arena, struct sp_cel *ret);
-/// Field of a map: an object of a document, or one of `n` members that a caller looks through itself. What looking costs is
-/// paid to the meter of the evaluation.
+/// Field of a map: an object of a document, or one of `n` members that a caller looks through itself. What looking
+/// costs is paid to the meter of the evaluation.
 enum sp_cel_error sp_cel_field_of_json(const struct sp_json *doc, uint32_t obj, struct sp_bytes name,
 	struct cel_meter *m, struct sp_cel *ret);
 bool sp_cel_pay_members(struct cel_meter *m, uint32_t n);

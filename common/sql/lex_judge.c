@@ -340,7 +340,10 @@ void sp_sql_lex_judge(
 	struct judge j = {.rules = rules,
 		.v = v,
 		.dialect = sp_word_dialect(rules->dialect),
-		.lex = {.p = text.p, .end = text.p + text.n, .names = rules->double_quote_names, .ansi = rules->dialect == SP_SQL_ANSI}};
+		.lex = {.p = text.p,
+			.end = text.p + text.n,
+			.names = rules->double_quote_names,
+			.ansi = rules->dialect == SP_SQL_ANSI}};
 
 	sp_tables_init(&j.tables, rules);
 	(void)run(&j);

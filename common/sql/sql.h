@@ -42,7 +42,8 @@ struct sp_sql_rules {
 	enum sp_sql_dialect dialect;
 	uint32_t styles; ///< bits allowed; what is forbidden is taken out already
 	bool returning; ///< INSERT/UPDATE/DELETE ... RETURNING
-	bool double_quote_names; ///< lexer: "x" is a name; else refused as ansi, and elsewhere allowed where it may be string and name
+	/// Lexer: "x" is a name; else refused as ansi, and elsewhere allowed where it may be string and name.
+	bool double_quote_names;
 	const struct sp_bytes *allow_tables,
 		*deny_tables; ///< globs with '*', case-insensitive, "schema.table" or "table"
 	uint32_t allow_tables_n, deny_tables_n; ///< allow_tables_n 0 = any

@@ -50,7 +50,7 @@ struct sp_cel_ask {
 	bool skip_check;     ///< conformance tests with disable_check only
 	struct sp_at at;     ///< where the text begins in its file; problems point into it
 	bool escaped;        ///< there it is one line: line feeds, tabs, quotes and backslashes are two characters each
-	uint32_t max_cost;   ///< refuse a program whose worst case is above, with lists of unknown length taken as 100; 0 = default
+	uint32_t max_cost;   ///< refuse a program whose worst case is above, unknown lists being of 100; 0 = default
 };
 /// 0 with *ret (heap, free()) of *ret_n bytes, -EBADMSG with problems in `check`, -ENOMEM.
 SP_MUST_CHECK int sp_cel_compile(

@@ -16,8 +16,9 @@ class Storm:
 
     def __init__(self, g, kind, seconds=2, rate=1000):
         self.proc = subprocess.Popen(
-            [programs(g.build)["sallyport-shake"], "storm", "--connect", f"127.0.0.1:{g.port}", "--kind", kind, "--rate",
-             str(rate), "--seconds", str(seconds), "--from", STORM_ADDRESS], stdout=subprocess.PIPE, text=True)
+            [programs(g.build)["sallyport-shake"], "storm", "--connect", f"127.0.0.1:{g.port}", "--kind", kind,
+             "--rate", str(rate), "--seconds", str(seconds), "--from", STORM_ADDRESS],
+            stdout=subprocess.PIPE, text=True)
 
     def blowing(self):
         return self.proc.poll() is None
@@ -67,7 +68,7 @@ def test_no_storm_of_handshakes_takes_calls_or_memory_away(make):
             served += 1
         opened += storm.report()["opened"]
         assert served > 0
-        # a thousand connections and as many hellos, no more; pools and heap grow by huge pages, of which they touch parts
+        # a thousand connections and as many hellos, no more; pools and heap grow by huge pages and touch parts of them
         assert memory(g) - was < 192 << 20, (kind, memory(g) - was)
     eventually("the storms' connections to be over", lambda: counts(g)["connections_open"] <= 8 + 2, 30)
     now = {k: v - before.get(k, 0) for k, v in counts(g).items()}

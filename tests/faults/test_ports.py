@@ -24,8 +24,8 @@ class Peer:
             f.write(f"{AGENT} {g.token(AGENT)} support\n")
         self.proc = subprocess.Popen(
             [programs(g.build)["sallyport-peer"], "--port", device(g, "client"), "--address", f"{PEER}/24", "--serve",
-             f"{PEER}:{SERVED}", "--url", g.resource, "--connect", f"{GATEWAY}:{PORT}", "--ca", g.ca, "--agents", agents,
-             "--connections", "8", "--rate", "100", "--seconds", "600", "--tell", "--ride-out"],
+             f"{PEER}:{SERVED}", "--url", g.resource, "--connect", f"{GATEWAY}:{PORT}", "--ca", g.ca,
+             "--agents", agents, "--connections", "8", "--rate", "100", "--seconds", "600", "--tell", "--ride-out"],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         for line in self.proc.stderr:
             if line.startswith("window opens"):

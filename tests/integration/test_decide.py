@@ -1,5 +1,5 @@
-"""Policy beyond allow-lists, through the whole gateway: limits of every kind, order rules, taint, intent, risk, and what
-an agent is shown of it. What the seeds say has tests of its own in tests/policy."""
+"""Policy beyond allow-lists, through the whole gateway: limits of every kind, order rules, taint, intent, risk, and
+what an agent is shown of it. What the seeds say has tests of its own in tests/policy."""
 import os
 import threading
 import time
@@ -185,7 +185,8 @@ def test_a_declared_purpose_binds_the_call_to_its_tools(gateway):
         assert declared("refund", "orders") == "purpose_denied"
         assert declared("refund", "world domination") == "purpose_denied"
     with agent(gateway, "intent", scope="refunds.write", purpose="orders") as m:
-        assert m.call("refund", {}, meta={"sallyport/purpose": "refunds"}).reason == "purpose_denied", "the token's wins"
+        asked = m.call("refund", {}, meta={"sallyport/purpose": "refunds"})
+        assert asked.reason == "purpose_denied", "the token's wins"
         assert reasons(m, "refund") == ["purpose_denied"]
 
 

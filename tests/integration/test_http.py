@@ -134,7 +134,8 @@ def smuggling(gateway):
     for value in ("chunked, identity", "identity", "identity, chunked", "gzip, chunked", "xchunked", "chunked,",
                   "\tchunked x", "chunked; q=1", '"chunked"'):
         yield f"TE {value}", both(f"Transfer-Encoding: {value}\r\n", chunked + b"0\r\n\r\n" + second)
-    yield "TE twice", both("Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n", chunked + b"0\r\n\r\n" + second)
+    twice = "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n"
+    yield "TE twice", both(twice, chunked + b"0\r\n\r\n" + second)
     yield "TE with space", both("Transfer-Encoding : chunked\r\n", chunked + b"0\r\n\r\n" + second)
     yield "TE folded", both("Transfer-Encoding:\r\n chunked\r\n", chunked + b"0\r\n\r\n" + second)
     yield "TE behind a tab line", both("X: y\r\n\tTransfer-Encoding: chunked\r\n", chunked + b"0\r\n\r\n" + second)
@@ -167,8 +168,8 @@ def smuggling(gateway):
     yield "two tokens", good.replace(b"Content-Type", b"Authorization: Bearer x\r\nContent-Type", 1) + second
     for line in (f"POST https://{gateway.host}/up HTTP/1.1", "POST /up HTTP/1.0", "POST /up HTTP/2.0", "POST /up",
                  "POST  /up HTTP/1.1", "POST /up  HTTP/1.1", "POST\t/up HTTP/1.1", "POST /up HTTP/1.1 ",
-                 "POST /up HTTP/1.1x", "post /up HTTP/1.1", "POST up HTTP/1.1", "POST * HTTP/1.1", "POST /up#x HTTP/1.1",
-                 "CONNECT evil:443 HTTP/1.1", "PRI * HTTP/2.0", "POST /u\x00p HTTP/1.1", "P\u00f6ST /up HTTP/1.1"):
+                 "POST /up HTTP/1.1x", "post /up HTTP/1.1", "POST up HTTP/1.1", "POST * HTTP/1.1",
+                 "POST /up#x HTTP/1.1", "CONNECT evil:443 HTTP/1.1", "PRI * HTTP/2.0", "POST /u\x00p HTTP/1.1", "P\u00f6ST /up HTTP/1.1"):
         yield f"line {line!r}", post(gateway, body, line=line) + second
     yield "upgrade", post(gateway, body, "Upgrade: h2c\r\nConnection: Upgrade\r\n") + second
     yield "empty lines before", b"\r\n\r\n" + good + second

@@ -576,7 +576,8 @@ def test_a_log_level_is_set_at_every_upstream_of_the_route(gateway):
     gateway.clear()
 
     def levels(name):
-        return [(r.params["level"], r.session) for r in gateway.servers[name].requests if r.method == "logging/setLevel"]
+        return [(r.params["level"], r.session) for r in gateway.servers[name].requests
+                if r.method == "logging/setLevel"]
     with opened(gateway, "/levels") as m:
         assert "logging" in m.initialized.result["capabilities"]
         assert m.request("logging/setLevel", {"level": "warning"}).result == {}

@@ -460,7 +460,8 @@ def test_batches_and_answers_nobody_asked_for_are_refused(gateway):
 def test_what_is_not_strict_json_is_refused_and_goes_nowhere(gateway):
     good = body_of()
     cases = {
-        "truncated": good[:-1], "empty": b"", "trailing": good + b"x", "two": good + good, "bom": b"\xef\xbb\xbf" + good,
+        "truncated": good[:-1], "empty": b"", "trailing": good + b"x", "two": good + good,
+        "bom": b"\xef\xbb\xbf" + good,
         "utf8": good.replace(b'"echo"', b'"ec\xffho"'), "overlong": good.replace(b'"echo"', b'"\xc0\xaf"'),
         "surrogate bytes": good.replace(b'"arguments": {}', b'"arguments":{"a":"\xed\xa0\x80"}'),
         "lone surrogate": good.replace(b'"arguments": {}', b'"arguments":{"a":"\\ud800"}'),

@@ -86,8 +86,8 @@ def test_a_reload_that_fails_changes_nothing_of_what_is_told_of_the_policy(make,
 
 def test_two_sets_of_files_are_compared_without_a_gateway(build, tmp):
     def diff(*args):
-        r = subprocess.run([programs(build)["sallyctl"], "--run-dir", os.path.join(tmp, "none"), "policy", "diff", *args],
-                           capture_output=True, text=True, timeout=20, check=False)
+        command = [programs(build)["sallyctl"], "--run-dir", os.path.join(tmp, "none"), "policy", "diff", *args]
+        r = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
         return r.returncode, r.stdout, r.stderr
     old, new = os.path.join(tmp, "old"), os.path.join(tmp, "new")
     os.makedirs(old)

@@ -89,7 +89,8 @@ def test_answers_that_are_not_what_was_asked_for_are_invalid(gateway):
         "a redirect": raw(b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/elsewhere\r\nContent-Length: 0\r\n\r\n"),
         "another protocol": raw(b"220 mail.secret.example ESMTP\r\n\r\n"),
         "two lengths": raw(lambda q: whole(q).replace(b"Content-Length", b"Content-Length: 1\r\nContent-Length", 1)),
-        "length and chunks": raw(lambda q: whole(q).replace(b"Content-Len", b"Transfer-Encoding: chunked\r\nContent-Len")),
+        "length and chunks": raw(
+            lambda q: whole(q).replace(b"Content-Len", b"Transfer-Encoding: chunked\r\nContent-Len")),
         "obs-fold": raw(lambda q: whole(q).replace(b"application/json", b"application/json\r\n folded")),
         "a bad chunk": raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"),
         "a switch": raw(b"HTTP/1.1 101 Switching\r\nUpgrade: secret\r\n\r\n"),

@@ -182,7 +182,8 @@ class Postgres:
         with open(os.path.join(self.folder, "server.log"), "wb") as log:
             self.process = subprocess.Popen(
                 [*unprivileged(), os.path.join(self.bin, "postgres"), "-D", data, "-k", self.folder, "-h", "", "-F",
-                 "-c", "shared_buffers=16MB", "-c", "autovacuum=off", "-c", "wal_level=replica", "-c", "max_wal_size=64MB"],
+                 "-c", "shared_buffers=16MB", "-c", "autovacuum=off", "-c", "wal_level=replica",
+                 "-c", "max_wal_size=64MB"],
                 stdout=log, stderr=log, env={"LC_ALL": "C"})
         self.path = os.path.join(self.folder, ".s.PGSQL.5432")
         wait_for(self.answers, self.process, "postgres")
@@ -318,7 +319,8 @@ class Mariadb:
                   "WHERE table_schema NOT IN ('information_schema', 'performance_schema')",
         "columns": "SELECT table_name, column_name, column_type, column_default FROM information_schema.columns "
                    "WHERE table_schema = 'test'",
-        "indexes": "SELECT table_name, index_name, column_name FROM information_schema.statistics WHERE table_schema = 'test'",
+        "indexes": "SELECT table_name, index_name, column_name FROM information_schema.statistics "
+                   "WHERE table_schema = 'test'",
         "views": "SELECT table_name, view_definition FROM information_schema.views WHERE table_schema = 'test'",
         "routines": "SELECT db, name, body FROM mysql.proc WHERE db = 'test'",
         "triggers": "SELECT trigger_name FROM information_schema.triggers WHERE trigger_schema = 'test'",
@@ -340,9 +342,9 @@ class Mariadb:
     def start(self):
         data, self.path = os.path.join(self.folder, "data"), os.path.join(self.folder, "s")
         common = ["--no-defaults", f"--datadir={data}"]
-        subprocess.run([*unprivileged(), "/usr/bin/mariadb-install-db", *common, "--auth-root-authentication-method=normal",
-                        "--skip-test-db", "--innodb-log-file-size=8M"], check=True, stdout=subprocess.DEVNULL,
-                       stderr=subprocess.DEVNULL, cwd=self.folder)
+        subprocess.run([*unprivileged(), "/usr/bin/mariadb-install-db", *common,
+                        "--auth-root-authentication-method=normal", "--skip-test-db", "--innodb-log-file-size=8M"],
+                       check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=self.folder)
         with open(os.path.join(self.folder, "server.log"), "wb") as log:
             self.process = subprocess.Popen(
                 [*unprivileged(), "/usr/sbin/mariadbd", *common, f"--socket={self.path}", "--skip-networking",
@@ -370,8 +372,8 @@ class Mariadb:
             client = MariadbClient.__new__(MariadbClient)
             Wire.__init__(client, self.path)
             client.packet()
-            body = struct.pack("<IIB23x", 0x8 | 0x200 | 0x8000 | 0x80000, 1 << 24, 33) + b"root\0\0mysql\0mysql_native_password\0"
-            client.send(body, 1)
+            body = struct.pack("<IIB23x", 0x8 | 0x200 | 0x8000 | 0x80000, 1 << 24, 33)
+            client.send(body + b"root\0\0mysql\0mysql_native_password\0", 1)
             client.packet()
             client.query("CREATE DATABASE test")
             client.close()

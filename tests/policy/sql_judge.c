@@ -1,7 +1,6 @@
-/// Judges SQL texts for tests/policy/sql. One request a line: dialect, styles joined by '+',
-/// options joined by '+' ("returning", "names", "tables" for t and u alone, or "-"), the text in hex. One answer a line:
-/// reason, style, detail. `sql-judge --time N` judges the same line N times and adds the
-/// nanoseconds of processor time of one.
+/// Judges SQL texts for tests/policy/sql. One request a line: dialect, styles joined by '+', options joined by '+'
+/// ("returning", "names", "tables" for t and u alone, or "-"), the text in hex. One answer a line: reason, style,
+/// detail. `sql-judge --time N` judges the same line N times and adds the nanoseconds of processor time of one.
 #include "common/clock.h"
 #include "tests/support/sql_words.h"
 

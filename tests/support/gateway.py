@@ -423,7 +423,8 @@ class Gateway:
             raise Failed(f"processes left after the supervisor ended: {left}\n{text[-2000:]}")
         if status not in (0, -signal.SIGKILL) or REPORTS.search(text):
             at = REPORTS.search(text)
-            raise Failed(f"sallyportd ended with {status}:\n{text[max(0, at.start() - 500):][:6000] if at else text[-4000:]}")
+            told = text[max(0, at.start() - 500):][:6000] if at else text[-4000:]
+            raise Failed(f"sallyportd ended with {status}:\n{told}")
 
     def stop(self):
         """Stop everything and remove the folder, also when something is wrong."""

@@ -3,7 +3,17 @@
 
 #include "common/bytes.h"
 
-enum { F_DATA = 0, F_HEADERS = 1, F_RST = 3, F_SETTINGS = 4, F_PUSH = 5, F_PING = 6, F_GOAWAY = 7, F_WINDOW = 8, F_CONT = 9 };
+enum {
+	F_DATA = 0,
+	F_HEADERS = 1,
+	F_RST = 3,
+	F_SETTINGS = 4,
+	F_PUSH = 5,
+	F_PING = 6,
+	F_GOAWAY = 7,
+	F_WINDOW = 8,
+	F_CONT = 9,
+};
 enum { END_STREAM = 1, END_HEADERS = 4 };
 
 struct frames {

@@ -232,7 +232,10 @@ static inline int http_ref_headers(llhttp_t *ll)
 static inline void http_ref_run(struct http_ref *f, bool is_response, struct sp_bytes msg, bool eof)
 {
 	static const llhttp_settings_t settings = {
-		.on_headers_complete = http_ref_headers, .on_body = http_ref_body, .on_message_complete = http_ref_complete};
+		.on_headers_complete = http_ref_headers,
+		.on_body = http_ref_body,
+		.on_message_complete = http_ref_complete,
+	};
 	llhttp_errno_t e;
 
 	*f = (struct http_ref){.complete = false};

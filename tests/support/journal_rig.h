@@ -1,5 +1,5 @@
-/// A journal in a folder of its own, and an I/O table that can be told to fail. A test's set-up is journal_set_up(), its
-/// end journal_tear_down(); *state is the fixture.
+/// A journal in a folder of its own, and an I/O table that can be told to fail. A test's set-up is journal_set_up(),
+/// its end journal_tear_down(); *state is the fixture.
 #pragma once
 
 #include "common/record.h"

@@ -1,4 +1,5 @@
-/// LMDB on a disk that takes nothing while `disk_full` is set. Included once by a test, whose own mdb_txn_commit() it is.
+/// LMDB on a disk that takes nothing while `disk_full` is set. Included once by a test, whose own mdb_txn_commit() it
+/// is.
 #pragma once
 
 #include <dlfcn.h>

@@ -53,10 +53,11 @@ static void a_diff_tells_which_decisions_change_and_what_changed_them(void **sta
 	make_tool(p, "write")->require_approval = true;
 	p->limit[0].max = 6;
 	b = good(p);
-	assert_string_equal(diff(&a, &b), "rule mail: new; agents (1): bot; tools (1): mail\n"
-					  "rule no drop: new; agents (2): bot, dev; tools (2): drop, d*\n"
-					  "limit rate: changed; agents (2): bot, dev; tools (4): drop, mail, read, write\n"
-					  "tool write: new; agents (2): bot, dev; tools (1): write\n"
+	assert_string_equal(diff(&a, &b),
+		"rule mail: new; agents (1): bot; tools (1): mail\n"
+		"rule no drop: new; agents (2): bot, dev; tools (2): drop, d*\n"
+		"limit rate: changed; agents (2): bot, dev; tools (4): drop, mail, read, write\n"
+		"tool write: new; agents (2): bot, dev; tools (1): write\n"
 					  "agent bot: may now call mail where conditions hold\n"
 					  "agent bot: may call write after review, was always\n"
 					  "agent dev: may no longer call drop\n"
@@ -86,7 +87,8 @@ static void a_condition_that_changed_tells_whose_decisions_may_change(void **sta
 		m[i] = good(p);
 	}
 	diff(&m[0], &m[1]);
-	assert_non_null(strstr(told, "rule staff mail: changed; agents (3): bot, new, old; tools (3): mail, post?, m*\n"));
+	assert_non_null(
+		strstr(told, "rule staff mail: changed; agents (3): bot, new, old; tools (3): mail, post?, m*\n"));
 	assert_non_null(strstr(told, "rule dev post: changed; agents (1): dev; tools (2): post, send\n"));
 	assert_non_null(strstr(told, "rule nobody's: changed; agents (0); tools (1): mail\n"));
 	assert_null(strstr(told, "rule read"));
@@ -110,8 +112,8 @@ static void whom_a_changed_rule_binds_is_counted_and_the_first_are_named(void **
 		make_when(p, make_rule(p, "all", SP_EFFECT_DENY, "", "", "write"), i ? "1 == 2" : "2 == 2");
 		m[i] = good(p);
 	}
-	assert_string_equal(diff(&m[0], &m[1]), "rule all: changed; agents (22): b00, b01, b02, b03, b04, b05, b06, b07, ...; "
-						"tools (1): write\n");
+	assert_string_equal(diff(&m[0], &m[1]),
+		"rule all: changed; agents (22): b00, b01, b02, b03, b04, b05, b06, b07, ...; tools (1): write\n");
 	free(m[0].blob);
 	free(m[1].blob);
 }

@@ -333,15 +333,16 @@ static void hashes_of_near_names_differ_in_every_length(void **state)
 
 static void an_agent_keeps_its_limit_slot_until_there_are_none(void **state)
 {
+	const struct sp_history_sizes sizes = {50, 256, 256, 1, 100};
 	struct sp_shm shm;
 	uint32_t at, again;
 	char name[16];
 	int fd;
 
 	(void)state;
-	assert_int_equal(sp_shm_create("limits", SP_REGION_LIMITS, sp_history_bytes(&(struct sp_history_sizes){50, 256, 256, 1, 100}),
+	assert_int_equal(sp_shm_create("limits", SP_REGION_LIMITS, sp_history_bytes(&sizes),
 				 sizeof(struct sp_limits_region), &shm, &fd), 0);
-	assert_int_equal(sp_history_format(&shm, &(struct sp_history_sizes){50, 256, 256, 1, 100}), 0);
+	assert_int_equal(sp_history_format(&shm, &sizes), 0);
 	for (int i = 0; i < 50; i++) {
 		snprintf(name, sizeof(name), "agent-%d", i);
 		assert_int_equal(sp_limit_slot_assign(&shm, sp_bytes_cstr(name), &at), 0);

@@ -167,9 +167,10 @@ static void a_tool_is_judged_by_its_upstreams_name_too(void **state)
 
 	(void)state;
 	place_init(&p);
-	write_file(p.policy, "version: 1\nagents: [{name: bot}]\nrules:\n"
-			     "  - {name: may, effect: allow, tools: crm__read, agents: bot, when: \"mcp.tool.name != ''\"}\n"
-			     "sequences:\n  - {name: once, kind: forbid-after, first: crm__look, then: crm__read}\n");
+	write_file(p.policy,
+		"version: 1\nagents: [{name: bot}]\nrules:\n"
+		"  - {name: may, effect: allow, tools: crm__read, agents: bot, when: \"mcp.tool.name != ''\"}\n"
+		"sequences:\n  - {name: once, kind: forbid-after, first: crm__look, then: crm__read}\n");
 	for (size_t i = 0; i < SP_ARRAY_LEN(tools); i++) {
 		assert_explains(SP_CTL_OK, "verdict none: allow", p.policy, "--agent=bot", "--upstream=crm", "--tool",
 			(char *)(uintptr_t)tools[i]);
@@ -179,9 +180,10 @@ static void a_tool_is_judged_by_its_upstreams_name_too(void **state)
 	assert_explains(SP_CTL_OK, "verdict tool_denied: deny", p.policy, "--agent=bot", "--upstream=erp",
 		"--tool=read");
 	assert_explains(SP_CTL_OK, "verdict tool_denied: deny", p.policy, "--agent=bot", "--tool=read");
-	write_file(p.records, "{\"seq\":1,\"type\":\"decision\",\"time\":\"2026-01-05T12:00:00.000000000Z\","
-			      "\"call\":\"0a\",\"agent\":\"bot\",\"method\":\"tools/call\",\"tool\":\"read\","
-			      "\"upstream\":\"crm\",\"arguments_bytes\":2,\"decision\":\"allow\",\"reason\":\"none\"}\n");
+	write_file(p.records,
+		"{\"seq\":1,\"type\":\"decision\",\"time\":\"2026-01-05T12:00:00.000000000Z\","
+		"\"call\":\"0a\",\"agent\":\"bot\",\"method\":\"tools/call\",\"tool\":\"read\","
+		"\"upstream\":\"crm\",\"arguments_bytes\":2,\"decision\":\"allow\",\"reason\":\"none\"}\n");
 	assert_explains(SP_CTL_OK, "allow none: the same", p.policy, "--record", p.records);
 	place_done(&p);
 }
@@ -344,9 +346,11 @@ static void what_hangs_on_claims_is_told_as_undecided(void **state)
 			     "tools: [{name: read_a, require_human_initiated: true}]\n"
 			     "intent: {require_authorization_details: true}\n");
 	write_file(p.records, HEAD "\"tool\":\"read_a\",\"decision\":\"allow\",\"reason\":\"none\"}");
-	assert_explains(SP_CTL_UNDECIDED, ": not decidable: needs claims\n1 decisions judged, 0 different, 1 not decidable",
-		p.policy, "--record", p.records);
-	assert_explains(SP_CTL_REFUSED, ": DIFFERENT", p.policy, "--record", p.records, "--claims={\"initiated_by\":\"agent\"}");
+	assert_explains(SP_CTL_UNDECIDED,
+		": not decidable: needs claims\n1 decisions judged, 0 different, 1 not decidable", p.policy,
+		"--record", p.records);
+	assert_explains(SP_CTL_REFUSED, ": DIFFERENT", p.policy, "--record", p.records,
+		"--claims={\"initiated_by\":\"agent\"}");
 	assert_explains(SP_CTL_UNDECIDED, "? tool read_a: could not", p.policy, "--record", p.records);
 	assert_explains(SP_CTL_UNDECIDED, "? authorization_details: could not", p.policy, "--record", p.records);
 	assert_explains(SP_CTL_UNDECIDED, "\"undecided\":[{\"tool\":\"read_a\"},\"authorization_details\"]",
@@ -381,8 +385,8 @@ static void a_refusal_by_a_limit_is_not_held_against_policy_files(void **state)
 				   "{\"seq\":8,\"type\":\"lifecycle\"}\n");
 	assert_explains(SP_CTL_OK, "not comparable", p.policy, "--record", p.records);
 	assert_explains(SP_CTL_OK, "\"equal\":null", p.policy, "--json", "--record", p.records);
-	assert_explains(SP_CTL_OK, "1 decisions judged, 0 different, 0 not decidable, 1 other records", p.policy, "--record",
-		p.records);
+	assert_explains(SP_CTL_OK, "1 decisions judged, 0 different, 0 not decidable, 1 other records", p.policy,
+		"--record", p.records);
 	place_done(&p);
 }
 
@@ -558,8 +562,9 @@ static void every_truncation_of_cases_is_read_or_refused(void **state)
 
 static void values_become_json_as_they_look(void **state)
 {
-	static const char text[] = "cases:\n- name: n\n  agent: a\n  tool: t\n  expect: allow\n  arguments: {a: 1, "
-				   "b: -2.5e3, c: '1', d: true, e: null, f: x y, g: [1, {h: ~}], 'q\"': 01, k: \"l\\n\"}\n";
+	static const char text[] =
+		"cases:\n- name: n\n  agent: a\n  tool: t\n  expect: allow\n  arguments: {a: 1, "
+		"b: -2.5e3, c: '1', d: true, e: null, f: x y, g: [1, {h: ~}], 'q\"': 01, k: \"l\\n\"}\n";
 	struct sp_check check;
 	struct sp_cases c;
 
@@ -568,8 +573,8 @@ static void values_become_json_as_they_look(void **state)
 	assert_int_equal(sp_cases_read(sp_bytes_cstr(text), "v.yaml", &check, &c), 0);
 	assert_int_equal(c.n, 1);
 	if (!sp_bytes_eq(c.v[0].in.arguments,
-		    SP_LIT("{\"a\":1,\"b\":-2.5e3,\"c\":\"1\",\"d\":true,\"e\":null,\"f\":\"x y\",\"g\":[1,{\"h\":null}],"
-			   "\"q\\\"\":\"01\",\"k\":\"l\\u000a\"}")))
+		    SP_LIT("{\"a\":1,\"b\":-2.5e3,\"c\":\"1\",\"d\":true,\"e\":null,\"f\":\"x y\","
+			   "\"g\":[1,{\"h\":null}],\"q\\\"\":\"01\",\"k\":\"l\\u000a\"}")))
 		fail_msg("%.*s", SP_FMT(c.v[0].in.arguments));
 	sp_cases_done(&c);
 	sp_check_done(&check);

@@ -112,8 +112,9 @@ static void unrecorded_arguments_leave_open_only_what_hangs_on_them(void **state
 
 static void what_hangs_on_the_token_is_undecided(void **state)
 {
-	const char *told = simulated(V1 "agents:\n  - name: bot\nrules:\n"
-					"  - {name: vip, effect: allow, agents: bot, tools: read, when: jwt.vip == true}\n",
+	const char *told = simulated(V1
+		"agents:\n  - name: bot\nrules:\n"
+		"  - {name: vip, effect: allow, agents: bot, tools: read, when: jwt.vip == true}\n",
 		OK("a", "01", "read") OK("b", "02", "write"));
 
 	(void)state;

@@ -308,7 +308,8 @@ static void import_prints_policy_and_fails_on_what_it_cannot_read(void **state)
 	close(fd);
 	write_file(file, "rules: ['mcp.tool.name == \"a\"', 'apiKey.x == 1']\n");
 	assert_int_equal(LOCAL(sp_local_policy_import, "policy", "import", "--from", "agentgateway", file), SP_CTL_OK);
-	assert_int_equal(LOCAL(sp_local_policy_import, "policy", "import", file, "--from=agentgateway", "--json"), SP_CTL_OK);
+	assert_int_equal(
+		LOCAL(sp_local_policy_import, "policy", "import", file, "--from=agentgateway", "--json"), SP_CTL_OK);
 	assert_int_equal(
 		LOCAL(sp_local_policy_import, "policy", "import", file, "--from=mcp-servers"), SP_CTL_REFUSED);
 	assert_int_equal(LOCAL(sp_local_policy_import, "policy", "import", file), SP_CTL_USAGE);
@@ -317,7 +318,8 @@ static void import_prints_policy_and_fails_on_what_it_cannot_read(void **state)
 	assert_int_equal(LOCAL(sp_local_policy_import, "policy", "import", "--to=x", file), SP_CTL_USAGE);
 	assert_int_equal(LOCAL(sp_local_policy_import, "policy", "import", file, file), SP_CTL_USAGE);
 	assert_int_equal(
-		LOCAL(sp_local_policy_import, "policy", "import", "--from=mcp-servers", "/nonexistent"), SP_CTL_REFUSED);
+		LOCAL(sp_local_policy_import, "policy", "import", "--from=mcp-servers", "/nonexistent"),
+		SP_CTL_REFUSED);
 	unlink(file);
 }
 

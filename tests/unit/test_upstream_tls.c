@@ -284,8 +284,9 @@ static int choose(SSL *ssl, const unsigned char **out, unsigned char *out_n, con
 {
 	(void)ssl;
 	(void)arg;
-	if (!spoken || SSL_select_next_proto((unsigned char **)(uintptr_t)out, out_n,
-			       (const unsigned char *)spoken, (unsigned)strlen(spoken), in, n) != OPENSSL_NPN_NEGOTIATED)
+	if (!spoken ||
+		SSL_select_next_proto((unsigned char **)(uintptr_t)out, out_n, (const unsigned char *)spoken,
+			(unsigned)strlen(spoken), in, n) != OPENSSL_NPN_NEGOTIATED)
 		return SSL_TLSEXT_ERR_NOACK;
 	return SSL_TLSEXT_ERR_OK;
 }

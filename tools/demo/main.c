@@ -10,7 +10,8 @@ static const struct {
 	int (*fn)(int argc, char **argv);
 } commands[] = {
 	{"serve",
-		"[--listen ADDR:PORT]... [--unix PATH]... [--ledger FILE | --witness FILE] [--no-sessions] [--always-stream]\n"
+		"[--listen ADDR:PORT]... [--unix PATH]... [--ledger FILE | --witness FILE] [--no-sessions] "
+		"[--always-stream]\n"
 		"        an MCP server with customer-support and finance tools; endpoint /mcp",
 		demo_cmd_serve},
 	{"pki", "DIR\n        a development CA, a server certificate for localhost, a client certificate",

@@ -21,7 +21,8 @@ static const char *const gateways[] = {
 		"    upstreams: [demo]\n"
 		"    anonymous_agent: demo\n",
 	[SP_PROFILE_PRODUCTION] =
-		"# A gateway host: TLS, tokens of one issuer, a user for each process, records in the ring before a call goes on.\n"
+		"# A gateway host: TLS, tokens of one issuer, a user for each process, records in the ring before "
+		"a call goes on.\n"
 		"profile: production\n"
 		"listeners:\n"
 		"  - address: \"[::]:443\"\n"
@@ -54,7 +55,8 @@ static const char *const gateways[] = {
 		"    operator: [\"@sallyport-operate\"]\n"
 		"    admin: [root]\n",
 	[SP_PROFILE_COMPLIANCE] =
-		"# A regulated network: client certificates, short-lived RFC 9068 tokens with scopes, every record durable\n"
+		"# A regulated network: client certificates, short-lived RFC 9068 tokens with scopes, "
+		"every record durable\n"
 		"# before its call goes on, records kept six years.\n"
 		"profile: compliance\n"
 		"listeners:\n"

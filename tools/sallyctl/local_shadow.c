@@ -243,8 +243,8 @@ static const char *advice(const struct report *r)
 	if (!r->on)
 		return "the trail holds no difference of this generation";
 	if (r->judged == 0)
-		return "nothing was judged yet: no tools/call has come since the candidate is in shadow, so this says nothing "
-		       "about it";
+		return "nothing was judged yet: no tools/call has come since the candidate is in shadow, so this "
+		       "says nothing about it";
 	return "no call would have ended otherwise: 'sallyctl policy publish PATH' puts it in "
 	       "force";
 }

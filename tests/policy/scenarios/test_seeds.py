@@ -215,7 +215,8 @@ def test_query_database_is_allowed_for_support_and_engineering(gateway):
 
 def test_query_database_may_not_touch_the_forbidden_tables(gateway):
     for sql in ("SELECT * FROM secrets", "SELECT * FROM Credentials", "SELECT a FROM orders JOIN secrets s ON s.id = a",
-                "SELECT (SELECT v FROM secrets) FROM orders", 'SELECT * FROM "secrets"', "SELECT * FROM public.secrets"):
+                "SELECT (SELECT v FROM secrets) FROM orders", 'SELECT * FROM "secrets"',
+                "SELECT * FROM public.secrets"):
         assert asks(gateway, "support-one", "query_database", {"sql": sql}) == "sql_denied", sql
 
 
