@@ -21,6 +21,7 @@
 static const struct sp_plan_range ranges[] = {
 	RANGE(workers, 1, SP_WORKERS_MAX, SP_PLAN_ANY),
 	RANGE(mode, 0, SP_MODE_BUSY, SP_PLAN_ANY),
+	RANGE(tls_records, 0, SP_TLS_RECORDS_OPENSSL, SP_PLAN_ANY),
 	RANGE(listeners_n, 1, SP_LISTENERS_MAX, SP_PLAN_ANY),
 	RANGE(max_connections, 16, 1000000, SP_PLAN_ANY),
 	RANGE(max_connections_per_address, 1, 1000000, SP_PLAN_ANY),

@@ -23,6 +23,9 @@ struct sp_plan_listener {
 
 enum sp_worker_mode { SP_MODE_ADAPTIVE = 0, SP_MODE_BUSY = 1 };
 
+/// Who encrypts what TLS carries by AES-GCM: AUTO is intel-ipsec-mb where that can, else OpenSSL.
+enum sp_tls_records { SP_TLS_RECORDS_AUTO = 0, SP_TLS_RECORDS_OPENSSL = 1 };
+
 struct sp_plan {
 	struct sp_shm_print print;
 	uint32_t workers;
@@ -43,7 +46,7 @@ struct sp_plan {
 	uint32_t max_batch; ///< messages in one
 	uint32_t handshakes_per_turn;
 	uint32_t handshakes_waiting; ///< hellos read but not yet answered
-	uint32_t reserved2;
+	uint32_t tls_records; ///< enum sp_tls_records
 	uint32_t token_cache_entries;
 	uint32_t header_tools; ///< tools whose headers a worker checks against their arguments
 	uint32_t refused_tokens_per_minute; ///< of one address, checked by a worker in vain; 0 = any number

@@ -10,7 +10,7 @@
 #include "common/stats.h"
 
 #define SP_SHM_MAGIC 0x54524f5059414c53ull // "SALYPORT", little-endian
-#define SP_SHM_LAYOUT 13u                  // raise with every change below
+#define SP_SHM_LAYOUT 14u                  // raise with every change below
 #define SP_WORKERS_MAX 64u
 #define SP_POLICY_SLOTS 8u
 

@@ -17,6 +17,7 @@
 	X(HELLO_WAITED, "tls_waited", "handshakes put off to a later turn for calls")             \
 	X(SHED_HELLO, "shed_handshakes", "handshakes refused because too many waited")             \
 	X(TLS_KEPT, "tls_memory_kept", "bytes of OpenSSL's that wait for their next use") \
+	X(TLS_FAST, "tls_records_fast", "1: intel-ipsec-mb encrypts by AES-GCM, 0: OpenSSL does")  \
 	X(REQUESTS, "http_requests", "HTTP requests read")                                         \
 	X(HTTP_REFUSED, "http_refused", "HTTP requests refused before MCP")                        \
 	X(MESSAGES, "mcp_messages", "JSON-RPC messages read")                                      \

@@ -45,6 +45,7 @@ struct sp_gw_tls {
 	struct sp_groups certificates; ///< struct sp_gw_certificate
 	struct sp_text client_ca;
 	uint64_t ticket_rotation_ns;
+	uint32_t records; ///< enum sp_tls_records
 };
 struct sp_gw_issuer {
 	struct sp_group_at at;

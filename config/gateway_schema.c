@@ -28,6 +28,7 @@
 
 const char *const sp_profile_words[] = {"development", "production", "compliance", NULL};
 static const char *const mode_words[] = {"adaptive", "busy", NULL};
+static const char *const records_words[] = {"auto", "openssl", NULL};
 static const char *const level_words[] = {"basic", "enhanced", "strict", NULL};
 static const char *const http_words[] = {"auto", "1.1", "2", NULL};
 static const char *const era_words[] = {"auto", "legacy", "modern", "both", NULL};
@@ -172,6 +173,13 @@ static const struct sp_field tls_fields[] = {
 		.min = 60 * SEC,
 		.max = 7 * 24 * HOUR,
 		.help = "how often a new session ticket key is made"},
+	{.name = "records",
+		.kind = SP_KIND_WORD,
+		AT(sp_gw_tls, records),
+		.def = "auto",
+		.words = records_words,
+		.apply = SP_APPLY_RESTART,
+		.help = "who encrypts by AES-GCM; auto is intel-ipsec-mb where the CPU has what that needs"},
 };
 static const struct sp_schema tls_schema = SCHEMA(tls_fields, "tls", sp_gw_tls);
 

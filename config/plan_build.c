@@ -60,6 +60,7 @@ int sp_plan_build(const struct sp_gateway *g, const struct sp_plan_facts *facts,
 	else if (g->workers.count == 0)
 		plan.workers = facts->cpus ? sp_min(facts->cpus, SP_WORKERS_MAX) : 1;
 	plan.mode = g->workers.mode;
+	plan.tls_records = g->tls.records;
 	plan.first_cpu = g->workers.first_cpu == UINT64_MAX ? -1 : (int32_t)g->workers.first_cpu;
 	plan.uid_worker = facts->uid_worker;
 	plan.uid_control = facts->uid_control;

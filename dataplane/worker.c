@@ -80,6 +80,7 @@ static void publish_counters(struct sp_worker *w)
 	w->stat[SP_STAT_OPEN] = w->conns.open;
 	w->stat[SP_STAT_CALLS_OPEN] = w->calls.open;
 	w->stat[SP_STAT_TLS_KEPT] = sp_tls_memory_kept();
+	w->stat[SP_STAT_TLS_FAST] = sp_tls_records_fast();
 	w->stat[SP_STAT_HALF_OPEN_DROPPED] += io->half_open_dropped - w->half_open_dropped;
 	w->half_open_dropped = io->half_open_dropped;
 	for (unsigned i = 0; i < SP_STAT__COUNT; i++) {

@@ -23,6 +23,15 @@ static void allow_descriptors(void)
 	}
 }
 
+/// Before the first certificate is taken, which the loop does.
+static void choose_records(const struct sp_plan *plan)
+{
+	int err = plan->tls_records == SP_TLS_RECORDS_AUTO ? sp_tls_fast_records() : 0;
+
+	if (err)
+		sp_log(SP_LOG_NOTICE, "start", "no intel-ipsec-mb for TLS, OpenSSL encrypts all of it: %s", strerror(-err));
+}
+
 int sp_worker_main(int argc, char **argv, const struct sp_worker_kind *kind)
 {
 	struct sp_worker *w;
@@ -51,6 +60,7 @@ int sp_worker_main(int argc, char **argv, const struct sp_worker_kind *kind)
 		sp_log_err("start", err, "attaching what the supervisor handed over");
 		return 1;
 	}
+	choose_records(w->plan);
 	err = sp_sandbox_enter(kind->sandbox);
 	if (err) {
 		sp_log_err("start", err, "entering the sandbox");

@@ -32,7 +32,8 @@ static void put_one(
 
 static bool is_gauge(enum sp_stat s)
 {
-	return s == SP_STAT_OPEN || s == SP_STAT_CALLS_OPEN || s == SP_STAT_TLS_KEPT;
+	return s == SP_STAT_OPEN || s == SP_STAT_CALLS_OPEN || s == SP_STAT_TLS_KEPT ||
+	       s == SP_STAT_TLS_FAST;
 }
 
 static void put_workers(const struct sp_root *r, struct sp_out *out)

@@ -1,4 +1,5 @@
 /// One connection: OpenSSL between a fed span of ciphertext and the stream's transmit blocks.
+#include "dataplane/tls/gcm.h"
 #include "dataplane/tls/private.h"
 
 #include "dataplane/soon.h"
@@ -75,6 +76,23 @@ static const BIO_METHOD *pipe_method(void)
 	return m;
 }
 
+/// What contexts made from now on look for; NULL: OpenSSL's own.
+static const char *record_ciphers;
+
+int sp_tls_fast_records(void)
+{
+	if (record_ciphers)
+		return 0;
+	SP_TRY(tls_gcm_offer());
+	record_ciphers = TLS_GCM_PROPERTIES;
+	return 0;
+}
+
+bool sp_tls_records_fast(void)
+{
+	return record_ciphers != NULL;
+}
+
 int tls_ctx_new(const SSL_METHOD *method, SSL_CTX **ret)
 {
 	static const char tls13[] =
@@ -86,7 +104,7 @@ int tls_ctx_new(const SSL_METHOD *method, SSL_CTX **ret)
 
 	if (OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) != 1)
 		return -ENOMEM;
-	ctx = SSL_CTX_new(method);
+	ctx = SSL_CTX_new_ex(NULL, record_ciphers, method);
 	if (!ctx)
 		return -ENOMEM;
 	if (SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) != 1 ||

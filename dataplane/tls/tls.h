@@ -19,6 +19,11 @@ size_t sp_tls_memory_kept(void); ///< bytes that wait for their next use
 /// bundle (SSL_CERT_FILE names another). -ENOENT when there is none: only clients without a CA need it.
 SP_MUST_CHECK int sp_tls_init(void);
 
+/// Once, after that: servers and clients made from now on have intel-ipsec-mb, not OpenSSL, encrypt AES-GCM's records.
+/// -ENOTSUP: not in this build, the CPU lacks the instructions, or the library fails its known answers.
+SP_MUST_CHECK int sp_tls_fast_records(void);
+bool sp_tls_records_fast(void);
+
 /// Certificates by SNI, ALPN (http/1.1), tickets under the shared keys, client certificates if a CA is set.
 struct sp_tls_server;
 /// Built from one published half of the secrets region; rebuilt on a new generation while connections

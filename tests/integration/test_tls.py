@@ -30,14 +30,14 @@ def certificate(folder, stem, name, ca=None):
     return pem, key
 
 
-def lab(build, workers=2, **kwargs):
+def lab(build, workers=2, records="auto", **kwargs):
     g = Lab(build, {"up": Upstream(conf={"era": "both"})}, start=False, workers=workers,
             policies={AGENT: policy("echo", "slow")}, **kwargs)
     ca = (g.ca, os.path.join(g.pki, "ca.key"))
     for i, name in enumerate(NAMES):
         chain, key = certificate(g.dir, f"named-{i}", name, ca)
         g.settings["tls"]["certificates"].append({"chain": chain, "key": key, "names": [name]})
-    g.settings["tls"]["client_ca"] = g.ca
+    g.settings["tls"].update(client_ca=g.ca, records=records)
     g.settings["timeouts"] = {"tls": "700ms"}
     g.write_config()
     g.start()
@@ -313,3 +313,10 @@ def test_a_closed_connection_is_told_so_by_close_notify(gateway):
     with gateway.connect() as http:
         call(gateway, http)
         http.sock.unwrap()
+
+
+def test_openssl_alone_encrypts_where_that_is_configured(build):
+    with lab(build, workers=1, records="openssl") as g:
+        with g.connect() as http:
+            call(g, http)
+        assert 'sallyport_tls_records_fast{worker="0"} 0' in g.ctl("metrics")

@@ -286,3 +286,13 @@ static inline void exchange(struct pair *p)
 	assert_int_equal(p->client.plain_n, 1000);
 	assert_memory_equal(p->client.plain, text, 1000);
 }
+
+/// The tests with OpenSSL's ciphers and, where this build and CPU have them, with the faster ones.
+static inline int both_ciphers(const struct CMUnitTest *tests, size_t n)
+{
+	int failed = _cmocka_run_group_tests("records by OpenSSL", tests, n, make_all, drop_all);
+
+	if (sp_tls_fast_records() == 0)
+		failed += _cmocka_run_group_tests("records by intel-ipsec-mb", tests, n, make_all, drop_all);
+	return failed;
+}

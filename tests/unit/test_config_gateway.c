@@ -377,7 +377,8 @@ static void the_plan_says_what_the_configuration_says(void **state)
 {
 	struct sp_gateway *g =
 		good(GOOD "workers: {count: auto, pin: 4, mode: busy}\n"
-			  "limits: {max_calls: 77, secrets: 4MiB}\naudit: {flush_interval: 3ms}\n");
+			  "limits: {max_calls: 77, secrets: 4MiB}\naudit: {flush_interval: 3ms}\n"
+			  "tls: {records: openssl}\n");
 	struct sp_plan_facts facts = {.cpus = 6, .config_path = "/etc/s.yaml", .uid_worker = 9};
 	struct sp_plan plan = {.print = {.size = 4711}};
 
@@ -387,6 +388,7 @@ static void the_plan_says_what_the_configuration_says(void **state)
 	assert_int_equal(plan.workers, 6);
 	assert_int_equal(plan.first_cpu, 4);
 	assert_int_equal(plan.mode, SP_MODE_BUSY);
+	assert_int_equal(plan.tls_records, SP_TLS_RECORDS_OPENSSL);
 	assert_int_equal(plan.max_calls, 77);
 	assert_int_equal(plan.secrets_bytes, 4 << 20);
 	assert_int_equal(plan.flush_ns, 3 * SP_NS_PER_MS);

@@ -429,5 +429,5 @@ int main(void)
 		cmocka_unit_test(bad_secrets_are_refused_as_a_whole),
 	};
 
-	return cmocka_run_group_tests(tests, make_all, drop_all);
+	return both_ciphers(tests, SP_ARRAY_LEN(tests));
 }
