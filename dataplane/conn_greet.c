@@ -6,7 +6,7 @@
 
 /// Flights in one go while no calls come: each finds in the caches what the last one left there.
 #define ALONE 8u
-#define LATELY_NS (10 * SP_NS_PER_MS)
+#define LATELY_NS (100 * SP_NS_PER_MS)
 /// Pieces of flights cost little: so many are looked at in a turn at most.
 #define PIECES_MAX 64u
 

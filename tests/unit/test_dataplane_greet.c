@@ -143,16 +143,16 @@ static void without_calls_more_flights_have_their_turn_at_once(void **state)
 	d->w.greetings.calls_until_ns = 0;
 	turn(d);
 	assert_int_equal(greeted(d), 8);
-	d->w.stat[SP_STAT_BYTES_IN]++; // of a call: for a hundredth of a second more may come
+	d->w.stat[SP_STAT_BYTES_IN]++; // of a call: for a tenth of a second more may come
 	turn(d);
 	assert_int_equal(d->w.stat[SP_STAT_HANDSHAKES], 1);
-	d->w.now_ns += 9 * SP_NS_PER_MS;
+	d->w.now_ns += 99 * SP_NS_PER_MS;
 	turn(d);
 	assert_int_equal(d->w.stat[SP_STAT_HANDSHAKES] + greeted(d), 10);
 	d->w.now_ns += SP_NS_PER_MS;
 	turn(d);
 	assert_int_equal(d->w.stat[SP_STAT_HANDSHAKES] + greeted(d), 18);
-	d->w.now_ns += 100 * SP_NS_PER_MS;
+	d->w.now_ns += SP_NS_PER_SEC;
 	d->w.stat[SP_STAT_BYTES_OUT]++; // its answer
 	turn(d);
 	assert_int_equal(d->w.stat[SP_STAT_HANDSHAKES] + greeted(d), 19);
