@@ -2,6 +2,7 @@
 #include "bench/shake.h"
 
 #include "common/clock.h"
+#include "common/loopback.h"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -122,6 +123,8 @@ static int open_door(const struct shake_options *o, int *ret)
 
 	SP_TRY(shake_target(o, &at));
 	fd = socket(at.addr.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd >= 0) // as the gateway's are
+		sp_loopback_tune(fd, (struct sockaddr *)&at.addr);
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0 ||
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)) < 0 ||
 		bind(fd, (struct sockaddr *)&at.addr, at.addr_len) < 0 || listen(fd, SOMAXCONN) < 0)

@@ -84,7 +84,7 @@ def test_no_storm_of_handshakes_takes_calls_or_memory_away(make):
 
 
 def test_hellos_beyond_the_queue_are_refused_and_the_others_answered(make):
-    g = start(make, config={"limits": {**LIMITS, "handshakes_waiting": 8, "handshakes_per_turn": 1}})
+    g = start(make, config={"limits": {**LIMITS, "handshakes_waiting": 2, "handshakes_per_turn": 1}})
     before = counts(g)
     storm = Storm(g, "half", seconds=1, rate=8000)
     got = storm.report()
