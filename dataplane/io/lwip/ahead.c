@@ -69,6 +69,7 @@ void lwip_ahead_frame(struct lwip_ahead *a, const struct sp_frame *f)
 	if (!tcp)
 		return;
 	tcp += at;
+	a->data = f->len > tcp + (uint32_t)(f->data[tcp + 12] >> 4) * 4;
 	a->bucket = sp_lwip_bucket(&dst, get16(f->data + tcp + 2), &src, get16(f->data + tcp));
 	__builtin_prefetch(a->bucket);
 }
@@ -109,4 +110,16 @@ void lwip_ahead_user(const struct lwip_ahead *a)
 		__builtin_prefetch(ls->s.tx_head);
 	if (a->pcb->unacked && a->pcb->unacked->p)
 		fetch(a->pcb->unacked->p, SEGMENT_BYTES);
+}
+
+void lwip_ahead_soon(const struct lwip_ahead *a)
+{
+	const struct lwip_stream *ls = stream_of(a);
+
+	if (!ls)
+		return;
+	if (a->pcb->unacked && a->pcb->unacked->p)
+		__builtin_prefetch(a->pcb->unacked->p->next);
+	if (a->data && ls->s.phase == SP_STREAM_OPEN && ls->s.ops->on_soon)
+		ls->s.ops->on_soon(ls->s.user);
 }

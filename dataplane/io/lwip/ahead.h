@@ -8,11 +8,13 @@ struct tcp_pcb;
 struct lwip_ahead {
 	struct tcp_pcb *const *bucket; ///< of the connection, or NULL
 	const struct tcp_pcb *pcb;
+	bool data; ///< it brings some
 };
 
-/// The four steps, each for a frame that is one nearer to its turn, with others in between.
+/// The five steps, each for a frame that is one nearer to its turn, with others in between.
 void lwip_ahead_frame(struct lwip_ahead *a, const struct sp_frame *f);
 void lwip_ahead_pcb(struct lwip_ahead *a);
 void lwip_ahead_stream(const struct lwip_ahead *a);
 void lwip_ahead_user(const struct lwip_ahead *a);
-#define LWIP_AHEAD 4u
+void lwip_ahead_soon(const struct lwip_ahead *a);
+#define LWIP_AHEAD 5u

@@ -187,6 +187,8 @@ unsigned lwip_netif_receive(struct lwip_io *l, const struct sp_frame *frames, un
 			lwip_ahead_stream(&ahead[i - 2]);
 		if (i >= 3 && i - 3 < n)
 			lwip_ahead_user(&ahead[i - 3]);
+		if (i >= 4 && i - 4 < n)
+			lwip_ahead_soon(&ahead[i - 4]);
 		if (i >= LWIP_AHEAD)
 			take_in(l, &frames[i - LWIP_AHEAD]);
 	}
