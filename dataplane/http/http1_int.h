@@ -84,7 +84,7 @@ enum sp_scan sp_http1_scan(struct sp_http1 *p, const uint8_t *buf, size_t len);
 
 #define SP_HTTP1_MEMO_BYTES 1536u
 struct sp_http1_memo {
-	uint32_t text_n;  ///< whole lines of a head
+	uint32_t text_n;  ///< of a head: whole lines, or what `state` has read
 	uint32_t begin_n; ///< 0, or all of the text is what `state` has read
 	uint16_t used;    ///< by later heads
 	uint16_t pause;   ///< heads to come that are just read

@@ -59,6 +59,16 @@ static size_t alike(const uint8_t *a, const uint8_t *b, size_t n)
 	return i;
 }
 
+/// Behind the whole lines, the first `n` of `same` bytes, the name of a header whose value differs: it need not be read
+/// anew. How many bytes there are with it.
+static size_t and_name(const uint8_t *p, size_t n, size_t same)
+{
+	const uint8_t *colon = memchr(p + n, ':', same - n);
+	size_t end = colon ? (size_t)(colon + 1 - p) : n;
+
+	return colon && end < same && p[end] == ' ' ? end + 1 : end;
+}
+
 /// Take this head as the one that the next is compared with.
 static void keep(struct sp_http1_memo *m, const uint8_t *buf, size_t n)
 {
@@ -70,7 +80,7 @@ static void keep(struct sp_http1_memo *m, const uint8_t *buf, size_t n)
 	m->used = 0;
 }
 
-/// The first `n` bytes, whole lines of a head that was accepted, read once more for the state they lead to.
+/// The first `n` bytes of a head that was accepted, read once more for the state they lead to.
 static void prepare(struct sp_http1_memo *m, const struct sp_http1 *p, size_t n)
 {
 	struct sp_http1 *s = &m->state;
@@ -90,15 +100,16 @@ static void prepare(struct sp_http1_memo *m, const struct sp_http1 *p, size_t n)
 void sp_http1_learn(struct sp_http1 *p, const uint8_t *buf)
 {
 	struct sp_http1_memo *m = p->memo;
-	size_t n = whole_lines(buf, sp_min((size_t)p->head.bytes - 2, (size_t)SP_HTTP1_MEMO_BYTES)), same;
+	size_t n = whole_lines(buf, sp_min((size_t)p->head.bytes - 2, (size_t)SP_HTTP1_MEMO_BYTES)), same, lines;
 
 	if (m->pause) {
 		m->pause--;
 		return;
 	}
-	same = whole_lines(buf, alike(buf, m->text, sp_min(n, (size_t)m->text_n)));
-	if (same >= LEAST && same >= n / 2) {
-		prepare(m, p, same);
+	same = alike(buf, m->text, sp_min(n, (size_t)m->text_n));
+	lines = whole_lines(buf, same);
+	if (lines >= LEAST && lines >= n / 2) {
+		prepare(m, p, and_name(buf, lines, same));
 		return;
 	}
 	if (m->text_n && !m->used)

@@ -68,6 +68,74 @@ static void a_head_that_begins_like_those_before_it_reads_as_it_does_alone(void 
 	}
 }
 
+/// After two that differ in one value: all up to that value is known.
+static void a_head_that_is_known_up_to_a_value_reads_as_it_does_alone(void **state)
+{
+	static const char *const values[] = {
+		"a\r\nContent-Length: 2\r\n\r\n{}",
+		" \t bc \t\r\nContent-Length: 2\r\n\r\n{}",
+		"\r\nContent-Length: 2\r\n\r\n{}",
+		"\r\n\r\n",
+		" \r\n\r\n",
+		"\r\n folded\r\n\r\n",
+		"\n\r\n",
+		"\x01\r\n\r\n",
+		"a\r\nHost: other.example\r\n\r\n",
+		"a\r\nMcp-Name: a\r\n\r\n",
+		"2\r\n\r\n{}",
+		"3\r\n\r\n{}",
+	};
+	static const char *const names[] = {
+		"Mcp-Name: ", "Mcp-Name:", "X-Other: ", "Mcp-Param-X: ", "Content-Length: "};
+
+	(void)state;
+	for (size_t i = 0; i < SP_ARRAY_LEN(names) * SP_ARRAY_LEN(values); i++) {
+		const char *name = names[i / SP_ARRAY_LEN(values)];
+		char one[512], two[512], m[512];
+		struct sp_bytes before[2];
+		struct http_result alone, known, cut;
+
+		snprintf(one, sizeof(one), KNOWN "%s1\r\n\r\n{", name);
+		snprintf(two, sizeof(two), KNOWN "%s0\r\n\r\n", name);
+		snprintf(m, sizeof(m), KNOWN "%s%s", name, values[i % SP_ARRAY_LEN(values)]);
+		before[0] = sp_bytes_cstr(one);
+		before[1] = sp_bytes_cstr(two);
+		alone = http_gather(false, sp_bytes_cstr(m), false, NULL, NULL);
+		known = http_after(false, before, 2, sp_bytes_cstr(m), false, NULL, NULL);
+		cut = http_after(false, before, 2, sp_bytes_cstr(m), false, cut_each, NULL);
+		assert_true(http_same(&alone, &known));
+		assert_true(http_same(&alone, &cut));
+		http_result_done(&alone);
+		http_result_done(&known);
+		http_result_done(&cut);
+	}
+}
+
+static void what_is_known_ends_where_a_value_that_differs_begins(void **state)
+{
+	struct sp_http1_memo *memo = calloc(1, sp_http1_memo_size());
+	struct sp_http1 *p = malloc(sp_http1_size());
+
+	(void)state;
+	assert_true(memo && p);
+	for (unsigned i = 0; i < 3; i++) {
+		static const char *const m[] = {KNOWN "Mcp-Name: a\r\nContent-Length: 2\r\n\r\n{}",
+			KNOWN "Mcp-Name: b\r\nContent-Length: 2\r\n\r\n{}",
+			KNOWN "Mcp-Name: cd\r\nContent-Length: 2\r\n\r\n{}"};
+		struct http_result r;
+
+		sp_http1_init(p, false, &http_limits);
+		sp_http1_remember(p, memo);
+		r = http_gather_on(p, sp_bytes_cstr(m[i]), false, NULL, NULL);
+		assert_int_equal(r.state, SP_HTTP1_DONE);
+		assert_int_equal(p->recalled, i == 2 ? strlen(KNOWN "Mcp-Name: ") : 0);
+		http_result_done(&r);
+	}
+	sp_http1_forget(memo);
+	free(memo);
+	free(p);
+}
+
 static void one_other_byte_anywhere_is_not_what_was_known(void **state)
 {
 	static const char m[] = KNOWN "Content-Length: 2\r\n\r\n{}";
@@ -319,6 +387,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_head_that_begins_like_those_before_it_reads_as_it_does_alone),
+		cmocka_unit_test(a_head_that_is_known_up_to_a_value_reads_as_it_does_alone),
+		cmocka_unit_test(what_is_known_ends_where_a_value_that_differs_begins),
 		cmocka_unit_test(one_other_byte_anywhere_is_not_what_was_known),
 		cmocka_unit_test(the_third_head_of_a_kind_is_read_on_from_what_is_known_which_is_wiped_in_the_end),
 		cmocka_unit_test(a_stamp_stands_for_bytes_that_were_compared_and_never_for_others),
