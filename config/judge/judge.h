@@ -30,6 +30,26 @@ enum sp_seq_seen {
 /// Room for values that conditions make and texts that must be unescaped; what does not fit is refused.
 #define SP_JUDGE_ARENA_BYTES (256u << 10)
 
+/// Limits that bind a call, after authorize: at most `cap`, returns how many. Owner-independent keys:
+/// sp_snap_limit.id mixed with agent, tool and session as the limit says.
+struct sp_judge_limit {
+	uint32_t limit; ///< in the snapshot; SP_SNAP_NONE = the tool's max_calls a session
+	uint32_t kind, per;
+	uint64_t key, max;
+};
+
+/// What a snapshot says of an agent's calls of a tool whatever else they bring, once the judge has found it out. Zero =
+/// nothing yet. Whoever keeps it sees to it that it goes with calls of the same snapshot, agent, `tool`, `prefix` and
+/// `salt` only.
+#define SP_JUDGE_KNOWN_LIMITS 4u
+struct sp_judge_known {
+	bool looked_up, limited;
+	uint32_t limits_n;
+	uint32_t action, actions[2], tools[2], tool, cls, audit_level;
+	uint64_t cost_micros, max_calls_session;
+	struct sp_judge_limit limit[SP_JUDGE_KNOWN_LIMITS]; ///< none of a session's, for a call of no group
+};
+
 struct sp_judge_call {
 	const struct sp_snap *snap;
 	uint32_t agent;       ///< number in the snapshot
@@ -48,6 +68,7 @@ struct sp_judge_call {
 	uint64_t salt; ///< of the keys of windows (common/history.h); 0 where none are shared
 	bool listing; ///< tools/list: only what does not depend on arguments, history or money
 	const struct sp_judge_history *history; ///< NULL = nothing known
+	struct sp_judge_known *known; ///< NULL = nothing is kept of it
 	struct sp_cel_arena *arena; ///< scratch of SP_JUDGE_ARENA_BYTES, reset by each function below; never NULL
 	struct sp_judge_trace *trace; ///< NULL in the worker: nothing is explained
 };
@@ -129,13 +150,6 @@ uint64_t sp_judge_session_key(uint64_t salt, struct sp_bytes session);
 uint32_t sp_judge_sequence_twin(
 	const struct sp_snap *of, uint32_t number, const struct sp_snap *in);
 
-/// Limits that bind this call, after authorize: at most `cap`, returns how many. Owner-independent keys:
-/// sp_snap_limit.id mixed with agent, tool and session as the limit says.
-struct sp_judge_limit {
-	uint32_t limit; ///< in the snapshot; SP_SNAP_NONE = the tool's max_calls a session
-	uint32_t kind, per;
-	uint64_t key, max;
-};
 uint32_t sp_judge_limits(const struct sp_judge_call *c, const struct sp_judge_verdict *v,
 	struct sp_judge_limit *ret, uint32_t cap);
 /// What they are to count for a call, at the places of the limits: one call, its tokens, the money the verdict says.

@@ -153,11 +153,45 @@ static bool is_ahead(const struct judge *j, const struct sp_snap_rule *r)
 	return j->agent && j->agent->ahead_off == r->conditions.off;
 }
 
+static void recall(const struct sp_judge_known *k, struct sp_judge_verdict *v)
+{
+	v->action = k->action;
+	v->actions[0] = k->actions[0];
+	v->actions[1] = k->actions[1];
+	v->tools[0] = k->tools[0];
+	v->tools[1] = k->tools[1];
+	v->tool = k->tool;
+	v->cls = k->cls;
+	v->audit_level = k->audit_level;
+	v->cost_micros = k->cost_micros;
+	v->max_calls_session = k->max_calls_session;
+}
+
+static void keep(const struct sp_judge_verdict *v, struct sp_judge_known *k)
+{
+	*k = (struct sp_judge_known){
+		.looked_up = true,
+		.action = v->action,
+		.actions = {v->actions[0], v->actions[1]},
+		.tools = {v->tools[0], v->tools[1]},
+		.tool = v->tool,
+		.cls = v->cls,
+		.audit_level = v->audit_level,
+		.cost_micros = v->cost_micros,
+		.max_calls_session = v->max_calls_session,
+	};
+}
+
 void judge_look_up(struct judge *j)
 {
+	struct sp_judge_known *known = j->c->known;
 	const struct sp_snap_rule *rule[2] = {NULL, NULL};
 	struct sp_judge_verdict *v = j->v;
 
+	if (known && known->looked_up) {
+		recall(known, v);
+		return;
+	}
 	look_up(j, rule);
 	v->action = v->actions[0] != SP_SNAP_NONE ? v->actions[0] : v->actions[1];
 	v->tool = v->tools[0] != SP_SNAP_NONE ? v->tools[0] : v->tools[1];
@@ -167,6 +201,8 @@ void judge_look_up(struct judge *j)
 	for (uint32_t i = 0; i < j->names_n; i++)
 		if (rule[i] && !is_ahead(j, rule[i]))
 			ask_for_table(j, rule[i]->conditions, CONDITIONS_AHEAD);
+	if (known)
+		keep(v, known);
 }
 
 void judge_tell(const struct judge *j, const struct sp_trace_line *line)

@@ -126,12 +126,32 @@ enum sp_reason sp_judge_limit_reason(const struct sp_judge_limit *l)
 	return l->per == SP_PER_DAY ? SP_REASON_BUDGET_DAY : SP_REASON_BUDGET_WINDOW;
 }
 
+/// A session's windows are not the same for all calls, nor are a group's limits.
+static void keep_limits(struct sp_judge_known *k, const struct sp_judge_limit *v, uint32_t n)
+{
+	if (n > SP_JUDGE_KNOWN_LIMITS)
+		return;
+	for (uint32_t i = 0; i < n; i++) {
+		if (v[i].per == SP_PER_SESSION)
+			return;
+		k->limit[i] = v[i];
+	}
+	k->limits_n = n;
+	k->limited = true;
+}
+
 uint32_t sp_judge_limits(const struct sp_judge_call *c, const struct sp_judge_verdict *v,
 	struct sp_judge_limit *ret, uint32_t cap)
 {
+	struct sp_judge_known *known = v->group == SP_SNAP_NONE && cap == SP_JUDGE_LIMITS_MAX ? c->known : NULL;
 	struct judge j;
 	uint32_t n = 0;
 
+	if (known && known->limited && !c->trace) {
+		for (; n < known->limits_n; n++)
+			ret[n] = known->limit[n];
+		return n;
+	}
 	judge_init(&j, c, (struct sp_judge_verdict *)(uintptr_t)v); // only read
 	if (n < cap && session_limit(&j, &ret[n]))
 		n++;
@@ -153,5 +173,7 @@ uint32_t sp_judge_limits(const struct sp_judge_call *c, const struct sp_judge_ve
 	}
 	for (uint32_t i = 0; JUDGE_TRACED(&j) && i < n; i++)
 		trace_limit(&j, &ret[i]);
+	if (known && known->looked_up)
+		keep_limits(known, ret, n);
 	return n;
 }

@@ -15,7 +15,8 @@ int sp_facts_new(struct sp_facts **ret)
 	f->claims_tok = malloc(SP_FACTS_CLAIMS_TOKENS * sizeof(*f->claims_tok));
 	f->claims_text = malloc(SP_FACTS_CLAIMS_MAX);
 	f->sequence = calloc(SP_FACTS_SEQUENCES_MAX, 1);
-	if (!f->arena.p || !f->claims_tok || !f->claims_text || !f->sequence) {
+	f->known = calloc(SP_FACTS_KNOWN, sizeof(*f->known));
+	if (!f->known || !f->arena.p || !f->claims_tok || !f->claims_text || !f->sequence) {
 		sp_facts_free(f);
 		return -ENOMEM;
 	}
@@ -30,6 +31,7 @@ struct sp_facts *sp_facts_free(struct sp_facts *f)
 		free(f->claims_tok);
 		free(f->claims_text);
 		free(f->sequence);
+		free(f->known);
 		free(f);
 	}
 	return NULL;
@@ -125,6 +127,19 @@ int sp_facts_name(const struct sp_call *c, uint32_t upstream, struct sp_bytes sh
 	return o.overflow ? SP_REASON_INTERNAL : 0;
 }
 
+static int gather_tool(struct sp_call *c)
+{
+	struct sp_facts *f = c->w->facts;
+	struct sp_facts_known *k;
+	int why = sp_facts_name(c, c->upstream, sp_call_name(c), c->name_prefix, f->name, &f->call);
+
+	if (why)
+		return why;
+	k = sp_facts_known(c, &f->call);
+	f->call.known = k ? &k->judge : NULL;
+	return 0;
+}
+
 int sp_facts_gather(struct sp_call *c)
 {
 	struct sp_facts *f = c->w->facts;
@@ -136,8 +151,7 @@ int sp_facts_gather(struct sp_call *c)
 	f->call.args = c->env.arguments;
 	f->call.meta = c->env.meta;
 	if (c->method == SP_METHOD_TOOLS_CALL)
-		return sp_facts_name(
-			c, c->upstream, sp_call_name(c), c->name_prefix, f->name, &f->call);
+		return gather_tool(c);
 	f->call.tool =
 		f->call.method; // what is named here is the agent's to choose: no window of its own
 	return 0;
@@ -274,9 +288,7 @@ int sp_facts_past(struct sp_call *c)
 	uint32_t state = SP_SESSION_KNOWN;
 	int why = 0, err = 0;
 
-	c->pair = sp_history_pair(h,
-		SP_SNAP_POLICY(c->snap, agent_facts, sp_snap_agent_facts, c->agent)->name_hash,
-		sp_snap_hash(f->call.tool));
+	c->pair = sp_facts_pair(c);
 	sp_history_view(h, sp_snap_agent(c->snap, c->agent)->limit_slot, c->pair, c->w->now_ns, &v);
 	if (sp_facts_sessions_count(c))
 		err = sp_history_session(

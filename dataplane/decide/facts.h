@@ -12,12 +12,23 @@
 #define SP_FACTS_NAME_MAX 768u ///< an upstream's name, two dashes, a tool's
 #define SP_FACTS_SEQUENCES_MAX 10000u ///< as many as a policy may have
 
+/// What this worker knows of calls that have come before, by agent and tool: the last one to come to a place has it.
+#define SP_FACTS_KNOWN 512u
+struct sp_facts_known {
+	uint64_t generation; ///< of the snapshot; 0 = nothing is here
+	uint32_t agent, prefix, name_len;
+	uint8_t name[68]; ///< longer ones are looked up each time
+	uint64_t pair; ///< agent and tool in the history, 0 = not made yet
+	struct sp_judge_known judge;
+};
+
 /// Scratch of one worker.
 struct sp_facts {
 	struct sp_judge_call call;
 	struct sp_judge_history past;
 	struct sp_cel_arena arena;
 	struct sp_json claims;
+	struct sp_facts_known *known; ///< SP_FACTS_KNOWN
 	struct sp_json_tok *claims_tok;
 	uint8_t *claims_text;
 	uint8_t *sequence;
@@ -29,6 +40,11 @@ struct sp_facts *sp_facts_free(struct sp_facts *f);
 
 /// Gather what authorize and the stages behind it look at. 0, or a reason.
 SP_MUST_CHECK int sp_facts_gather(struct sp_call *c);
+/// Where what is known of calls of `j`'s agent and tool is kept, made when it is not there. Borrows the scratch until
+/// another call is gathered. NULL for names that are too short or too long.
+struct sp_facts_known *sp_facts_known(const struct sp_call *c, const struct sp_judge_call *j);
+/// Agent and tool of the gathered call, as the history knows them.
+uint64_t sp_facts_pair(const struct sp_call *c);
 /// The history's part, once the verdict knows the tool's actions. 0, or LIMIT_UNAVAILABLE when a
 /// state that an order rule will need has no room.
 SP_MUST_CHECK int sp_facts_past(struct sp_call *c);

@@ -205,6 +205,7 @@ void sp_shadow_judge(struct sp_call *c)
 	j.snap = snap;
 	j.agent = sp_snap_find_agent(snap, sp_principal_agent(&c->principal));
 	j.history = NULL;
+	j.known = NULL; // of the policy in force
 	sp_judge_begin(&v);
 	compare(c, &v, ask(c, &j, &v));
 }
