@@ -17,7 +17,7 @@ static int program(struct sp_compiling *k, struct sp_names *texts, const struct 
 		.phase = SP_CEL_PHASE_CALL,
 		.want_bool = true,
 		.at = w->at,
-		.escaped = w->escaped,
+		.written = w->written,
 	};
 	struct sp_c_program *out;
 	int err;

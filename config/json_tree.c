@@ -40,9 +40,13 @@ static int read_scalar(struct reader *r, uint32_t t, struct sp_node *n)
 
 	n->kind = SP_NODE_SCALAR;
 	n->quoted = sp_json_type(&r->j, t) == SP_JSON_STRING;
-	n->escaped = n->quoted;
 	n->text_line = n->line;
 	n->text_col = n->col + n->quoted;
+	if (n->quoted && r->j.tok[t].escaped) {
+		n->written = (struct sp_written){sp_arena_str(&r->tree.arena, text), SP_WRITTEN_DOUBLE};
+		if (!n->written.s)
+			return -ENOMEM;
+	}
 	if (n->quoted)
 		SP_TRY(sp_json_str(&r->j, t, r->buf, r->j.text.n + 1, &text));
 	for (size_t i = 0; i < text.n; i++)

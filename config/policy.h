@@ -6,6 +6,7 @@
 #include "common/policy_words.h"
 #include "config/arena.h"
 #include "config/check.h"
+#include "config/written.h"
 
 #define SP_POLICY_NAME_MAX 128u
 #define SP_POLICY_AGENTS_MAX 1000000u
@@ -26,7 +27,7 @@ struct sp_policy_pair {
 struct sp_policy_condition {
 	const char *text;
 	struct sp_at at; ///< of the text's first character
-	bool escaped; ///< there, see struct sp_node
+	struct sp_written written;
 };
 struct sp_policy_conditions {
 	struct sp_policy_condition *v;

@@ -42,12 +42,16 @@ static void read_condition(
 {
 	const char *text = sp_pn_text(r, n, "condition", condition_wrong);
 	struct sp_at at = sp_pn_at(r, n);
+	struct sp_written written;
 
 	if (!text)
 		return;
 	at.line = n->text_line;
 	at.col = n->text_col;
-	rule->when.v[rule->when.n++] = (struct sp_policy_condition){text, at, n->escaped};
+	if (sp_written_copy(&r->p->arena, &n->written, &written) < 0)
+		r->err = -ENOMEM;
+	else
+		rule->when.v[rule->when.n++] = (struct sp_policy_condition){text, at, written};
 }
 
 /// A key that stands twice, or a list: all of them are required.

@@ -172,7 +172,7 @@ static void put_when(
 	ret->n = t->n;
 	for (uint32_t i = 0; i < t->n; i++)
 		ret->v[i] = (struct sp_policy_condition){
-			t->v[i].s, {r->file, t->v[i].text_line, t->v[i].text_col}, t->v[i].escaped};
+			t->v[i].s, {r->file, t->v[i].text_line, t->v[i].text_col}, t->v[i].written};
 }
 
 static const char *numbered(struct sp_policy_reader *r, const char *prefix, uint32_t no)

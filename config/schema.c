@@ -185,8 +185,8 @@ static int read_text(const struct walk *w, const struct sp_field *f, const struc
 		return 0;
 	}
 	*ret = (struct sp_text){sp_arena_str(w->in->arena, sp_bytes(n->text, n->n)), n->line,
-		n->col, n->text_line, n->text_col, n->escaped};
-	return ret->s ? 0 : -ENOMEM;
+		n->col, n->text_line, n->text_col, {0}};
+	return ret->s ? sp_written_copy(w->in->arena, &n->written, &ret->written) : -ENOMEM;
 }
 
 static bool kind_is(const struct walk *w, const struct sp_field *f, const struct sp_node *n,

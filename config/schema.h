@@ -25,7 +25,7 @@ struct sp_text {
 	const char *s; ///< NUL-terminated, one line of visible characters unless the setting takes lines
 	unsigned line, col;
 	unsigned text_line, text_col; ///< of its first character, behind quote or block mark
-	bool escaped; ///< see struct sp_node
+	struct sp_written written; ///< from there on
 };
 struct sp_texts {
 	struct sp_text *v; ///< NULL when the setting is absent, also with n 0

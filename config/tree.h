@@ -4,6 +4,7 @@
 
 #include "config/arena.h"
 #include "config/check.h"
+#include "config/written.h"
 
 #define SP_TREE_DEPTH_MAX 32u
 #define SP_TREE_KEYS_MAX 1024u ///< in one mapping
@@ -13,12 +14,10 @@ enum sp_node_kind { SP_NODE_SCALAR = 1, SP_NODE_SEQ, SP_NODE_MAP };
 struct sp_node {
 	enum sp_node_kind kind;
 	bool quoted; ///< a scalar in quotes, or a block: certainly text, never a number or a word
-	/// A scalar in one line with escapes. Columns are told as if line feeds, tabs, quotes and backslashes were the
-	/// only ones, of two characters each: behind others (\u....) they are short.
-	bool escaped;
 	bool repeated; ///< a member whose key stood in this mapping before
 	unsigned line, col; ///< from 1
 	unsigned text_line, text_col; ///< scalar: of its first character, behind quote or block mark
+	struct sp_written written; ///< scalar: from there on, in the arena
 	const char *text; ///< scalar: NUL-terminated, no control characters but tab and line feed
 	uint32_t n; ///< scalar: bytes; else: children
 	struct sp_node *key; ///< of a mapping's member: its key, a scalar

@@ -104,15 +104,49 @@ static void place_block(struct reader *r, struct sp_node *n)
 	n->text_col = (unsigned)(at - from) + 1;
 }
 
-static void place_text(struct reader *r, const yaml_event_t *e, struct sp_node *n)
+/// `from` is a line's first byte: where character `column` of the line `lines` below begins.
+static size_t find_column(const struct reader *r, size_t from, size_t lines, size_t column)
 {
+	const uint8_t *p = r->text.p;
+	size_t at = from;
+
+	while (lines && at < r->text.n)
+		lines -= p[at++] == '\n';
+	for (; at < r->text.n && p[at] != '\n' && (column || (p[at] & 0xc0) == 0x80); at++)
+		column -= (p[at] & 0xc0) != 0x80;
+	return at;
+}
+
+static int keep_written(
+	struct reader *r, const yaml_event_t *e, enum sp_written_style style, struct sp_node *n)
+{
+	size_t from, to;
+
+	find_line(r, n->text_line);
+	from = find_column(r, r->line_off, 0, n->text_col - 1);
+	if (n->n <= r->text.n - from && memcmp(r->text.p + from, n->text, n->n) == 0)
+		return 0; // to the letter
+	to = find_column(r, r->line_off, e->end_mark.line + 1 - n->text_line, e->end_mark.column);
+	n->written.style = style;
+	n->written.s = sp_arena_str(&r->tree.arena, sp_bytes(r->text.p + from, to > from ? to - from : 0));
+	return n->written.s ? 0 : -ENOMEM;
+}
+
+static int place_text(struct reader *r, const yaml_event_t *e, struct sp_node *n)
+{
+	static const enum sp_written_style styles[] = {
+		[YAML_PLAIN_SCALAR_STYLE] = SP_WRITTEN_PLAIN,
+		[YAML_SINGLE_QUOTED_SCALAR_STYLE] = SP_WRITTEN_SINGLE,
+		[YAML_DOUBLE_QUOTED_SCALAR_STYLE] = SP_WRITTEN_DOUBLE,
+		[YAML_FOLDED_SCALAR_STYLE] = SP_WRITTEN_FOLDED,
+	};
+	yaml_scalar_style_t style = e->data.scalar.style;
+
 	n->text_line = n->line;
 	n->text_col = n->col + n->quoted;
-	n->escaped = e->data.scalar.style == YAML_DOUBLE_QUOTED_SCALAR_STYLE &&
-		e->start_mark.line == e->end_mark.line;
-	if (e->data.scalar.style == YAML_LITERAL_SCALAR_STYLE ||
-		e->data.scalar.style == YAML_FOLDED_SCALAR_STYLE)
+	if (style == YAML_LITERAL_SCALAR_STYLE || style == YAML_FOLDED_SCALAR_STYLE)
 		place_block(r, n);
+	return style == YAML_LITERAL_SCALAR_STYLE ? 0 : keep_written(r, e, styles[style], n);
 }
 
 static int on_scalar(struct reader *r, const yaml_event_t *e)
@@ -129,8 +163,10 @@ static int on_scalar(struct reader *r, const yaml_event_t *e)
 	n->quoted = e->data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
 	n->text = sp_arena_str(&r->tree.arena, text);
 	n->n = (uint32_t)text.n;
-	place_text(r, e, n);
-	return n->text ? attach(r, &e->start_mark, n) : -ENOMEM;
+	if (!n->text)
+		return -ENOMEM;
+	SP_TRY(place_text(r, e, n));
+	return attach(r, &e->start_mark, n);
 }
 
 static int on_open(struct reader *r, const yaml_event_t *e, enum sp_node_kind kind)

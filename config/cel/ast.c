@@ -28,24 +28,10 @@ struct cel_node *cel_node(struct cel_cc *c, enum cel_kind kind, uint32_t off, ui
 struct sp_at cel_at(const struct cel_cc *c, uint32_t off)
 {
 	struct sp_at at = c->ask->at;
-	struct sp_bytes s = c->ask->text;
-	static const char two[] = {'\n', '\t', '"', '\\'}; // as they are written
-	unsigned from;
 
 	if (!at.line)
 		at.line = at.col = 1;
-	from = at.col;
-	for (uint32_t i = 0; i < off && i < s.n; i++) {
-		if (c->ask->escaped && memchr(two, s.p[i], sizeof(two))) {
-			at.col += 2;
-		} else if (s.p[i] == '\n') {
-			at.line++;
-			at.col = from; // a block's lines are indented alike
-		} else {
-			at.col++;
-		}
-	}
-	return at;
+	return sp_written_at(&c->ask->written, c->ask->text, off, at);
 }
 
 void cel_problem(struct cel_cc *c, uint32_t off, const char *mend, const char *fmt, ...)

@@ -5,6 +5,7 @@
 #include "common/cel/cel.h"
 #include "config/arena.h"
 #include "config/check.h"
+#include "config/written.h"
 
 /// Static types of variables. DYN is checked at run time.
 enum sp_cel_static {
@@ -49,7 +50,7 @@ struct sp_cel_ask {
 	bool want_bool;      ///< a condition: a result that cannot be a boolean is refused
 	bool skip_check;     ///< conformance tests with disable_check only
 	struct sp_at at;     ///< where the text begins in its file; problems point into it
-	bool escaped;        ///< there it is one line: line feeds, tabs, quotes and backslashes are two characters each
+	struct sp_written written; ///< how it stands there
 	uint32_t max_cost;   ///< refuse a program whose worst case is above, unknown lists being of 100; 0 = default
 };
 /// 0 with *ret (heap, free()) of *ret_n bytes, -EBADMSG with problems in `check`, -ENOMEM.

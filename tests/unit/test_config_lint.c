@@ -146,7 +146,7 @@ static void a_rule_that_another_denies_is_an_error_with_both_places(void **state
 
 static void a_condition_or_a_narrower_match_keeps_a_rule_reachable(void **state)
 {
-	struct sp_policy_condition when = {"request.x == 1", {"p.yaml", 9, 9}, false};
+	struct sp_policy_condition when = {"request.x == 1", {"p.yaml", 9, 9}, {0}};
 	struct sp_policy_strs none = {NULL, 0};
 	struct sp_policy_rule *r;
 
@@ -172,11 +172,11 @@ static void a_condition_or_a_narrower_match_keeps_a_rule_reachable(void **state)
 static void conditions_that_never_hold_are_named(void **state)
 {
 	struct sp_policy_condition when[2] = {
-		{" (false) ", {"p.yaml", 7, 9}, false}, {"agent.identity == 'b'", {"p.yaml", 8, 9}, false}};
-	struct sp_policy_condition pins[2] = {{"agent.identity == 'a'", {"p.yaml", 7, 9}, false},
-		{"agent.identity == 'b'", {"p.yaml", 8, 9}, false}};
+		{" (false) ", {"p.yaml", 7, 9}, {0}}, {"agent.identity == 'b'", {"p.yaml", 8, 9}, {0}}};
+	struct sp_policy_condition pins[2] = {{"agent.identity == 'a'", {"p.yaml", 7, 9}, {0}},
+		{"agent.identity == 'b'", {"p.yaml", 8, 9}, {0}}};
 	struct sp_policy_condition fine[2] = {
-		{"false || true", {"p.yaml", 7, 9}, false}, {"falsehood", {"p.yaml", 8, 9}, false}};
+		{"false || true", {"p.yaml", 7, 9}, {0}}, {"falsehood", {"p.yaml", 8, 9}, {0}}};
 	struct sp_policy_rule *r;
 
 	(void)state;

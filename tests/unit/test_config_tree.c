@@ -94,8 +94,8 @@ static void json_nodes_know_their_places(void **state)
 	assert_false(b->first->quoted);
 	assert_string_equal(b->first->next->text, "x\ny");
 	assert_true(b->first->next->quoted);
-	assert_true(b->first->next->escaped);
-	assert_false(b->first->escaped);
+	assert_non_null(b->first->next->written.s);
+	assert_null(b->first->written.s);
 	c = sp_node_get(b->first->next->next, "c");
 	assert_place(c, 2, 28);
 	assert_int_equal(c->first->n, 0);
@@ -103,6 +103,86 @@ static void json_nodes_know_their_places(void **state)
 	assert_place(sp_node_get(t.root, "d"), 3, 6);
 	assert_string_equal(sp_node_get(t.root, "d")->text, "null");
 	sp_tree_done(&t);
+}
+
+/// In each the value of `a` is a text with MARK in it.
+static const struct {
+	bool json;
+	const char *source;
+} written[] = {
+	{true, "{\"a\": \"x \\\"y\\\" \\\\ MARK z\"}"},
+	{true, "{\"a\": \"\\u0041\\u00e9\\u20ac\\ud83d\\ude00\\n\\t\\/ MARK\"}"},
+	{true, "{\"b\": 1,\n \"a\": \"\xc3\xa9 MARK\"}"},
+	{false, "a: x MARK y # z\n"},
+	{false, "a: \"\\x41\\u00e9\\u20ac\\U0001f600\\_\\N\\L\\P\\\"\\\\\\ MARK\"\n"},
+	{false, "a: 'it''s ''MARK'\n"},
+	{false, "b: >\n  q\na: \"x\\ny\n   z\n\n  \\u00e9 MARK\"\n"},
+	{false, "a: \"x\\\n     y\\\n   MARK\"\n"},
+	{false, "a: x\n  y  \n\n\n  z MARK\n  w\nb: 1\n"},
+	{false, "a: 'x\n  ''y''\n  MARK'\n"},
+	{false, "a: |\n  x\n\n    y\n  MARK\n"},
+	{false, "a: >\n  x y\n  z\n  MARK\n"},
+	{false, "a: >-\r\n  x y\r\n\r\n\r\n  z MARK\r\n"},
+	{false, "a: >\n\n\n  x\n    more\n\n    and\n  z\n  w MARK\nb: 1\n"},
+	{false, "- a: >2\n    x\n    MARK\n"},
+	{false, "c: |\n  a\n\n  b\na: >+\n  x\n  MARK\n\n\nb: 1\n"},
+};
+
+static void what_stands_within_a_text_is_found_however_it_is_written(void **state)
+{
+	(void)state;
+	sp_check_init(&check);
+	for (size_t i = 0; i < SP_ARRAY_LEN(written); i++) {
+		struct sp_bytes source = sp_bytes_cstr(written[i].source);
+		const char *mark = strstr(written[i].source, "MARK"), *line = written[i].source;
+		struct sp_at at = {"f", 1, 0};
+		const struct sp_node *a;
+		struct sp_tree t;
+
+		assert_int_equal((written[i].json ? sp_json_tree_parse : sp_yaml_parse)(source, "f", &check, &t), 0);
+		for (const char *nl; (nl = strchr(line, '\n')) && nl < mark; line = nl + 1)
+			at.line++;
+		at.col = (unsigned)(mark - line) + 1;
+		a = sp_node_get(t.root->kind == SP_NODE_SEQ ? t.root->first : t.root, "a");
+		print_message("%s\n", a->text);
+		for (unsigned k = 0; k <= 4; k++, at.col++) {
+			struct sp_bytes text = sp_bytes(a->text, a->n);
+			struct sp_at begins = {"f", a->text_line, a->text_col}, found;
+
+			found = sp_written_at(
+				&a->written, text, (size_t)(strstr(a->text, "MARK") - a->text) + k, begins);
+			assert_int_equal(found.line, at.line);
+			assert_int_equal(found.col, at.col);
+		}
+		sp_tree_done(&t);
+	}
+	sp_check_done(&check);
+}
+
+/// What is written may be cut short or be another text's: the place is wrong then, and nothing else.
+static void a_place_within_a_text_of_another_kind_is_still_a_place(void **state)
+{
+	static const char chars[] = "a \n\r'\"\\ux0dU8";
+	char s[24], text[24];
+	uint32_t seed = 1;
+
+	(void)state;
+	for (unsigned i = 0; i < 20000; i++) {
+		const struct sp_written w = {s, (enum sp_written_style)(i % 4 + 1)};
+		const struct sp_at at = {"f", 3, 1 + i % 5};
+		struct sp_at found;
+
+		for (size_t k = 0; k < sizeof(s); k++) {
+			seed = seed * 1664525u + 1013904223u;
+			s[k] = chars[(seed >> 8) % (sizeof(chars) - 1)];
+			text[k] = chars[(seed >> 16) % 3];
+		}
+		s[(seed >> 8) % sizeof(s)] = '\0';
+		s[sizeof(s) - 1] = '\0';
+		found = sp_written_at(&w, sp_bytes(text, sizeof(text)), i % (sizeof(text) + 1), at);
+		assert_in_range(found.line, 3, 3 + sizeof(s));
+		assert_in_range(found.col, 1, 5 + 2 * sizeof(s));
+	}
 }
 
 static void repeated_keys_of_yaml_are_kept_and_marked(void **state)
@@ -243,6 +323,8 @@ int main(void)
 		cmocka_unit_test(a_blocks_text_begins_below_its_mark_and_keeps_its_blank_lines),
 		cmocka_unit_test(a_byte_order_mark_is_no_part_of_a_file),
 		cmocka_unit_test(json_nodes_know_their_places),
+		cmocka_unit_test(what_stands_within_a_text_is_found_however_it_is_written),
+		cmocka_unit_test(a_place_within_a_text_of_another_kind_is_still_a_place),
 		cmocka_unit_test(repeated_keys_of_yaml_are_kept_and_marked),
 		cmocka_unit_test(the_seeds_of_policy_keep_both_conditions),
 		cmocka_unit_test(too_much_of_anything_is_refused),
