@@ -12,22 +12,22 @@
 #define LWIP_LISTENERS 8u
 #define LWIP_LINGER_NS 1000000000ull
 
+/// What each message touches lies in the first two lines of the caches.
 struct lwip_stream {
-	struct sp_stream s;
+	_Alignas(SP_CACHE_LINE) struct sp_stream s;
 	struct tcp_pcb *pcb; ///< NULL: not yet, or no longer
 	/// Received and not delivered: our own queue through pbuf.next, since a pbuf chain ends at 64 KiB.
 	struct pbuf *held, *held_last;
-	uint32_t held_n;
 	/// What lwIP was given of the transmit queue: that many bytes from its head, up to `at` in `block`.
-	size_t given;
 	struct sp_block *block;
-	uint32_t at;
-	int err; ///< why the connection is gone
+	uint32_t at, given;
+	uint32_t held_n;
 	bool over; ///< it is gone, or the peer ended its direction
 	bool ours; ///< we connected
 	bool connected; ///< the outcome of a connect is there, to be told
-	bool eof_told, shut;
-	bool lingers;
+	bool shut;
+	bool eof_told, lingers;
+	int err; ///< why the connection is gone
 	uint64_t linger_ns;
 	struct lwip_stream *linger_next, *linger_prev;
 };

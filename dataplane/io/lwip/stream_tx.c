@@ -55,7 +55,7 @@ void lwip_tx_push(struct lwip_stream *ls)
 		if (tcp_write(ls->pcb, p, (u16_t)n, more ? TCP_WRITE_FLAG_MORE : 0) != ERR_OK)
 			break;
 		ls->at += (uint32_t)n;
-		ls->given += n;
+		ls->given += (uint32_t)n; // no more than TCP_SND_BUF
 		room -= n;
 		wrote = true;
 	}
@@ -83,7 +83,7 @@ static size_t referred(const struct lwip_stream *ls)
 	if (a && b && earlier(ntohl(b->tcphdr->seqno), first))
 		first = ntohl(b->tcphdr->seqno);
 	n = pcb->snd_lbb - first; // one more where the FIN has a segment of its own: kept a little longer
-	return sp_min((size_t)n, ls->given);
+	return sp_min(n, ls->given);
 }
 
 void lwip_tx_acked(struct lwip_stream *ls)
@@ -92,7 +92,7 @@ void lwip_tx_acked(struct lwip_stream *ls)
 
 	if (!done)
 		return;
-	ls->given -= done;
+	ls->given -= (uint32_t)done;
 	if (!ls->given)
 		ls->block = NULL; // what follows begins at the queue's head
 	sp_tx_consume(&ls->s, done);
