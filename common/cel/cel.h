@@ -82,10 +82,6 @@ enum sp_cel_error sp_cel_map_of(
 /// A list of `n` values in the arena.
 enum sp_cel_error sp_cel_list_of(
 	struct sp_cel_arena *a, const struct sp_cel *v, uint32_t n, struct sp_cel *ret);
-/// Element `i` of a LIST into *ret_key, or entry `i` of a MAP into both; false when there is none. A walk
-/// from the beginning.
-bool sp_cel_member(const struct sp_cel *container, uint32_t i, struct sp_cel_arena *arena,
-	struct sp_cel *ret_key, struct sp_cel *ret_value);
 
 /// Value of variable number `var` of the environment the program was compiled for (config/cel/cel_compile.h).
 /// Called at most once a use. 0, or SP_CEL_E_UNKNOWN_VAR, SP_CEL_E_NO_SUCH_KEY ...

@@ -183,19 +183,3 @@ enum sp_cel_error sp_cel_list_of(
 	return SP_CEL_E_NONE;
 }
 
-bool sp_cel_member(const struct sp_cel *container, uint32_t i, struct sp_cel_arena *arena,
-	struct sp_cel *ret_key, struct sp_cel *ret_value)
-{
-	bool map = container->type == SP_CEL_MAP;
-	struct cel_cursor c;
-	enum sp_cel_error e;
-
-	if (!map && container->type != SP_CEL_LIST)
-		return false;
-	cel_cursor_init(&c, container);
-	do {
-		if (!cel_cursor_next(&c, arena, ret_key, map ? ret_value : NULL, &e))
-			return false;
-	} while (i--);
-	return true;
-}

@@ -30,11 +30,6 @@ int sp_policies_init(struct sp_policies *p, const char *state_dir, int control_d
 	return open_dir(control_dir_fd, "policies", true, &p->dir_fd);
 }
 
-void sp_policies_done(struct sp_policies *p)
-{
-	sp_close_fd(&p->dir_fd);
-}
-
 static bool name_fit(struct sp_bytes name)
 {
 	if (name.n == 0 || name.n > NAME_MAX_BYTES || name.p[0] == '.')

@@ -26,13 +26,12 @@ struct sp_policy_entry {
 };
 
 struct sp_policies {
-	int dir_fd;
+	int dir_fd; ///< open for control's life
 	char stage_path[512]; ///< absolute: what sp_load_policy() is given
 };
 /// -errno. `state_dir` is the gateway's.
 SP_MUST_CHECK int sp_policies_init(
 	struct sp_policies *p, const char *state_dir, int control_dir_fd);
-void sp_policies_done(struct sp_policies *p);
 
 /// Fill the stage anew: from a folder's .json, .yaml and .yml files, from a generation that was
 /// kept, or file by file. -E2BIG in all over SP_POLICY_BYTES_MAX, -ENOENT no such folder or

@@ -36,11 +36,6 @@ void up_h2_shared_free(struct sp_upstreams *u)
 	u->h2 = NULL;
 }
 
-size_t up_h2_memory(const struct sp_upstreams *u)
-{
-	return up_h2_mem_bytes(u->h2->mem);
-}
-
 static int greet(struct up_h2 *h)
 {
 	const nghttp2_settings_entry settings[] = {

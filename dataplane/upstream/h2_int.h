@@ -84,7 +84,6 @@ ssize_t up_h2_on_read(nghttp2_session *s, int32_t id, uint8_t *to, size_t cap, u
 void up_h2_set_callbacks(nghttp2_session_callbacks *cb);
 
 // h2.c
-size_t up_h2_memory(const struct sp_upstreams *u); ///< see up_h2_mem_bytes()
 /// The peer told its settings, anew.
 void up_h2_settled(struct up_h2 *h);
 /// A stream of `x` was answered whole.

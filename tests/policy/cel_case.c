@@ -6,6 +6,7 @@
 ///   ["string", hex] ["bytes", hex]
 ///      ["list", V...] ["map", V, V, ...] ["duration", "ns"] ["timestamp", "s", "ns"] ["type", hex]
 /// Answers: {"refused": hex} {"error": hex} {"value": V}
+#include "common/cel/value.h"
 #include "config/cel/cel_compile.h"
 
 #include <stdio.h>
@@ -140,10 +141,12 @@ static void put_members(struct line *l, const struct sp_cel *v, unsigned depth)
 {
 	struct sp_cel key, value;
 	bool map = v->type == SP_CEL_MAP;
+	struct cel_cursor c;
+	enum sp_cel_error e;
 
+	cel_cursor_init(&c, v);
 	printf("[\"%s\"", map ? "map" : "list");
-	for (uint32_t i = 0; depth < DEPTH_MAX && sp_cel_member(v, i, &l->arena, &key, &value);
-		i++) {
+	while (depth < DEPTH_MAX && cel_cursor_next(&c, &l->arena, &key, map ? &value : NULL, &e)) {
 		printf(",");
 		put_value(l, &key, depth + 1);
 		if (map) {

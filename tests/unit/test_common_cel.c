@@ -1,3 +1,4 @@
+#include "common/cel/value.h"
 #include "tests/support/cel_scene.h"
 
 #include <setjmp.h>
@@ -250,18 +251,25 @@ static void lists_and_maps_of_the_caller_are_values(void **state)
 {
 	struct sp_cel list, map, key, value,
 		v[2] = {{.type = SP_CEL_INT, .i = 4}, {.type = SP_CEL_NULL}};
+	struct cel_cursor c;
+	enum sp_cel_error e;
 	struct sp_cel pair[1][2] = {{{.type = SP_CEL_STRING, .s = SP_LIT("k")}, v[0]}};
 
 	(void)state;
 	assert_int_equal(sp_cel_list_of(&scene.arena, v, 2, &list), SP_CEL_E_NONE);
 	assert_int_equal(sp_cel_map_of(&scene.arena, (const struct sp_cel(*)[2])pair, 1, &map),
 		SP_CEL_E_NONE);
-	assert_true(sp_cel_member(&list, 1, &scene.arena, &key, &value));
+	cel_cursor_init(&c, &list);
+	assert_true(cel_cursor_next(&c, &scene.arena, &key, NULL, &e));
+	assert_int_equal(key.i, 4);
+	assert_true(cel_cursor_next(&c, &scene.arena, &key, NULL, &e));
 	assert_int_equal(key.type, SP_CEL_NULL);
-	assert_false(sp_cel_member(&list, 2, &scene.arena, &key, &value));
-	assert_true(sp_cel_member(&map, 0, &scene.arena, &key, &value));
+	assert_false(cel_cursor_next(&c, &scene.arena, &key, NULL, &e));
+	cel_cursor_init(&c, &map);
+	assert_true(cel_cursor_next(&c, &scene.arena, &key, &value, &e));
+	assert_true(sp_bytes_eq(key.s, SP_LIT("k")));
 	assert_int_equal(value.i, 4);
-	assert_false(sp_cel_member(&v[0], 0, &scene.arena, &key, &value));
+	assert_false(cel_cursor_next(&c, &scene.arena, &key, &value, &e));
 }
 
 int main(void)

@@ -401,7 +401,7 @@ static void what_was_published_can_be_staged_again(void **state)
 	assert_memory_equal(text, "one", 3);
 	free(text);
 	assert_int_equal(sp_policies_stage_kept(&p, 9), -ENOENT);
-	sp_policies_done(&p);
+	close(p.dir_fd);
 }
 
 static void only_the_newest_are_kept_and_one_half_written_is_none(void **state)
@@ -421,7 +421,7 @@ static void only_the_newest_are_kept_and_one_half_written_is_none(void **state)
 	assert_int_equal(sp_policies_list(&p, list), SP_POLICIES_KEPT - 1 + 1);
 	assert_int_equal(list[0].generation, SP_POLICIES_KEPT + 3);
 	assert_int_equal(list[SP_POLICIES_KEPT - 1].generation, 4);
-	sp_policies_done(&p);
+	close(p.dir_fd);
 }
 
 static void a_source_cannot_be_named_out_of_the_stage(void **state)
@@ -438,7 +438,7 @@ static void a_source_cannot_be_named_out_of_the_stage(void **state)
 			sp_policies_stage_file(&p, sp_bytes_cstr(bad[i]), SP_LIT("x")), -EINVAL);
 	assert_int_equal(sp_policies_stage_file(&p, SP_LIT("a.json"), SP_LIT("x")), 0);
 	assert_int_equal(sp_policies_stage_file(&p, SP_LIT("a.json"), SP_LIT("y")), -EEXIST);
-	sp_policies_done(&p);
+	close(p.dir_fd);
 }
 
 #define CASE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
