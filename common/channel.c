@@ -2,6 +2,9 @@
 
 #include "common/channel_ring.h"
 #include <stdio.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 #include "common/banned.h"
 
 #define RING_ENTRIES_MAX (1u << 24)
@@ -192,13 +195,29 @@ uint8_t *sp_channel_reserve(struct sp_channel *c, size_t max)
 	return c->arena + off;
 }
 
+/// Written in one piece: the ring reads it in one, which could not be had from two before all that was stored earlier,
+/// the record itself, has reached the caches.
+static void describe(struct sp_audit_desc *ret, uint64_t seq, uint32_t off, uint32_t len)
+{
+#ifdef __SSE2__
+	__m128i all = _mm_set_epi64x((int64_t)((uint64_t)len << 32 | off), (int64_t)seq);
+
+	_Static_assert(sizeof(*ret) == sizeof(all), "what is written at once is all of it");
+	__asm__("" : "+x"(all)); // compilers would write the halves
+	_mm_storeu_si128((__m128i *)(void *)ret, all);
+#else
+	*ret = (struct sp_audit_desc){.seq = seq, .off = off, .len = len};
+#endif
+}
+
 uint64_t sp_channel_commit(struct sp_channel *c, size_t len)
 {
-	struct sp_audit_desc d = {.seq = c->seq + 1, .off = c->off, .len = (uint32_t)len};
+	struct sp_audit_desc d;
 	uint64_t padding = c->off == c->pos ? 0 : c->arena_bytes - c->pos;
 	uint64_t used = padding + sp_arena_round(len);
 
 	SP_BUG_IF(used > c->reserved);
+	describe(&d, c->seq + 1, c->off, (uint32_t)len);
 	c->pos = sp_channel_end(c, &d, c->pos);
 	c->head += used;
 	c->reserved = 0;
