@@ -7,14 +7,8 @@
 #include <malloc.h>
 #include <openssl/crypto.h>
 #include <sys/mman.h>
-#ifdef __SANITIZE_ADDRESS__
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifdef SANITIZED
+#ifdef TLS_SANITIZED
+#include <sanitizer/asan_interface.h>
 #include <sanitizer/lsan_interface.h>
 #endif
 #include "common/banned.h"
@@ -60,11 +54,33 @@ static size_t place(const void *p)
 	return (size_t)((uintptr_t)p - (uintptr_t)kept.base);
 }
 
+static size_t size_at(size_t at)
+{
+	return at < PLACES ? RECORD : sizes[kept.size_of[(at - PLACES) / CHUNK]];
+}
+
+/// Only the first `n` bytes of a block of ours are somebody's: AddressSanitizer tells who touches others.
+static inline void *lend(void *p, size_t n)
+{
+#ifdef TLS_SANITIZED
+	size_t at = place(p);
+
+	if (at < SP_TLS_MEMORY_MAX) {
+		__asan_unpoison_memory_region(p, n);
+		__asan_poison_memory_region((uint8_t *)p + n, size_at(at) - n);
+	}
+#else
+	(void)n;
+#endif
+	return p;
+}
+
 static void *take_record(void)
 {
 	struct block *b = kept.record;
 
 	if (b) {
+		lend(b, sizeof(*b));
 		kept.record = b->next;
 		kept.waits -= RECORD;
 		return b;
@@ -100,22 +116,25 @@ static void *take(size_t n, const char *file, int line)
 	(void)file;
 	(void)line;
 	if (sp_unlikely(n > BLOCK_MAX))
-		return n > RECORD_LEAST && n <= RECORD ? take_record() : malloc(n);
+		return n > RECORD_LEAST && n <= RECORD ? lend(take_record(), n) : malloc(n);
 	size = kept.size_for[(n + STEP - 1) / STEP];
 	b = kept.list[size].waits;
 	if (sp_unlikely(!b))
-		return begin_block(size);
+		return lend(begin_block(size), n);
+	lend(b, sizeof(*b));
 	kept.list[size].waits = b->next;
 	kept.waits -= sizes[size];
-	return b;
+	return lend(b, n);
 }
 
 static void give_record(struct block *b, uint32_t *filled)
 {
+	lend(b, RECORD);
 	sp_wipe(b, *filled);
 	*filled = 0;
 	b->next = kept.record;
 	kept.record = b;
+	lend(b, 0);
 	kept.waits += RECORD;
 }
 
@@ -143,8 +162,10 @@ static void give(void *p, const char *file, int line)
 		give_record(p, &kept.filled[at / RECORD]);
 	} else {
 		size = kept.size_of[(at - PLACES) / CHUNK];
+		lend(b, sizeof(*b));
 		b->next = kept.list[size].waits;
 		kept.list[size].waits = b;
+		lend(b, 0);
 		kept.waits += sizes[size];
 	}
 }
@@ -156,12 +177,12 @@ static void *resize(void *p, size_t n, const char *file, int line)
 
 	if (!p || at >= SP_TLS_MEMORY_MAX)
 		return realloc(p, n);
-	had = at < PLACES ? RECORD : sizes[kept.size_of[(at - PLACES) / CHUNK]];
+	had = size_at(at);
 	if (n && n <= had)
-		return p;
+		return lend(p, n);
 	to = n ? take(n, file, line) : NULL;
 	if (to)
-		memcpy(to, p, had);
+		memcpy(to, lend(p, had), had);
 	if (to || !n)
 		give(p, file, line);
 	return to;
@@ -196,7 +217,8 @@ int sp_tls_memory(void)
 		munmap(p, SP_TLS_MEMORY_MAX);
 		return -EBUSY;
 	}
-#ifdef SANITIZED
+#ifdef TLS_SANITIZED
+	__asan_poison_memory_region(p, SP_TLS_MEMORY_MAX);
 	__lsan_register_root_region(p, SP_TLS_MEMORY_MAX);
 #endif
 	return 0;

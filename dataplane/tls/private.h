@@ -7,6 +7,15 @@
 
 #define TLS_SNI_MAX 128u
 
+/// AddressSanitizer is told whose memory.c's blocks are.
+#ifdef __SANITIZE_ADDRESS__
+#define TLS_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define TLS_SANITIZED 1
+#endif
+#endif
+
 struct sp_tls {
 	SSL *ssl;
 	struct sp_stream *out;

@@ -1,5 +1,8 @@
 /// Connections over the memory that the worker gives OpenSSL.
 #include "tests/unit/fixture_tls.h"
+#ifdef TLS_SANITIZED
+#include <sanitizer/asan_interface.h>
+#endif
 #include "common/banned.h"
 
 #define PAIRS 80u ///< more than there are records kept
@@ -127,6 +130,28 @@ static void a_record_that_was_resized_leaves_its_place(void **state)
 	assert_int_equal(sp_tls_memory_kept(), kept);
 }
 
+#ifdef TLS_SANITIZED
+static void a_sanitizer_tells_who_touches_what_was_not_asked_for_or_given_back(void **state)
+{
+	static const size_t sizes[] = {1, 8, 33, 48, 8000, 17000};
+	uint8_t *p;
+
+	(void)state;
+	for (unsigned round = 0; round < 2; round++)
+		for (unsigned i = 0; i < SP_ARRAY_LEN(sizes); i++) {
+			p = OPENSSL_malloc(sizes[i]);
+			assert_null(__asan_region_is_poisoned(p, sizes[i]));
+			assert_true(sizes[i] == 48 || __asan_address_is_poisoned(p + sizes[i]));
+			OPENSSL_free(p);
+			assert_true(__asan_address_is_poisoned(p));
+		}
+	p = OPENSSL_realloc(OPENSSL_malloc(600), 630);
+	assert_null(__asan_region_is_poisoned(p, 630));
+	assert_true(__asan_address_is_poisoned(p + 630));
+	OPENSSL_free(p);
+}
+#endif
+
 #define SECRETS_MAX 16u
 static uint8_t secret[SECRETS_MAX][48];
 static size_t secret_n[SECRETS_MAX];
@@ -233,6 +258,9 @@ int main(void)
 		cmocka_unit_test(what_is_kept_is_bounded),
 		cmocka_unit_test(a_block_that_grows_leaves_its_place_to_the_next),
 		cmocka_unit_test(a_record_that_was_resized_leaves_its_place),
+#ifdef TLS_SANITIZED
+		cmocka_unit_test(a_sanitizer_tells_who_touches_what_was_not_asked_for_or_given_back),
+#endif
 		cmocka_unit_test(what_is_given_back_tells_nothing),
 		cmocka_unit_test(blocks_of_all_sizes_keep_what_is_put_into_them),
 		cmocka_unit_test(what_finds_no_place_is_the_allocators),
