@@ -160,7 +160,8 @@ TWIN_INLINE const uint8_t *twin_members(struct twin *s, const uint8_t *p, int *n
 }
 
 /// The object that closes has few members and plain names, no two of them alike but for case, at a glance: by the first
-/// byte, the last, one between them, with bit 0x20, and the length. Of what is not sure, sp_json_repeated_key() is asked.
+/// byte, the last, one between them, with bit 0x20, and the length. Of what is not sure, sp_json_repeated_key() is
+/// asked.
 TWIN_INLINE bool twin_apart(const struct twin *s)
 {
 	const struct sp_json_tok *t = &s->tok[s->top + 1], *end = &s->tok[s->n];

@@ -96,7 +96,8 @@ struct sp_record_writer {
 };
 void sp_record_begin(struct sp_record_writer *w, uint8_t *buf, size_t cap);
 void sp_record_u(struct sp_record_writer *w, enum sp_record_field f, uint64_t v);
-void sp_record_s(struct sp_record_writer *w, enum sp_record_field f, struct sp_bytes v); ///< cut at 512 bytes on a UTF-8 boundary
+/// Cut at 512 bytes on a UTF-8 boundary.
+void sp_record_s(struct sp_record_writer *w, enum sp_record_field f, struct sp_bytes v);
 /// All of a text or, when it is longer than SP_RECORD_WHOLE_MAX or than the room left, nothing.
 #define SP_RECORD_WHOLE_MAX 2048u
 void sp_record_whole(struct sp_record_writer *w, enum sp_record_field f, struct sp_bytes v);

@@ -61,7 +61,7 @@ struct sp_conn {
 	bool waits;  ///< a flight of the handshake lies in `in` and waits for its turn
 	bool broken; ///< the stream was aborted: nothing more is written
 	bool batch; ///< one is being served
-	uint32_t agent; ///< number of its last call's, or SP_SNAP_NONE: what is asked of memory ahead goes by it, nothing else
+	uint32_t agent; ///< number of its last call's, or SP_SNAP_NONE: only what is asked of memory ahead goes by it
 	struct sp_timer timer;
 	struct sp_conn_seen *seen; ///< of use as far as these lengths say
 	struct sp_http1_memo *heads; ///< of use once a request was read
@@ -76,7 +76,7 @@ struct sp_conn {
 	struct sp_bytes part[SP_CONN_PARTS];
 	struct sockaddr_storage peer;
 	uint32_t addr_slot; ///< of the per-address count
-	size_t batch_from, batch_len, batch_at; ///< of the batch being served: where in `in` its array lies, how far it is
+	size_t batch_from, batch_len, batch_at; ///< of the batch being served: its array in `in`, and how far it is
 	struct sp_conn *next_free, *wait_next, *wait_prev;
 	uint64_t came_turn; ///< in which the waiting flight came
 };

@@ -29,7 +29,8 @@ static void choose_records(const struct sp_plan *plan)
 	int err = plan->tls_records == SP_TLS_RECORDS_AUTO ? sp_tls_fast_records() : 0;
 
 	if (err)
-		sp_log(SP_LOG_NOTICE, "start", "no intel-ipsec-mb for TLS, OpenSSL encrypts all of it: %s", strerror(-err));
+		sp_log(SP_LOG_NOTICE, "start", "no intel-ipsec-mb for TLS, OpenSSL encrypts all of it: %s",
+			strerror(-err));
 }
 
 int sp_worker_main(int argc, char **argv, const struct sp_worker_kind *kind)

@@ -84,7 +84,7 @@ struct sp_judge_verdict {
 	enum sp_reason wire_reason; ///< what the agent is told when that differs (hidden tools), else NONE
 	bool review;       ///< a person must look: reason is one of REVIEW_*
 	uint32_t action;   ///< or SP_SNAP_NONE
-	/// Actions and constraints by the name as the agent sees it [0] and without its upstream's prefix [1]: both bind.
+	/// By the name as the agent sees it [0] and without its upstream's prefix [1]: both bind.
 	uint32_t actions[2], tools[2];
 	uint32_t rule;     ///< that allowed, reviewed or denied; SP_SNAP_NONE = allow-list, tool policy or none
 	uint32_t tool;     ///< the first of `tools` that is there, or SP_SNAP_NONE
@@ -102,7 +102,8 @@ struct sp_judge_verdict {
 void sp_judge_begin(struct sp_judge_verdict *v);
 enum sp_reason sp_judge_authorize(const struct sp_judge_call *c, struct sp_judge_verdict *v);
 enum sp_reason sp_judge_intent(const struct sp_judge_call *c, struct sp_judge_verdict *v);
-enum sp_reason sp_judge_arguments(const struct sp_judge_call *c, struct sp_judge_verdict *v); ///< SQL, endpoints, paths, sizes
+/// SQL, endpoints, paths, sizes.
+enum sp_reason sp_judge_arguments(const struct sp_judge_call *c, struct sp_judge_verdict *v);
 enum sp_reason sp_judge_sequences(const struct sp_judge_call *c, struct sp_judge_verdict *v);
 enum sp_reason sp_judge_score(const struct sp_judge_call *c, struct sp_judge_verdict *v);
 /// All of them but limits, in order; stops at the first refusal unless `trace` is there, which gets all.

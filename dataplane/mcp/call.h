@@ -87,7 +87,7 @@ struct sp_call {
 	uint32_t route, agent, upstream; ///< in the snapshot, or SP_SNAP_NONE
 	uint32_t issuer;
 	uint32_t id_len, progress_len;
-	enum sp_severity log_level; ///< the least severe log notification a modern request wants, or logging/setLevel sets
+	enum sp_severity log_level; ///< the least severe notification a modern request wants, or logging/setLevel sets
 	uint32_t name_len;
 	uint32_t name_prefix; ///< bytes of `name` that name the upstream
 	uint32_t limit_slot; ///< of the agent, once `counted` among its calls in flight

@@ -1,5 +1,5 @@
-/// What this worker has learnt of its upstreams: their era, and for legacy ones the sessions it keeps there on behalf of
-/// modern agents (keyed by upstream and principal). Bounded; the least recently used entry goes.
+/// What this worker has learnt of its upstreams: their era, and for legacy ones the sessions it keeps there on behalf
+/// of modern agents (keyed by upstream and principal). Bounded; the least recently used entry goes.
 #pragma once
 
 #include "common/level.h"

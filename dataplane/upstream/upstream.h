@@ -1,7 +1,7 @@
 /// The worker as HTTP client: pooled, kept-alive HTTP/1.1 connections, and shared HTTP/2 connections, to
-/// upstream MCP servers over TCP, TLS or unix sockets, with deadlines, a circuit breaker, and a retry only where nothing was sent.
-/// One worker, callbacks inside the loop's turn. Pools and breakers are named by the upstream's identity
-/// and outlive snapshots; those of an identity no longer in any snapshot drain away.
+/// upstream MCP servers over TCP, TLS or unix sockets, with deadlines, a circuit breaker, and a retry only
+/// where nothing was sent. One worker, callbacks inside the loop's turn. Pools and breakers are named by the
+/// upstream's identity and outlive snapshots; those of an identity no longer in any snapshot drain away.
 #pragma once
 
 #include "common/reason.h"

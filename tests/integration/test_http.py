@@ -169,7 +169,8 @@ def smuggling(gateway):
     for line in (f"POST https://{gateway.host}/up HTTP/1.1", "POST /up HTTP/1.0", "POST /up HTTP/2.0", "POST /up",
                  "POST  /up HTTP/1.1", "POST /up  HTTP/1.1", "POST\t/up HTTP/1.1", "POST /up HTTP/1.1 ",
                  "POST /up HTTP/1.1x", "post /up HTTP/1.1", "POST up HTTP/1.1", "POST * HTTP/1.1",
-                 "POST /up#x HTTP/1.1", "CONNECT evil:443 HTTP/1.1", "PRI * HTTP/2.0", "POST /u\x00p HTTP/1.1", "P\u00f6ST /up HTTP/1.1"):
+                 "POST /up#x HTTP/1.1", "CONNECT evil:443 HTTP/1.1", "PRI * HTTP/2.0",
+                 "POST /u\x00p HTTP/1.1", "P\u00f6ST /up HTTP/1.1"):
         yield f"line {line!r}", post(gateway, body, line=line) + second
     yield "upgrade", post(gateway, body, "Upgrade: h2c\r\nConnection: Upgrade\r\n") + second
     yield "empty lines before", b"\r\n\r\n" + good + second

@@ -1,5 +1,5 @@
-/// Members that are plain strings are read at once, and a few names are told apart at a glance: what comes of it is what
-/// was written, wherever the text ends.
+/// Members that are plain strings are read at once, and a few names are told apart at a glance: what comes of it is
+/// what was written, wherever the text ends.
 #include "tests/support/json_both.h"
 
 #include <setjmp.h>
@@ -93,7 +93,8 @@ static void of_tokens_there_are_never_more_than_there_is_room_for(void **state)
 }
 
 /// `n` members with names of their own, but that number `same` has the one of number 0, in capitals or not.
-static size_t object_of(char *buf, size_t cap, unsigned n, unsigned same, bool capitals, unsigned length, uint32_t *ret_off)
+static size_t object_of(char *buf, size_t cap, unsigned n, unsigned same, bool capitals, unsigned length,
+	uint32_t *ret_off)
 {
 	size_t len = (size_t)snprintf(buf, cap, "{");
 
@@ -103,8 +104,8 @@ static size_t object_of(char *buf, size_t cap, unsigned n, unsigned same, bool c
 		len += (size_t)snprintf(buf + len, cap - len, "%s\"", i ? "," : "");
 		if (i == same)
 			*ret_off = (uint32_t)len;
-		len += (size_t)snprintf(buf + len, cap - len, "%.1s%.*s\":\"v\"", i == 0 ? "q" : i == same && capitals ? "Q" : first,
-			(int)length, LETTERS LETTERS);
+		len += (size_t)snprintf(buf + len, cap - len, "%.1s%.*s\":\"v\"",
+			i == 0 ? "q" : i == same && capitals ? "Q" : first, (int)length, LETTERS LETTERS);
 	}
 	len += (size_t)snprintf(buf + len, cap - len, "}%40s", "");
 	return len;

@@ -560,7 +560,8 @@ static void a_condition_written_with_escapes_is_told_of_in_its_line(void **state
 {
 	static const char *const texts[] = {
 		"{\"policy_definitions\": [{\"name\": \"g\", \"rules\": [\n"
-		"{\"action\": \"a\", \"allowed\": true, \"condition\": \"1 == 1 &&\\n\\u0022\\u00e9\\\" == nobody\"}]}]}",
+		"{\"action\": \"a\", \"allowed\": true, "
+		"\"condition\": \"1 == 1 &&\\n\\u0022\\u00e9\\\" == nobody\"}]}]}",
 		"{\"version\": 1, \"rules\": [\n{\"name\": \"r\", \"effect\": \"allow\", \"tools\": \"a\", "
 		"\"when\": \"1 == 1 &&\\n\\\"a\\\" == nobody\"}]}"};
 	static const char *const files[] = {"p.json", "p.yaml"};

@@ -1,5 +1,6 @@
 /// What a frame will touch is fetched into the caches while the frames before it are worked on: with hundreds of busy
-/// connections nothing of the next one is there. Only hints: a wrong one costs nothing but time. Private to this folder.
+/// connections nothing of the next one is there. Only hints: a wrong one costs nothing but time. Private to this
+/// folder.
 #pragma once
 
 #include "dataplane/io/lwip/wire.h"

@@ -100,7 +100,8 @@ static uint64_t kernel_awake(void *user)
 	return l->io.now_ns;
 }
 
-/// Burst by burst, and what is to be sent after each: a burst and all it touches fit the caches, a turn's frames do not.
+/// Burst by burst, and what is to be sent after each: a burst and all it touches fit the caches, a turn's frames do
+/// not.
 static unsigned receive(struct lwip_io *l, struct sp_frame *frames, unsigned n)
 {
 	unsigned done = lwip_netif_receive(l, frames, n);
