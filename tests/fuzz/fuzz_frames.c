@@ -2,6 +2,7 @@
 /// as verified, so that what lies behind them is reached.
 #define LOOP_FRAMES 256u
 #include "common/clock.h"
+#include "dataplane/io/lwip/ahead.h"
 #include "dataplane/io/lwip/lwip.h"
 #include "tests/unit/wire_loop.h"
 
@@ -57,6 +58,24 @@ static struct sp_io *start(struct loop_wire **ret)
 	return io;
 }
 
+/// With so few streams the stack itself does not.
+static void look_ahead(const uint8_t *data, size_t n)
+{
+	uint64_t room[SP_FRAME_ROOM / 8];
+	uint8_t *copy = malloc(n + 1);
+	struct sp_frame f = {.data = copy + 1, .len = (uint32_t)n, .room = room};
+	struct lwip_ahead a;
+
+	SP_BUG_IF(!copy);
+	memcpy(f.data, data, n);
+	lwip_ahead_frame(&a, &f);
+	lwip_ahead_pcb(&a);
+	lwip_ahead_stream(&a);
+	lwip_ahead_user(&a);
+	lwip_ahead_soon(&a);
+	free(copy);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct loop_wire *w;
@@ -68,6 +87,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 		data += 2;
 		size -= 2;
+		look_ahead(data, n);
 		if (n <= LOOP_BYTES)
 			(void)loop_inject(w, data, (uint32_t)n);
 		data += n;

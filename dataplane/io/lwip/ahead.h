@@ -19,3 +19,5 @@ void lwip_ahead_stream(const struct lwip_ahead *a);
 void lwip_ahead_user(const struct lwip_ahead *a);
 void lwip_ahead_soon(const struct lwip_ahead *a);
 #define LWIP_AHEAD 5u
+/// With fewer streams than this the caches keep enough by themselves: asking ahead takes more than it saves.
+#define LWIP_AHEAD_STREAMS 256u

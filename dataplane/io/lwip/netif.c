@@ -172,11 +172,10 @@ static void take_in(struct lwip_io *l, const struct sp_frame *f)
 	}
 }
 
-unsigned lwip_netif_receive(struct lwip_io *l, const struct sp_frame *frames, unsigned n)
+static void take_in_ahead(struct lwip_io *l, const struct sp_frame *frames, unsigned n)
 {
 	struct lwip_ahead ahead[SP_WIRE_BURST];
 
-	l->stats.frames_in += n;
 	// `i` is the frame that is fetched for first; each step for one that is nearer to its turn.
 	for (unsigned i = 0; i < n + LWIP_AHEAD; i++) {
 		if (i < n)
@@ -192,5 +191,15 @@ unsigned lwip_netif_receive(struct lwip_io *l, const struct sp_frame *frames, un
 		if (i >= LWIP_AHEAD)
 			take_in(l, &frames[i - LWIP_AHEAD]);
 	}
+}
+
+unsigned lwip_netif_receive(struct lwip_io *l, const struct sp_frame *frames, unsigned n)
+{
+	l->stats.frames_in += n;
+	if (l->io.live >= LWIP_AHEAD_STREAMS)
+		take_in_ahead(l, frames, n);
+	else
+		for (unsigned i = 0; i < n; i++)
+			take_in(l, &frames[i]);
 	return n;
 }
