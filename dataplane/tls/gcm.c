@@ -21,8 +21,7 @@
 enum stage { IDLE, READY, DONE };
 
 struct gcm {
-	struct gcm_key_data
-		key; // aligned to the library's widest register; what follows lies in two lines
+	struct gcm_key_data key; ///< first: where new_ctx() puts it the library's widest register reads it
 	const struct cipher *cipher;
 	enum stage stage;
 	bool keyed, sending, tagged;
@@ -34,6 +33,7 @@ struct gcm {
 	uint8_t aad[TLS_GCM_AAD_MAX];
 };
 _Static_assert(sizeof(struct gcm) <= 17 * SP_CACHE_LINE, "what an idle connection keeps, twice");
+_Static_assert(offsetof(struct gcm, key) == 0, "as aligned as the whole");
 
 struct cipher {
 	size_t key_n;
@@ -127,6 +127,7 @@ static int message(struct gcm *g, uint8_t *out, const uint8_t *in, size_t n)
 		ok = CRYPTO_memcmp(tag, g->tag, TAG) == 0;
 		if (!ok && n)
 			sp_wipe(out, n);
+		sp_wipe(tag, sizeof(tag));
 		g->tagged = false;
 	}
 	sp_wipe(&run, sizeof(run));
@@ -216,6 +217,10 @@ static int get_params(void *ctx, OSSL_PARAM *p)
 		else if (strcmp(p->key, OSSL_CIPHER_PARAM_AEAD_TAGLEN) == 0 ||
 			 strcmp(p->key, OSSL_CIPHER_PARAM_AEAD_TLS1_AAD_PAD) == 0)
 			ok = OSSL_PARAM_set_size_t(p, TAG);
+		else if (strcmp(p->key, OSSL_CIPHER_PARAM_AEAD_TLS1_GET_IV_GEN) == 0 ||
+			 strcmp(p->key, OSSL_CIPHER_PARAM_IV) == 0 ||
+			 strcmp(p->key, OSSL_CIPHER_PARAM_UPDATED_IV) == 0)
+			ok = 0; // who asks would take what is not written for a nonce
 	}
 	return ok;
 }
@@ -265,6 +270,8 @@ static int set_params(void *ctx, const OSSL_PARAM *p)
 			ok = take_aad12(g, p);
 		else if (strcmp(p->key, OSSL_CIPHER_PARAM_AEAD_TLS1_IV_FIXED) == 0)
 			ok = take(g->nonce, FIXED, p);
+		else if (strcmp(p->key, OSSL_CIPHER_PARAM_AEAD_TLS1_SET_IV_INV) == 0)
+			ok = 0;
 		else if (strcmp(p->key, OSSL_CIPHER_PARAM_IVLEN) == 0)
 			ok = expect_size(p, NONCE);
 		else if (strcmp(p->key, OSSL_CIPHER_PARAM_KEYLEN) == 0)

@@ -317,6 +317,10 @@ static void what_tls_never_asks_for_is_refused(void **state)
 		0); // one who seals makes it
 	assert_int_equal(EVP_CIPHER_CTX_set_key_length(c, 16), 0);
 	assert_int_equal(EVP_CIPHER_CTX_copy(copy, c), 0);
+	assert_true(EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_GCM_IV_GEN, 8, to) <= 0);
+	assert_true(EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_GCM_SET_IV_INV, 8, to) <= 0);
+	assert_true(EVP_CIPHER_CTX_get_original_iv(c, to, 12) <= 0);
+	assert_true(EVP_CIPHER_CTX_get_updated_iv(c, to, 12) <= 0);
 	assert_int_equal(EVP_CipherInit_ex(c, NULL, NULL, NULL, m.nonce, 0), 1);
 	assert_int_equal(EVP_CipherUpdate(c, to, &n, m.sealed, 16), 0); // no tag
 	assert_int_equal(EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_AEAD_SET_TAG, 12, to), 0);
