@@ -113,7 +113,7 @@ void sp_conn_pool_done(struct sp_worker *w);
 /// sp_io_accept_fn for TLS and for plain listeners; `user` is the worker.
 int sp_conn_accept_tls(struct sp_stream *s, void *user, const struct sockaddr_storage *peer);
 int sp_conn_accept_plain(struct sp_stream *s, void *user, const struct sockaddr_storage *peer);
-/// Answer flights of handshakes that wait: while calls come at most limits.handshakes_per_turn, else
+/// Answer flights of handshakes that wait: while calls come or are open at most limits.handshakes_per_turn, else
 /// eight if that is more. What calls have ready leaves before.
 void sp_conn_greet(struct sp_worker *w);
 /// Draining: idle connections close now, the others after their answer.

@@ -106,7 +106,8 @@ static bool new_ones_turn(const struct sp_worker *w, uint32_t flights, uint32_t 
 	return !new_came && (g->fresh_stood_back || (most > 1 && flights + 1 == most));
 }
 
-/// Bytes of calls, either way, say whether anybody is kept waiting.
+/// Bytes of calls, either way, say whether anybody is kept waiting, and so does a call whose answer is still
+/// to come: that of a slow upstream moves none for long.
 static uint32_t flights_allowed(struct sp_worker *w)
 {
 	struct sp_greetings *g = &w->greetings;
@@ -116,8 +117,9 @@ static uint32_t flights_allowed(struct sp_worker *w)
 		g->call_bytes = bytes;
 		g->calls_until_ns = w->now_ns + LATELY_NS;
 	}
-	return w->now_ns < g->calls_until_ns ? w->plan->handshakes_per_turn :
-					       sp_max(w->plan->handshakes_per_turn, ALONE);
+	if (w->calls.open || w->now_ns < g->calls_until_ns)
+		return w->plan->handshakes_per_turn;
+	return sp_max(w->plan->handshakes_per_turn, ALONE);
 }
 
 void sp_conn_greet(struct sp_worker *w)

@@ -159,6 +159,23 @@ static void without_calls_more_flights_have_their_turn_at_once(void **state)
 	free_door(d);
 }
 
+static void a_call_that_waits_for_its_upstream_counts_as_one_that_comes(void **state)
+{
+	struct door *d = new_door(1, 100);
+
+	(void)state;
+	for (unsigned i = 0; i < GUESTS; i++)
+		come(d, i);
+	d->w.greetings.calls_until_ns = 0;
+	d->w.calls.open = 1;
+	turn(d);
+	assert_int_equal(greeted(d), 1);
+	d->w.calls.open = 0;
+	turn(d);
+	assert_int_equal(d->w.stat[SP_STAT_HANDSHAKES] + greeted(d), 9);
+	free_door(d);
+}
+
 static void a_turn_without_calls_takes_no_fewer_flights_than_its_limit(void **state)
 {
 	struct door *d = new_door(10, 100);
@@ -406,6 +423,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_turn_answers_no_more_flights_than_its_limit),
 		cmocka_unit_test(without_calls_more_flights_have_their_turn_at_once),
+		cmocka_unit_test(a_call_that_waits_for_its_upstream_counts_as_one_that_comes),
 		cmocka_unit_test(a_turn_without_calls_takes_no_fewer_flights_than_its_limit),
 		cmocka_unit_test(what_was_begun_is_finished_before_anything_new),
 		cmocka_unit_test(hellos_beyond_those_that_may_wait_are_refused_and_counted),
