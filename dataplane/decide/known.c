@@ -11,12 +11,12 @@ static uint64_t load8(const uint8_t *p)
 	return v;
 }
 
-/// Two that come to the same place take it from each other, nothing else.
+/// Two that come to the same place take it from each other, nothing else; whose names do is not for an agent to choose.
 static struct sp_facts_known *place_of(const struct sp_call *c, const struct sp_judge_call *j)
 {
-	size_t n = j->tool.n;
-	uint64_t end = load8(j->tool.p + n - 8) ^ SP_FOLD_0, middle = load8(j->tool.p + n / 2 - 4);
-	uint64_t hash = sp_fold(end, middle ^ c->w->history.salt);
+	const uint8_t *name = j->tool.p;
+	uint64_t salt = c->w->history.salt, end = load8(name + j->tool.n - 8), middle = load8(name + j->tool.n / 2 - 4);
+	uint64_t hash = sp_fold(end ^ salt ^ SP_FOLD_0, middle ^ salt);
 
 	return &c->w->facts->known[(hash ^ j->agent * SP_FOLD_GOLDEN >> 32) % SP_FACTS_KNOWN];
 }

@@ -1,4 +1,5 @@
 /// What a worker knows of an agent's calls of a tool is that agent's, that tool's and that policy's.
+#include "common/fold.h"
 #include "dataplane/decide/facts.h"
 #include "tests/support/judge_rig.h"
 
@@ -96,6 +97,28 @@ static void names_that_share_a_place_are_never_taken_for_each_other(void **state
 		}
 }
 
+static void no_end_of_a_name_brings_all_that_have_it_to_one_place(void **state)
+{
+	const uint64_t nothing = SP_FOLD_0; // what is left of it without the secret
+	char name[32] = {0};
+	unsigned other = 0;
+	struct sp_facts_known *first = NULL;
+
+	(void)state;
+	w->history.salt = 0x93c467e37db0c7a4ull; // as long as one that was drawn
+	for (unsigned i = 0; i < 64; i++) {
+		struct sp_facts_known *k;
+
+		snprintf(name, sizeof(name), "demo__a-%08u", i);
+		memcpy(name + 16, &nothing, sizeof(nothing));
+		k = known("bot", name, 6);
+		assert_non_null(k);
+		first = first ? first : k;
+		other += k != first;
+	}
+	assert_true(other > 32);
+}
+
 static void names_of_no_usual_length_have_no_place(void **state)
 {
 	char name[80];
@@ -134,6 +157,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(each_agent_tool_prefix_and_policy_has_its_own, begin, end),
 		cmocka_unit_test_setup_teardown(
 			names_that_share_a_place_are_never_taken_for_each_other, begin, end),
+		cmocka_unit_test_setup_teardown(
+			no_end_of_a_name_brings_all_that_have_it_to_one_place, begin, end),
 		cmocka_unit_test_setup_teardown(names_of_no_usual_length_have_no_place, begin, end),
 		cmocka_unit_test_setup_teardown(
 			agent_and_tool_in_the_history_are_what_they_would_be_anyway, begin, end),
