@@ -17,8 +17,9 @@ struct reader {
 	struct sp_tree tree;
 	uint32_t nodes, depth, documents;
 	struct sp_bytes text;
-	size_t line_off; ///< `line` of the text begins there: block scalars are asked for in order
-	unsigned line;
+	size_t line_off; ///< `line` of the text begins there: scalars are asked for in order
+	size_t col_off; ///< its character `col`, from 0
+	unsigned line, col;
 	struct level level[SP_TREE_DEPTH_MAX];
 };
 
@@ -82,9 +83,13 @@ static struct sp_node *node_new(struct reader *r, const yaml_event_t *e, enum sp
 
 static void find_line(struct reader *r, unsigned line)
 {
+	if (r->line >= line)
+		return;
 	while (r->line < line && r->line_off < r->text.n)
 		if (r->text.p[r->line_off++] == '\n')
 			r->line++;
+	r->col_off = r->line_off;
+	r->col = 0;
 }
 
 /// A block's text begins on the line below its mark, blank ones are part of it; the first that is not shows how
@@ -104,17 +109,38 @@ static void place_block(struct reader *r, struct sp_node *n)
 	n->text_col = (unsigned)(at - from) + 1;
 }
 
-/// `from` is a line's first byte: where character `column` of the line `lines` below begins.
-static size_t find_column(const struct reader *r, size_t from, size_t lines, size_t column)
+/// The character that stands `n` behind the one at `at`, in the same line.
+static size_t find_character(const struct reader *r, size_t at, size_t n)
 {
 	const uint8_t *p = r->text.p;
-	size_t at = from;
 
-	while (lines && at < r->text.n)
-		lines -= p[at++] == '\n';
-	for (; at < r->text.n && p[at] != '\n' && (column || (p[at] & 0xc0) == 0x80); at++)
-		column -= (p[at] & 0xc0) != 0x80;
+	for (; at < r->text.n && p[at] != '\n' && (n || (p[at] & 0xc0) == 0x80); at++)
+		n -= (p[at] & 0xc0) != 0x80;
 	return at;
+}
+
+/// Of the line that was found. A file may be one line: what stands further on is looked for from there.
+static size_t find_column(struct reader *r, unsigned col)
+{
+	if (col < r->col) {
+		r->col_off = r->line_off;
+		r->col = 0;
+	}
+	r->col_off = find_character(r, r->col_off, col - r->col);
+	r->col = col;
+	return r->col_off;
+}
+
+/// Where a scalar ends that begins at `from`.
+static size_t find_end(const struct reader *r, const yaml_mark_t *end, const struct sp_node *n, size_t from)
+{
+	size_t lines = end->line + 1 - n->text_line, at = from;
+
+	if (lines == 0)
+		return find_character(r, from, end->column + 1 - n->text_col);
+	while (lines && at < r->text.n)
+		lines -= r->text.p[at++] == '\n';
+	return find_character(r, at, end->column);
 }
 
 static int keep_written(
@@ -123,10 +149,10 @@ static int keep_written(
 	size_t from, to;
 
 	find_line(r, n->text_line);
-	from = find_column(r, r->line_off, 0, n->text_col - 1);
+	from = find_column(r, n->text_col - 1);
 	if (n->n <= r->text.n - from && memcmp(r->text.p + from, n->text, n->n) == 0)
 		return 0; // to the letter
-	to = find_column(r, r->line_off, e->end_mark.line + 1 - n->text_line, e->end_mark.column);
+	to = find_end(r, &e->end_mark, n, from);
 	n->written.style = style;
 	n->written.s = sp_arena_str(&r->tree.arena, sp_bytes(r->text.p + from, to > from ? to - from : 0));
 	return n->written.s ? 0 : -ENOMEM;

@@ -159,6 +159,40 @@ static void what_stands_within_a_text_is_found_however_it_is_written(void **stat
 	sp_check_done(&check);
 }
 
+/// Its texts are found one from the other: each from the line's beginning would outlast the test's time.
+static void a_file_may_be_one_long_line(void **state)
+{
+	static const char one[] = "\"\\u00e9\", \xc3\xa9, ", end[] = "'it''s ']\n";
+	const size_t n = 250000;
+	char *text = malloc(1 + n * (sizeof(one) - 1) + sizeof(end)), *p = text;
+	const struct sp_node *last = NULL;
+	unsigned seen = 0;
+	struct sp_tree t;
+
+	(void)state;
+	assert_non_null(text);
+	*p++ = '[';
+	for (size_t i = 0; i < n; i++, p += sizeof(one) - 1)
+		memcpy(p, one, sizeof(one) - 1);
+	memcpy(p, end, sizeof(end));
+	sp_check_init(&check);
+	assert_int_equal(sp_yaml_parse(sp_bytes_cstr(text), "f", &check, &t), 0);
+	for (const struct sp_node *k = t.root->first; k; k = k->next) {
+		last = k;
+		seen++;
+		if (k->quoted && k->next)
+			assert_string_equal(k->written.s, "\\u00e9\"");
+		else
+			assert_true(!k->written.s == !k->quoted);
+	}
+	assert_int_equal(seen, 2 * n + 1);
+	assert_string_equal(last->text, "it's ");
+	assert_string_equal(last->written.s, "it''s '");
+	sp_tree_done(&t);
+	sp_check_done(&check);
+	free(text);
+}
+
 /// What is written may be cut short or be another text's: the place is wrong then, and nothing else.
 static void a_place_within_a_text_of_another_kind_is_still_a_place(void **state)
 {
@@ -324,6 +358,7 @@ int main(void)
 		cmocka_unit_test(a_byte_order_mark_is_no_part_of_a_file),
 		cmocka_unit_test(json_nodes_know_their_places),
 		cmocka_unit_test(what_stands_within_a_text_is_found_however_it_is_written),
+		cmocka_unit_test(a_file_may_be_one_long_line),
 		cmocka_unit_test(a_place_within_a_text_of_another_kind_is_still_a_place),
 		cmocka_unit_test(repeated_keys_of_yaml_are_kept_and_marked),
 		cmocka_unit_test(the_seeds_of_policy_keep_both_conditions),
