@@ -114,7 +114,7 @@ void sp_conn_pool_done(struct sp_worker *w);
 int sp_conn_accept_tls(struct sp_stream *s, void *user, const struct sockaddr_storage *peer);
 int sp_conn_accept_plain(struct sp_stream *s, void *user, const struct sockaddr_storage *peer);
 /// Answer flights of handshakes that wait: while calls come or are open at most limits.handshakes_per_turn, else
-/// eight if that is more. What calls have ready leaves before.
+/// eight, in 2 ms, if that is more. What calls have ready leaves before.
 void sp_conn_greet(struct sp_worker *w);
 /// Draining: idle connections close now, the others after their answer.
 void sp_conn_drain_all(struct sp_worker *w);

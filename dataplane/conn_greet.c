@@ -2,10 +2,14 @@
 /// answers a few between two looks at its calls. Those that only have to be finished go before new
 /// ones, but for a share that is theirs: they cost least, and what they cost already would be lost.
 #include "dataplane/conn_private.h"
+
+#include "common/clock.h"
 #include "common/banned.h"
 
-/// Flights in one go while no calls come: each finds in the caches what the last one left there.
+/// Flights in one go while no calls come: each finds in the caches what the last one left there. None begins later in
+/// its turn than this: with long keys one takes many times as long.
 #define ALONE 8u
+#define ALONE_NS (2 * SP_NS_PER_MS)
 #define LATELY_NS (100 * SP_NS_PER_MS)
 /// Pieces of flights cost little: so many are looked at in a turn at most.
 #define PIECES_MAX 64u
@@ -122,6 +126,13 @@ static uint32_t flights_allowed(struct sp_worker *w)
 	return sp_max(w->plan->handshakes_per_turn, ALONE);
 }
 
+static bool may_answer(const struct sp_worker *w, uint32_t flights, uint32_t most)
+{
+	if (flights < w->plan->handshakes_per_turn)
+		return true;
+	return flights < most && sp_clock_boot_ns() < w->now_ns + ALONE_NS;
+}
+
 void sp_conn_greet(struct sp_worker *w)
 {
 	struct sp_greetings *g = &w->greetings;
@@ -132,7 +143,7 @@ void sp_conn_greet(struct sp_worker *w)
 		return;
 	most = flights_allowed(w);
 	sp_io_flush(w->io);
-	for (uint32_t i = 0; i < PIECES_MAX && flights < most; i++) {
+	for (uint32_t i = 0; i < PIECES_MAX && may_answer(w, flights, most); i++) {
 		bool new = new_ones_turn(w, flights, most, new_came);
 		struct sp_conn *c = new ? g->fresh.head : g->begun.head;
 

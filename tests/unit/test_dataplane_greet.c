@@ -7,6 +7,7 @@
 #include "common/banned.h"
 
 #define GUESTS 12u
+#define HOUR_NS (3600 * SP_NS_PER_SEC)
 
 struct door {
 	struct sp_worker w;
@@ -25,7 +26,7 @@ static struct door *new_door(uint32_t per_turn, uint32_t waiting)
 		.max_connections_per_address = 1000, .tls_ns = SP_NS_PER_SEC, .idle_ns = SP_NS_PER_SEC,
 		.head_ns = SP_NS_PER_SEC, .max_head_bytes = 4096, .max_headers = 16, .max_body_bytes = 4096};
 	w->plan = &d->plan;
-	w->now_ns = sp_clock_boot_ns();
+	w->now_ns = sp_clock_boot_ns() + HOUR_NS; // so that no turn has taken long
 	w->greetings.calls_until_ns = UINT64_MAX; // as if calls never ceased
 	sp_wheel_init(&w->wheel, w->now_ns);
 	assert_int_equal(sp_io_mem_new(&conf, &w->io), 0);
@@ -173,6 +174,20 @@ static void a_call_that_waits_for_its_upstream_counts_as_one_that_comes(void **s
 	d->w.calls.open = 0;
 	turn(d);
 	assert_int_equal(d->w.stat[SP_STAT_HANDSHAKES] + greeted(d), 9);
+	free_door(d);
+}
+
+static void a_turn_that_took_long_takes_no_more_flights_than_its_limit(void **state)
+{
+	struct door *d = new_door(1, 100);
+
+	(void)state;
+	for (unsigned i = 0; i < GUESTS; i++)
+		come(d, i);
+	d->w.greetings.calls_until_ns = 0;
+	d->w.now_ns -= 2 * HOUR_NS;
+	turn(d);
+	assert_int_equal(greeted(d), 1);
 	free_door(d);
 }
 
@@ -424,6 +439,7 @@ int main(void)
 		cmocka_unit_test(a_turn_answers_no_more_flights_than_its_limit),
 		cmocka_unit_test(without_calls_more_flights_have_their_turn_at_once),
 		cmocka_unit_test(a_call_that_waits_for_its_upstream_counts_as_one_that_comes),
+		cmocka_unit_test(a_turn_that_took_long_takes_no_more_flights_than_its_limit),
 		cmocka_unit_test(a_turn_without_calls_takes_no_fewer_flights_than_its_limit),
 		cmocka_unit_test(what_was_begun_is_finished_before_anything_new),
 		cmocka_unit_test(hellos_beyond_those_that_may_wait_are_refused_and_counted),
