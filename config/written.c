@@ -128,6 +128,16 @@ static void pass_one(struct walk *w, enum sp_written_style style)
 		w->p++;
 }
 
+/// Blanks within a line, which are the text's: that no line ends behind them was looked for once.
+static void pass_blanks(struct walk *w, size_t off)
+{
+	size_t n = sp_min(strspn(w->p, " \t"), off - w->at);
+
+	w->where.col += (unsigned)n;
+	w->at += n;
+	w->p += n;
+}
+
 /// A line that goes on below: nothing of it stands for a part of the text.
 static bool continued(const char *p, enum sp_written_style style)
 {
@@ -149,6 +159,8 @@ struct sp_at sp_written_at(const struct sp_written *w, struct sp_bytes text, siz
 			skip_blanks(&k, UINT32_MAX);
 		} else if (line_ends(k.p, k.block)) {
 			pass_breaks(&k);
+		} else if (*k.p == ' ' || *k.p == '\t') {
+			pass_blanks(&k, off);
 		} else {
 			pass_one(&k, w->style);
 		}

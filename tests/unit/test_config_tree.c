@@ -193,6 +193,28 @@ static void a_file_may_be_one_long_line(void **state)
 	free(text);
 }
 
+static void blanks_within_a_text_may_be_many(void **state)
+{
+	const size_t n = SP_YAML_MAX;
+	char *text = malloc(n + 2), *s = malloc(n + 5);
+	const struct sp_at at = {"f", 7, 3};
+	struct sp_at found;
+
+	(void)state;
+	assert_true(text && s);
+	memset(text, ' ', n);
+	memcpy(text + n, "q", 2);
+	memcpy(s, "\\x20", 4);
+	memcpy(s + 4, text + 1, n + 1);
+	for (size_t off = n - 2; off <= n + 1; off++) {
+		found = sp_written_at(&(struct sp_written){s, SP_WRITTEN_DOUBLE}, sp_bytes(text, n + 1), off, at);
+		assert_int_equal(found.line, 7);
+		assert_int_equal(found.col, 3 + 3 + off);
+	}
+	free(text);
+	free(s);
+}
+
 /// What is written may be cut short or be another text's: the place is wrong then, and nothing else.
 static void a_place_within_a_text_of_another_kind_is_still_a_place(void **state)
 {
@@ -359,6 +381,7 @@ int main(void)
 		cmocka_unit_test(json_nodes_know_their_places),
 		cmocka_unit_test(what_stands_within_a_text_is_found_however_it_is_written),
 		cmocka_unit_test(a_file_may_be_one_long_line),
+		cmocka_unit_test(blanks_within_a_text_may_be_many),
 		cmocka_unit_test(a_place_within_a_text_of_another_kind_is_still_a_place),
 		cmocka_unit_test(repeated_keys_of_yaml_are_kept_and_marked),
 		cmocka_unit_test(the_seeds_of_policy_keep_both_conditions),
