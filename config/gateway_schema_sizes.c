@@ -20,8 +20,8 @@ static const struct sp_field limits_fields[] = {
 	NUMBER(max_connections_per_address, max_connections_per_address, "1024",
 		"of those, from one address"),
 	NUMBER(handshakes_per_turn, handshakes_per_turn, "1",
-		"TLS flights a worker answers between two looks at its calls; without calls at "
-		"least 8"),
+		"TLS flights a worker answers between two looks at its calls; without calls up to "
+		"8"),
 	NUMBER(handshakes_waiting, handshakes_waiting, "4096",
 		"hellos that wait for that; more are refused"),
 	NUMBER(max_calls, max_calls, "8192", "calls in flight of one worker"),
