@@ -7,8 +7,8 @@ import contextlib
 import sys
 
 from harness import (
-    AGENTS, LOAD_CPU, PROXY_CPU, Failed, agents_file, bench_gateway, family, faults, haproxy, load, nginx, pinned,
-    rss_bytes, settle)
+    AGENTS, LOAD_CPU, PROXY_CPU, Failed, agents_file, bench_gateway, family, faults, haproxy, line_ns, load, nginx,
+    pinned, rss_bytes, settle)
 from options import need
 from port_run import port_run
 
@@ -87,12 +87,14 @@ class Beside:
 
     def run(self, name, rate=0, connections=None):
         over = self.over_port if "_port" in name else self.over_sockets
+        line = line_ns(self.build)
         got = over(name, rate, connections or self.opt.connections)
+        got["line_ns"] = max(line, line_ns(self.build))
         if not got["calls"]:
             raise Failed(f"{name} answered no call over {got['connections']} connections")
         print(f"  {name:21} {got['calls_per_s']:9.0f} calls/s  {got.get('cpu_us_per_call', 0):7.2f} us CPU/call  "
-              f"p50 {got['p50_us']:7.0f}  p99 {got['p99_us']:7.0f} us  unexpected {faults(got)}"
-              f"{f'  (at {rate}/s)' if rate else ''}", file=sys.stderr)
+              f"p50 {got['p50_us']:7.0f}  p99 {got['p99_us']:7.0f} us  unexpected {faults(got)}  "
+              f"line {got['line_ns']:4.0f} ns{f'  (at {rate}/s)' if rate else ''}", file=sys.stderr)
         settle()
         return got
 

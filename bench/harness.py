@@ -61,6 +61,16 @@ def faults(run):
     return run["unexpected"] + run["broken"] + run["unanswered"]
 
 
+def line_ns(build):
+    """How long a cache line takes from the proxies' CPU to the other and back: what is compared has to have had the
+    same. 0 where there is one CPU."""
+    if (os.cpu_count() or 1) < 2:
+        return 0
+    out = subprocess.run([programs(build)["sallyport-line"], PROXY_CPU, LOAD_CPU], capture_output=True, text=True,
+                         timeout=60, check=True).stdout
+    return json.loads(out)["round_trip_ns"]
+
+
 def load(build, url, *args, pids=(), timeout=600, prefix=()):
     """One run of sallyport-load; its report as a dictionary."""
     command = [*pinned(LOAD_CPU), *prefix, programs(build)["sallyport-load"], "--url", url, *args]

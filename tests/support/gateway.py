@@ -57,7 +57,7 @@ def free_port():
 def programs(build):
     """Paths of the programs of one build folder."""
     at = {"sallyport-demo": "tools/demo", "sallyctl": "tools/sallyctl", "sallyportd": "controlplane/supervisor",
-          "sallyport-load": "bench", "sallyport-peer": "bench", "sallyport-shake": "bench"}
+          "sallyport-line": "bench", "sallyport-load": "bench", "sallyport-peer": "bench", "sallyport-shake": "bench"}
     return {name: os.path.join(build, folder, name) for name, folder in at.items()}
 
 
