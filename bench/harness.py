@@ -94,6 +94,18 @@ def spread(values):
     return (max(values) - min(values)) / 2 / m if m else 0.0
 
 
+def alike(ours, theirs, key):
+    """Ratios of the rounds in which the two CPUs were as near for both (line_ns): how many, and their median. Far is
+    twice the least or more."""
+    least = min(x["line_ns"] for x in ours + theirs)
+    found = {}
+    for a, b in zip(ours, theirs):
+        far = [x["line_ns"] > 2 * least for x in (a, b)]
+        if far[0] == far[1]:
+            found.setdefault("far" if far[0] else "near", []).append(a[key] / b[key])
+    return {how: {"rounds": len(of), "cpu": round(median(of), 3)} for how, of in found.items()}
+
+
 class Proxy:
     """A process tree that is started with a configuration file and waits on a port."""
 
