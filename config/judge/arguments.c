@@ -224,9 +224,9 @@ static void refuse_twice(struct judge *j)
 
 static bool any_judges(const struct sp_snap *s, const struct sp_judge_verdict *v)
 {
-	for (size_t i = 0; i < SP_ARRAY_LEN(v->tools); i++)
-		if (v->tools[i] != SP_SNAP_NONE &&
-			SP_SNAP_POLICY(s, tools, sp_snap_tool, v->tools[i])->judges_arguments)
+	for (size_t i = 0; i < SP_ARRAY_LEN(v->about.tools); i++)
+		if (v->about.tools[i] != SP_SNAP_NONE &&
+			SP_SNAP_POLICY(s, tools, sp_snap_tool, v->about.tools[i])->judges_arguments)
 			return true;
 	return false;
 }

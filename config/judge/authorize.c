@@ -15,10 +15,9 @@ static bool on_allow_list(struct judge *j)
 	const struct sp_snap_agent *a = sp_snap_agent(j->s, j->c->agent);
 
 	for (uint32_t i = 0; i < j->names_n; i++)
-		if (j->v->actions[i] != SP_SNAP_NONE && sp_snap_allows(j->s, a, j->v->actions[i])) {
-			j->v->action = j->v->actions[i];
+		if (j->v->about.actions[i] != SP_SNAP_NONE &&
+			sp_snap_allows(j->s, a, j->v->about.actions[i]))
 			return true;
-		}
 	return false;
 }
 

@@ -311,8 +311,8 @@ static bool purpose_covers(const struct judge *j)
 	bool tool = judge_names_match(j, p->globs);
 
 	for (uint32_t i = 0; i < j->names_n && !tool; i++)
-		tool = j->v->actions[i] != SP_SNAP_NONE &&
-		       sp_snap_has(j->s, p->actions, j->v->actions[i]);
+		tool = j->v->about.actions[i] != SP_SNAP_NONE &&
+		       sp_snap_has(j->s, p->actions, j->v->about.actions[i]);
 	return tool && sp_snap_agent_fits(j->s, j->c->agent, p->any_agent, p->agents, p->roles);
 }
 

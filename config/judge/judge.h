@@ -38,6 +38,16 @@ struct sp_judge_limit {
 	uint64_t key, max;
 };
 
+/// What a snapshot says of agent and tool, looked up once for all questions.
+struct sp_judge_about {
+	/// By the name as the agent sees it [0] and without its upstream's prefix [1]: both bind.
+	uint32_t actions[2], tools[2]; ///< or SP_SNAP_NONE
+	uint32_t cls;	      ///< enum sp_action_class
+	uint32_t audit_level; ///< the agent's
+	uint64_t cost_micros;
+	uint64_t max_calls_session; ///< 0 = not limited
+};
+
 /// What a snapshot says of an agent's calls of a tool whatever else they bring, once the judge has found it out. Zero =
 /// nothing yet. Whoever keeps it sees to it that it goes with calls of the same snapshot, agent, `tool`, `prefix` and
 /// `salt` only.
@@ -45,8 +55,7 @@ struct sp_judge_limit {
 struct sp_judge_known {
 	bool looked_up, limited;
 	uint32_t limits_n;
-	uint32_t action, actions[2], tools[2], tool, cls, audit_level;
-	uint64_t cost_micros, max_calls_session;
+	struct sp_judge_about about;
 	struct sp_judge_limit limit[SP_JUDGE_KNOWN_LIMITS]; ///< none of a session's, for a call of no group
 };
 
@@ -83,19 +92,13 @@ struct sp_judge_verdict {
 	enum sp_reason reason; ///< the first refusal, or else the first REVIEW_*
 	enum sp_reason wire_reason; ///< what the agent is told when that differs (hidden tools), else NONE
 	bool review;       ///< a person must look: reason is one of REVIEW_*
-	uint32_t action;   ///< or SP_SNAP_NONE
-	/// By the name as the agent sees it [0] and without its upstream's prefix [1]: both bind.
-	uint32_t actions[2], tools[2];
+	struct sp_judge_about about; ///< once authorize was asked
 	uint32_t rule;     ///< that allowed, reviewed or denied; SP_SNAP_NONE = allow-list, tool policy or none
-	uint32_t tool;     ///< the first of `tools` that is there, or SP_SNAP_NONE
 	uint32_t group;    ///< of the rule, or SP_SNAP_NONE
 	uint32_t sequence; ///< that refused, or SP_SNAP_NONE
 	uint32_t purpose;  ///< declared and known, or SP_SNAP_NONE
-	uint32_t cls;      ///< enum sp_action_class
-	uint32_t audit_level; ///< of the call
+	uint32_t audit_level; ///< of the call: at least the agent's
 	uint32_t score;    ///< 0-100
-	uint64_t cost_micros;
-	uint64_t max_calls_session; ///< 0 = not limited
 	char detail[96];   ///< visible ASCII for the audit record and the agent: table, parameter, rule name
 	int8_t term[SP_TERM__COUNT]; ///< what each added
 };

@@ -4,11 +4,8 @@
 void sp_judge_begin(struct sp_judge_verdict *v)
 {
 	*v = (struct sp_judge_verdict){
-		.action = SP_SNAP_NONE,
-		.actions = {SP_SNAP_NONE, SP_SNAP_NONE},
-		.tools = {SP_SNAP_NONE, SP_SNAP_NONE},
+		.about = {.actions = {SP_SNAP_NONE, SP_SNAP_NONE}, .tools = {SP_SNAP_NONE, SP_SNAP_NONE}},
 		.rule = SP_SNAP_NONE,
-		.tool = SP_SNAP_NONE,
 		.group = SP_SNAP_NONE,
 		.sequence = SP_SNAP_NONE,
 		.purpose = SP_SNAP_NONE,
@@ -51,10 +48,10 @@ bool judge_names_match(const struct judge *j, struct sp_snap_table globs)
 struct sp_snap_who judge_who(const struct judge *j, uint32_t i)
 {
 	return (struct sp_snap_who){
-		.agent = j->c->agent, .action = j->v->actions[i], .tool = j->name[i]};
+		.agent = j->c->agent, .action = j->v->about.actions[i], .tool = j->name[i]};
 }
 
-static uint32_t class_of(const struct judge *j, const struct sp_judge_verdict *v)
+static uint32_t class_of(const struct judge *j, const struct sp_judge_about *about)
 {
 	uint32_t cls = 0;
 
@@ -65,9 +62,9 @@ static uint32_t class_of(const struct judge *j, const struct sp_judge_verdict *v
 			cls = t->cls;
 	}
 	for (uint32_t i = 0; cls == 0 && i < j->names_n; i++)
-		if (v->actions[i] != SP_SNAP_NONE)
+		if (about->actions[i] != SP_SNAP_NONE)
 			cls = SP_SNAP_POLICY(j->s, action_facts, sp_snap_action_facts,
-				v->actions[i])->cls;
+				about->actions[i])->cls;
 	return cls ? cls : sp_action_class_guess(j->name[j->names_n - 1]);
 }
 
@@ -89,7 +86,7 @@ static void look_up_actions(struct judge *j)
 	for (uint32_t i = 0; i < j->names_n; i++) {
 		uint32_t a = sp_snap_find_action(j->s, j->name[i]);
 
-		j->v->actions[i] = a;
+		j->v->about.actions[i] = a;
 		if (a == SP_SNAP_NONE)
 			continue;
 		__builtin_prefetch(&slot[sp_snap_pair_hash(j->c->agent, a) & x.mask]);
@@ -103,8 +100,8 @@ static const struct sp_snap_rule *first_rule(const struct judge *j, uint32_t i)
 {
 	struct sp_snap_table t = {0, 0};
 
-	if (j->v->actions[i] != SP_SNAP_NONE)
-		t = sp_snap_pair_rules(j->s, j->c->agent, j->v->actions[i]);
+	if (j->v->about.actions[i] != SP_SNAP_NONE)
+		t = sp_snap_pair_rules(j->s, j->c->agent, j->v->about.actions[i]);
 	if (t.n == 0)
 		return NULL;
 	return SP_SNAP_POLICY(
@@ -118,7 +115,7 @@ static void look_up(struct judge *j, const struct sp_snap_rule *rule[2])
 	for (uint32_t i = 0; i < j->names_n; i++) {
 		struct sp_snap_who who = judge_who(j, i);
 
-		j->v->tools[i] = sp_snap_tool_of(j->s, &who);
+		j->v->about.tools[i] = sp_snap_tool_of(j->s, &who);
 		if (judge_tool(j, i))
 			judge_ask_for(judge_tool(j, i), 2ul * SP_SNAP_ROW);
 	}
@@ -133,17 +130,18 @@ static void look_up(struct judge *j, const struct sp_snap_rule *rule[2])
 	}
 }
 
-static void of_tools(const struct judge *j, struct sp_judge_verdict *v)
+static void of_tools(const struct judge *j, struct sp_judge_about *about)
 {
 	for (uint32_t i = 0; i < j->names_n; i++) {
 		const struct sp_snap_tool *t = judge_tool(j, i);
 
 		if (!t)
 			continue;
-		if (t->cost_micros > v->cost_micros)
-			v->cost_micros = t->cost_micros;
-		if (t->max_calls && (!v->max_calls_session || t->max_calls < v->max_calls_session))
-			v->max_calls_session = t->max_calls;
+		if (t->cost_micros > about->cost_micros)
+			about->cost_micros = t->cost_micros;
+		if (t->max_calls &&
+			(!about->max_calls_session || t->max_calls < about->max_calls_session))
+			about->max_calls_session = t->max_calls;
 	}
 }
 
@@ -153,56 +151,26 @@ static bool is_ahead(const struct judge *j, const struct sp_snap_rule *r)
 	return j->agent && j->agent->ahead_off == r->conditions.off;
 }
 
-static void recall(const struct sp_judge_known *k, struct sp_judge_verdict *v)
-{
-	v->action = k->action;
-	v->actions[0] = k->actions[0];
-	v->actions[1] = k->actions[1];
-	v->tools[0] = k->tools[0];
-	v->tools[1] = k->tools[1];
-	v->tool = k->tool;
-	v->cls = k->cls;
-	v->audit_level = k->audit_level;
-	v->cost_micros = k->cost_micros;
-	v->max_calls_session = k->max_calls_session;
-}
-
-static void keep(const struct sp_judge_verdict *v, struct sp_judge_known *k)
-{
-	*k = (struct sp_judge_known){
-		.looked_up = true,
-		.action = v->action,
-		.actions = {v->actions[0], v->actions[1]},
-		.tools = {v->tools[0], v->tools[1]},
-		.tool = v->tool,
-		.cls = v->cls,
-		.audit_level = v->audit_level,
-		.cost_micros = v->cost_micros,
-		.max_calls_session = v->max_calls_session,
-	};
-}
-
 void judge_look_up(struct judge *j)
 {
 	struct sp_judge_known *known = j->c->known;
 	const struct sp_snap_rule *rule[2] = {NULL, NULL};
-	struct sp_judge_verdict *v = j->v;
+	struct sp_judge_about *about = &j->v->about;
 
 	if (known && known->looked_up) {
-		recall(known, v);
-		return;
+		*about = known->about;
+	} else {
+		look_up(j, rule);
+		about->cls = class_of(j, about);
+		about->audit_level = sp_snap_agent(j->s, j->c->agent)->audit_level;
+		of_tools(j, about);
+		for (uint32_t i = 0; i < j->names_n; i++)
+			if (rule[i] && !is_ahead(j, rule[i]))
+				ask_for_table(j, rule[i]->conditions, CONDITIONS_AHEAD);
+		if (known)
+			*known = (struct sp_judge_known){.looked_up = true, .about = *about};
 	}
-	look_up(j, rule);
-	v->action = v->actions[0] != SP_SNAP_NONE ? v->actions[0] : v->actions[1];
-	v->tool = v->tools[0] != SP_SNAP_NONE ? v->tools[0] : v->tools[1];
-	v->cls = class_of(j, v);
-	v->audit_level = sp_snap_agent(j->s, j->c->agent)->audit_level;
-	of_tools(j, v);
-	for (uint32_t i = 0; i < j->names_n; i++)
-		if (rule[i] && !is_ahead(j, rule[i]))
-			ask_for_table(j, rule[i]->conditions, CONDITIONS_AHEAD);
-	if (known)
-		keep(v, known);
+	j->v->audit_level = about->audit_level;
 }
 
 void judge_tell(const struct judge *j, const struct sp_trace_line *line)
@@ -229,7 +197,7 @@ void judge_say_tool(const struct judge *j, uint32_t i, enum sp_trace_kind kind, 
 		return;
 	judge_tell(j, &(struct sp_trace_line){
 		.kind = kind,
-		.number = j->v->tools[i],
+		.number = j->v->about.tools[i],
 		.holds = holds,
 		.name = judge_str(j, t->name),
 		.source = judge_str(j, t->source),

@@ -69,10 +69,10 @@ static inline struct sp_bytes judge_shown(const struct judge *j)
 {
 	return j->c->shown.n ? j->c->shown : j->c->tool;
 }
-/// Of v->tools, or NULL.
+/// Of v->about.tools, or NULL.
 static inline const struct sp_snap_tool *judge_tool(const struct judge *j, uint32_t i)
 {
-	uint32_t t = j->v->tools[i];
+	uint32_t t = j->v->about.tools[i];
 
 	return t == SP_SNAP_NONE ? NULL : SP_SNAP_POLICY(j->s, tools, sp_snap_tool, t);
 }
@@ -122,6 +122,6 @@ void judge_tell(const struct judge *j, const struct sp_trace_line *line);
 /// A line about no rule, condition or term: kind, whether it holds, name and text.
 void judge_say(const struct judge *j, enum sp_trace_kind kind, uint32_t number, bool holds,
 	struct sp_bytes name, struct sp_bytes text);
-/// About constraints `i` of v->tools.
+/// About constraints `i` of v->about.tools.
 void judge_say_tool(const struct judge *j, uint32_t i, enum sp_trace_kind kind, bool holds,
 	struct sp_bytes text);

@@ -23,7 +23,7 @@ static bool session_limit(const struct judge *j, struct sp_judge_limit *ret)
 	for (uint32_t i = 0; i < j->names_n; i++) {
 		const struct sp_snap_tool *t = judge_tool(j, i);
 
-		if (!t || !t->max_calls || t->max_calls != j->v->max_calls_session)
+		if (!t || !t->max_calls || t->max_calls != j->v->about.max_calls_session)
 			continue;
 		*ret = (struct sp_judge_limit){SP_SNAP_NONE, SP_LIMIT_CALLS, SP_PER_SESSION,
 			sp_window_key(j->c->salt, sp_snap_hash(SP_LIT("max_calls")), agent_hash(j),
@@ -87,7 +87,7 @@ static uint64_t amount_of(uint32_t kind, const struct sp_judge_verdict *v, uint6
 	case SP_LIMIT_TOKENS:
 		return tokens;
 	case SP_LIMIT_MONEY:
-		return v->cost_micros;
+		return v->about.cost_micros;
 	default:
 		return 1;
 	}

@@ -36,7 +36,7 @@ static inline int32_t share(const struct judge *j, enum sp_risk_term t, uint64_t
 
 static int32_t of_class(const struct judge *j)
 {
-	int32_t base = risk_of(j)->class_base[j->v->cls <= SP_CLASS_ADMIN ? j->v->cls : 0];
+	int32_t base = risk_of(j)->class_base[j->v->about.cls <= SP_CLASS_ADMIN ? j->v->about.cls : 0];
 	int32_t own = -1;
 
 	for (uint32_t i = 0; i < j->names_n; i++) {
@@ -56,7 +56,7 @@ static void of_tool(const struct judge *j, int32_t term[SP_TERM__COUNT])
 
 	for (uint32_t i = 0; i < j->names_n; i++) {
 		const struct sp_snap_tool *t = judge_tool(j, i);
-		uint32_t a = j->v->actions[i];
+		uint32_t a = j->v->about.actions[i];
 
 		if (a != SP_SNAP_NONE)
 			high |= SP_SNAP_POLICY(j->s, action_facts, sp_snap_action_facts, a)
@@ -143,7 +143,7 @@ static void trace_terms(
 		sp_out_u64(&out, (uint64_t)weight(j, t));
 		if (t == SP_TERM_CLASS) {
 			sp_out_lit(&out, "; class ");
-			sp_out_bytes(&out, sp_bytes_cstr(sp_action_class_name(j->v->cls)));
+			sp_out_bytes(&out, sp_bytes_cstr(sp_action_class_name(j->v->about.cls)));
 		}
 		for (size_t i = 0; t == SP_TERM_ARGUMENTS && i < SP_ARRAY_LEN(kinds); i++)
 			if (kinds[i].points) {
@@ -191,7 +191,7 @@ static void refuse_score(struct judge *j, enum sp_reason why)
 static void judge_score(struct judge *j)
 {
 	const struct sp_snap_risk *r = risk_of(j);
-	uint32_t review = j->v->cls == SP_CLASS_READ ? r->review_at : r->review_writes_at;
+	uint32_t review = j->v->about.cls == SP_CLASS_READ ? r->review_at : r->review_writes_at;
 
 	if (r->on && j->v->score >= r->block_at)
 		refuse_score(j, SP_REASON_RISK_BLOCKED);

@@ -74,7 +74,7 @@ enum sp_reason sp_judge_sequences(const struct sp_judge_call *c, struct sp_judge
 		return judge_go_on(v);
 	judge_init(&j, c, v);
 	for (uint32_t i = 0; i < j.names_n; i++) {
-		uint32_t a = v->actions[i];
+		uint32_t a = v->about.actions[i];
 		struct sp_snap_table t =
 			a == SP_SNAP_NONE
 				? j.p->wild_sequences

@@ -187,7 +187,7 @@ uint64_t sp_facts_sequence_key(const struct sp_call *c, const struct sp_snap_seq
 const uint32_t *sp_facts_sequences(
 	const struct sp_snap *s, const struct sp_judge_verdict *v, unsigned i, uint32_t *ret_n)
 {
-	uint32_t action = v->actions[i];
+	uint32_t action = v->about.actions[i];
 	struct sp_snap_table t = {0};
 
 	if (i < 2)

@@ -128,7 +128,7 @@ static int succeed(struct sp_call *c, const struct step *s)
 static bool taints(const struct sp_call *c)
 {
 	for (unsigned i = 0; i < 2; i++) {
-		uint32_t t = c->verdict.tools[i];
+		uint32_t t = c->verdict.about.tools[i];
 
 		if (t != SP_SNAP_NONE && SP_SNAP_POLICY(c->snap, tools, sp_snap_tool, t)->taints)
 			return true;

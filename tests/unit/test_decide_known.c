@@ -91,9 +91,9 @@ static void names_that_share_a_place_are_never_taken_for_each_other(void **state
 			k = known("bot", name, 6);
 			assert_int_equal(k->name_len, strlen(name));
 			assert_memory_equal(k->name, name, k->name_len);
-			assert_true(!k->judge.looked_up || k->judge.cost_micros == i);
+			assert_true(!k->judge.looked_up || k->judge.about.cost_micros == i);
 			k->judge.looked_up = true;
-			k->judge.cost_micros = i;
+			k->judge.about.cost_micros = i;
 		}
 }
 

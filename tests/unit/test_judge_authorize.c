@@ -275,7 +275,7 @@ static void allowed_for_grants_to_its_roles_and_denies_everybody_else(void **sta
 	t->max_calls = 50;
 	rig_publish(&r);
 	ALLOWED(ASK(&r, "helper", "query_database", ""));
-	assert_int_equal(r.v.max_calls_session, 50);
+	assert_int_equal(r.v.about.max_calls_session, 50);
 	assert_int_equal(r.v.rule, SP_SNAP_NONE);
 	REFUSED(ASK(&r, "listed", "query_database", ""), ROLE_DENIED);
 	assert_int_equal(r.v.wire_reason, SP_REASON_TOOL_UNKNOWN);

@@ -75,17 +75,15 @@ static void same(const struct outcome *a, const struct outcome *b)
 
 	assert_int_equal(a->reason, b->reason);
 	assert_int_equal(v->wire_reason, w->wire_reason);
-	assert_int_equal(v->action, w->action);
-	assert_memory_equal(v->actions, w->actions, sizeof(v->actions));
-	assert_memory_equal(v->tools, w->tools, sizeof(v->tools));
+	assert_memory_equal(v->about.actions, w->about.actions, sizeof(v->about.actions));
+	assert_memory_equal(v->about.tools, w->about.tools, sizeof(v->about.tools));
 	assert_int_equal(v->rule, w->rule);
-	assert_int_equal(v->tool, w->tool);
 	assert_int_equal(v->group, w->group);
-	assert_int_equal(v->cls, w->cls);
+	assert_int_equal(v->about.cls, w->about.cls);
 	assert_int_equal(v->audit_level, w->audit_level);
 	assert_int_equal(v->score, w->score);
-	assert_int_equal(v->cost_micros, w->cost_micros);
-	assert_int_equal(v->max_calls_session, w->max_calls_session);
+	assert_int_equal(v->about.cost_micros, w->about.cost_micros);
+	assert_int_equal(v->about.max_calls_session, w->about.max_calls_session);
 	assert_string_equal(v->detail, w->detail);
 	assert_memory_equal(v->term, w->term, sizeof(v->term));
 	same_limits(a, b);

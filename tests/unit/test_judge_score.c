@@ -43,7 +43,7 @@ static void the_class_of_the_tool_is_where_a_score_begins(void **state)
 	rig_publish(&r);
 	ALLOWED(ASK(&r, "read_x", "{}"));
 	assert_int_equal(r.v.score, SP_CLASS_READ);
-	assert_int_equal(r.v.cls, SP_CLASS_READ);
+	assert_int_equal(r.v.about.cls, SP_CLASS_READ);
 	ALLOWED(ASK(&r, "delete_x", "{}"));
 	assert_int_equal(r.v.score, SP_CLASS_DELETE);
 	ALLOWED(ASK(&r, "write_x", "{}"));

@@ -102,9 +102,9 @@ static bool tool_undecided(const struct undecided *u, const struct sp_judge_verd
 	const struct sp_snap_tool *t;
 	bool arguments;
 
-	if (v->tools[i] == SP_SNAP_NONE)
+	if (v->about.tools[i] == SP_SNAP_NONE)
 		return false;
-	t = SP_SNAP_POLICY(u->snap, tools, sp_snap_tool, v->tools[i]);
+	t = SP_SNAP_POLICY(u->snap, tools, sp_snap_tool, v->about.tools[i]);
 	arguments = t->sql.on || t->endpoint.on || t->path.parameters.n || t->max_argument_bytes;
 	return (u->no_arguments && arguments) || (u->no_claims && t->require_human_initiated);
 }
@@ -130,7 +130,7 @@ static void print_undecided(const struct undecided *u, const struct sp_judge_ver
 			continue;
 		fputs("? tool ", stdout);
 		sp_local_put_text(sp_snap_str(u->snap,
-			SP_SNAP_POLICY(u->snap, tools, sp_snap_tool, v->tools[i])->name));
+			SP_SNAP_POLICY(u->snap, tools, sp_snap_tool, v->about.tools[i])->name));
 		puts(": could not be decided: its constraints ask for arguments or claims that were not recorded");
 	}
 }
@@ -150,7 +150,7 @@ static void put_undecided(const struct undecided *u, const struct sp_judge_verdi
 			continue;
 		fputs(first ? "{\"tool\":" : ",{\"tool\":", stdout);
 		sp_local_put_json(sp_snap_str(u->snap,
-			SP_SNAP_POLICY(u->snap, tools, sp_snap_tool, v->tools[i])->name));
+			SP_SNAP_POLICY(u->snap, tools, sp_snap_tool, v->about.tools[i])->name));
 		putchar('}');
 		first = false;
 	}
@@ -194,7 +194,7 @@ static bool needs_more(struct undecided *u, const struct sp_judge_verdict *v)
 
 		if (!tool_undecided(u, v, i))
 			continue;
-		t = SP_SNAP_POLICY(u->snap, tools, sp_snap_tool, v->tools[i]);
+		t = SP_SNAP_POLICY(u->snap, tools, sp_snap_tool, v->about.tools[i]);
 		u->needs_claims |= u->no_claims && t->require_human_initiated;
 		u->needs_arguments |= u->no_arguments && t->judges_arguments;
 	}

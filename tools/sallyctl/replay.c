@@ -243,9 +243,9 @@ static enum sp_reason size_of_lost(const struct replay_call *k)
 	for (unsigned i = 0; k->arguments_lost && i < 2; i++) {
 		const struct sp_snap_tool *t;
 
-		if (k->v.tools[i] == SP_SNAP_NONE)
+		if (k->v.about.tools[i] == SP_SNAP_NONE)
 			continue;
-		t = SP_SNAP_POLICY(k->r->snap, tools, sp_snap_tool, k->v.tools[i]);
+		t = SP_SNAP_POLICY(k->r->snap, tools, sp_snap_tool, k->v.about.tools[i]);
 		if (t->max_argument_bytes && k->c->arguments_bytes > t->max_argument_bytes)
 			return SP_REASON_ARGUMENT_SIZE;
 	}
@@ -336,8 +336,8 @@ static void remember(struct replay_call *k)
 	uint32_t bits = KNOWN;
 
 	for (unsigned i = 0; i < 2; i++)
-		if (k->v.tools[i] != SP_SNAP_NONE &&
-			SP_SNAP_POLICY(k->r->snap, tools, sp_snap_tool, k->v.tools[i])->taints)
+		if (k->v.about.tools[i] != SP_SNAP_NONE &&
+			SP_SNAP_POLICY(k->r->snap, tools, sp_snap_tool, k->v.about.tools[i])->taints)
 			bits |= TAINTED;
 	session(k, bits);
 	for (uint32_t i = 0; i < n && i < SP_SNAP_SEQUENCES_MAX; i++)

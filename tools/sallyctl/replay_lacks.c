@@ -82,9 +82,9 @@ static const char *constraint_lacks(const struct replay_call *k)
 	for (unsigned i = 0; i < 2; i++) {
 		const struct sp_snap_tool *t;
 
-		if (k->v.tools[i] == SP_SNAP_NONE)
+		if (k->v.about.tools[i] == SP_SNAP_NONE)
 			continue;
-		t = SP_SNAP_POLICY(k->r->snap, tools, sp_snap_tool, k->v.tools[i]);
+		t = SP_SNAP_POLICY(k->r->snap, tools, sp_snap_tool, k->v.about.tools[i]);
 		if (t->require_human_initiated)
 			return "the token's claims";
 		if (k->arguments_lost &&
@@ -99,7 +99,7 @@ static const char *constraint_lacks(const struct replay_call *k)
 static unsigned score_step(const struct replay_call *k, uint32_t score)
 {
 	const struct sp_snap_risk *risk = &k->r->snap->h->policy.risk;
-	uint32_t review = k->v.cls == SP_CLASS_READ ? risk->review_at : risk->review_writes_at;
+	uint32_t review = k->v.about.cls == SP_CLASS_READ ? risk->review_at : risk->review_writes_at;
 
 	return !risk->on ? 0 : score >= risk->block_at ? 2 : score >= review ? 1 : 0;
 }
