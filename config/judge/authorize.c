@@ -5,12 +5,11 @@
 /// What has been found, before anything is decided.
 struct found {
 	struct judge_rules rules;
-	bool bounded, listed; ///< the agent has an allow-list, the tool is on it
-	bool role_grant, role_denied, human_missing;
-	bool environment_denied;
+	struct sp_judge_grants grants;
+	bool human_missing, environment_denied;
 };
 
-static bool on_allow_list(struct judge *j)
+static bool on_allow_list(const struct judge *j)
 {
 	const struct sp_snap_agent *a = sp_snap_agent(j->s, j->c->agent);
 
@@ -27,7 +26,7 @@ static bool only_for_people(const struct sp_snap_tool *t)
 	return t->has_allowed_for && t->allowed_for == 0 && t->require_human_initiated;
 }
 
-static void find_roles(const struct judge *j, struct found *f)
+static void find_roles(const struct judge *j, struct sp_judge_grants *g)
 {
 	uint64_t roles = j->agent ? j->agent->roles : 0;
 
@@ -40,8 +39,8 @@ static void find_roles(const struct judge *j, struct found *f)
 		if (!t->has_allowed_for || only_for_people(t))
 			continue;
 		has = (roles & t->allowed_for) != 0;
-		f->role_grant |= has;
-		f->role_denied |= !has;
+		g->role_grant |= has;
+		g->role_denied |= !has;
 		judge_say_tool(j, i, SP_TRACE_TOOL, has,
 			has ? SP_LIT("the agent has a role of allowed_for")
 			    : SP_LIT("the agent has no role of allowed_for"));
@@ -153,17 +152,33 @@ static void find_human(const struct judge *j, struct found *f)
 	}
 }
 
+static void find_grants(const struct judge *j, struct sp_judge_grants *ret)
+{
+	struct sp_judge_known *known = judge_known(j);
+
+	if (known && known->granted) {
+		*ret = known->grants;
+		return;
+	}
+	*ret = (struct sp_judge_grants){.bounded = j->agent && j->agent->has_allow_list};
+	if (ret->bounded) {
+		ret->listed = on_allow_list(j);
+		if (JUDGE_TRACED(j))
+			judge_say(j, SP_TRACE_TOOL, SP_SNAP_NONE, ret->listed, SP_LIT("allow-list"),
+				ret->listed ? SP_LIT("the agent's allow-list names the tool")
+					    : SP_LIT("the agent's allow-list does not name the tool"));
+	}
+	find_roles(j, ret);
+	if (known) {
+		known->grants = *ret;
+		known->granted = true;
+	}
+}
+
 static void find(struct judge *j, struct found *f)
 {
-	*f = (struct found){.bounded = j->agent && j->agent->has_allow_list};
-	if (f->bounded) {
-		f->listed = on_allow_list(j);
-		if (JUDGE_TRACED(j))
-			judge_say(j, SP_TRACE_TOOL, SP_SNAP_NONE, f->listed, SP_LIT("allow-list"),
-				f->listed ? SP_LIT("the agent's allow-list names the tool")
-					  : SP_LIT("the agent's allow-list does not name the tool"));
-	}
-	find_roles(j, f);
+	f->human_missing = f->environment_denied = false;
+	find_grants(j, &f->grants);
 	find_environment(j, f);
 	find_human(j, f);
 	judge_rules(j, &f->rules);
@@ -171,9 +186,9 @@ static void find(struct judge *j, struct found *f)
 
 static bool granted(const struct found *f)
 {
-	if (f->bounded)
-		return f->listed;
-	return f->rules.allow != SP_SNAP_NONE || f->role_grant;
+	if (f->grants.bounded)
+		return f->grants.listed;
+	return f->rules.allow != SP_SNAP_NONE || f->grants.role_grant;
 }
 
 /// The same questions as if only the list were asked for; nothing of it is told.
@@ -190,9 +205,9 @@ bool judge_visible(const struct judge *j)
 	find(&k, &f);
 	if (f.rules.denied != SP_SNAP_NONE || f.rules.deny_failed != SP_SNAP_NONE)
 		return false;
-	if (f.role_denied || f.environment_denied)
+	if (f.grants.role_denied || f.environment_denied)
 		return false;
-	return granted(&f) || (!f.bounded && f.rules.allow_unknown != SP_SNAP_NONE);
+	return granted(&f) || (!f.grants.bounded && f.rules.allow_unknown != SP_SNAP_NONE);
 }
 
 static const struct sp_snap_rule *rule_at(const struct judge *j, uint32_t number)
@@ -223,9 +238,9 @@ static void decide(struct judge *j, const struct found *f)
 		refuse_by_rule(j, SP_REASON_RULE_DENIED, f->rules.denied);
 	else if (f->rules.deny_failed != SP_SNAP_NONE)
 		refuse_by_rule(j, SP_REASON_CONDITION_FAILED, f->rules.deny_failed);
-	else if (f->role_denied)
+	else if (f->grants.role_denied)
 		judge_refuse(j, SP_REASON_ROLE_DENIED, judge_shown(j));
-	else if (ungranted && !f->bounded && f->rules.allow_failed != SP_SNAP_NONE &&
+	else if (ungranted && !f->grants.bounded && f->rules.allow_failed != SP_SNAP_NONE &&
 		 judge_visible(j))
 		refuse_by_rule(j, SP_REASON_CONDITION_FAILED, f->rules.allow_failed);
 	else if (ungranted)

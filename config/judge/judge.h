@@ -48,13 +48,23 @@ struct sp_judge_about {
 	uint64_t max_calls_session; ///< 0 = not limited
 };
 
+/// What grants a tool to an agent, or denies it, besides rules.
+struct sp_judge_grants {
+	bool bounded, listed; ///< the agent has an allow-list, the tool is on it
+	bool role_grant, role_denied;
+};
+
 /// What a snapshot says of an agent's calls of a tool whatever else they bring, once the judge has found it out. Zero =
 /// nothing yet. Whoever keeps it sees to it that it goes with calls of the same snapshot, agent, `tool`, `prefix` and
 /// `salt` only.
 #define SP_JUDGE_KNOWN_LIMITS 4u
+#define SP_JUDGE_KNOWN_RULES 4u
 struct sp_judge_known {
-	bool looked_up, limited;
-	uint32_t limits_n;
+	bool looked_up, granted, ruled, scored, limited; ///< what of it is there
+	struct sp_judge_grants grants;
+	int8_t term[SP_TERM__COUNT]; ///< of the score, those that only agent and tool decide
+	uint32_t rules_n, limits_n;
+	uint32_t rule[SP_JUDGE_KNOWN_RULES]; ///< that concern the agent's calls of the tool, in order
 	struct sp_judge_about about;
 	struct sp_judge_limit limit[SP_JUDGE_KNOWN_LIMITS]; ///< none of a session's, for a call of no group
 };

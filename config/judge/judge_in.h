@@ -28,6 +28,8 @@ struct judge {
 	struct sp_cel var[SP_VAR__COUNT];
 };
 
+#define JUDGE_TRACED(j) sp_unlikely((j)->c->trace != NULL)
+
 void judge_ask_for(const void *p, size_t n); ///< of memory, ahead of reading it
 /// The cache of variables is not cleared: `vars_at` says what is in it.
 static inline void judge_init(
@@ -82,6 +84,12 @@ bool judge_names_match(const struct judge *j, struct sp_snap_table globs);
 /// The call by its name `i`, as the snapshot's lists are asked.
 struct sp_snap_who judge_who(const struct judge *j, uint32_t i);
 
+/// What is kept of the call's agent and tool, or NULL; an explanation is told all of it anew.
+static inline struct sp_judge_known *judge_known(const struct judge *j)
+{
+	return JUDGE_TRACED(j) ? NULL : j->c->known;
+}
+
 /// Look up actions, constraints, class and cost once: the other questions find them in the verdict.
 void judge_look_up(struct judge *j);
 /// Is the call's tool one that this agent may call under some circumstances?
@@ -117,7 +125,6 @@ struct judge_signals {
 void judge_signals(struct judge *j, struct judge_signals *ret);
 
 /// Explanation; without a trace these cost one test.
-#define JUDGE_TRACED(j) sp_unlikely((j)->c->trace != NULL)
 void judge_tell(const struct judge *j, const struct sp_trace_line *line);
 /// A line about no rule, condition or term: kind, whether it holds, name and text.
 void judge_say(const struct judge *j, enum sp_trace_kind kind, uint32_t number, bool holds,

@@ -164,15 +164,22 @@ static bool idle(const struct judge_rules *known, uint32_t effect)
 	return effect == SP_EFFECT_DENY && known->denied != SP_SNAP_NONE;
 }
 
-/// Rules of both names in order, each once.
-void judge_rules(struct judge *j, struct judge_rules *ret)
+static void ask_rule(struct judge *j, uint32_t number, struct judge_rules *ret)
+{
+	const struct sp_snap_rule *r = SP_SNAP_POLICY(j->s, rules, sp_snap_rule, number);
+
+	if (!idle(ret, r->effect) || JUDGE_TRACED(j))
+		note(ret, r->effect, rule_holds(j, r, number), number);
+}
+
+/// Rules of both names in order, each once. The first of them go into `seen`; returns how many there are.
+static uint32_t ask_rules(
+	struct judge *j, struct judge_rules *ret, uint32_t seen[SP_JUDGE_KNOWN_RULES])
 {
 	struct sp_snap_who who[2];
 	struct sp_snap_rules it[2];
-	uint32_t next[2] = {SP_SNAP_NONE, SP_SNAP_NONE};
+	uint32_t next[2] = {SP_SNAP_NONE, SP_SNAP_NONE}, n = 0;
 
-	*ret = (struct judge_rules){SP_SNAP_NONE, SP_SNAP_NONE, SP_SNAP_NONE, SP_SNAP_NONE,
-		SP_SNAP_NONE, SP_SNAP_NONE};
 	for (uint32_t i = 0; i < j->names_n; i++) {
 		who[i] = judge_who(j, i);
 		sp_snap_rules_begin(&it[i], j->s, &who[i]);
@@ -180,15 +187,36 @@ void judge_rules(struct judge *j, struct judge_rules *ret)
 	}
 	for (;;) {
 		uint32_t number = next[0] < next[1] ? next[0] : next[1];
-		const struct sp_snap_rule *r;
 
 		if (number == SP_SNAP_NONE)
-			return;
+			return n;
 		for (uint32_t i = 0; i < j->names_n; i++)
 			if (next[i] == number)
 				next[i] = sp_snap_rules_next(&it[i]);
-		r = SP_SNAP_POLICY(j->s, rules, sp_snap_rule, number);
-		if (!idle(ret, r->effect) || JUDGE_TRACED(j))
-			note(ret, r->effect, rule_holds(j, r, number), number);
+		if (n < SP_JUDGE_KNOWN_RULES)
+			seen[n] = number;
+		n++;
+		ask_rule(j, number, ret);
 	}
+}
+
+void judge_rules(struct judge *j, struct judge_rules *ret)
+{
+	struct sp_judge_known *known = judge_known(j);
+	uint32_t seen[SP_JUDGE_KNOWN_RULES], n;
+
+	*ret = (struct judge_rules){SP_SNAP_NONE, SP_SNAP_NONE, SP_SNAP_NONE, SP_SNAP_NONE,
+		SP_SNAP_NONE, SP_SNAP_NONE};
+	if (known && known->ruled) {
+		for (uint32_t i = 0; i < known->rules_n; i++)
+			ask_rule(j, known->rule[i], ret);
+		return;
+	}
+	n = ask_rules(j, ret, seen);
+	if (!known || n > SP_JUDGE_KNOWN_RULES)
+		return;
+	for (uint32_t i = 0; i < n; i++)
+		known->rule[i] = seen[i];
+	known->rules_n = n;
+	known->ruled = true;
 }

@@ -8,9 +8,9 @@
 #define DAY_MINUTES 1440u
 #define OFTEN 10u ///< refusals, failures: as many count fully; calls of a tool: fewer are seldom
 
-static int32_t clamp(int64_t v, int32_t most)
+static int8_t clamp(int64_t v, int8_t most)
 {
-	return v < 0 ? 0 : v > most ? most : (int32_t)v;
+	return v < 0 ? 0 : v > most ? most : (int8_t)v;
 }
 
 static const struct sp_snap_risk *risk_of(const struct judge *j)
@@ -19,22 +19,22 @@ static const struct sp_snap_risk *risk_of(const struct judge *j)
 }
 
 /// What a term may add: its weight within bounds.
-static int32_t weight(const struct judge *j, enum sp_risk_term t)
+static int8_t weight(const struct judge *j, enum sp_risk_term t)
 {
 	return clamp(risk_of(j)->weight[t], TERM_MAX);
 }
 
 /// `part` of `whole` of the weight, rounded down.
-static inline int32_t share(const struct judge *j, enum sp_risk_term t, uint64_t part, uint32_t whole)
+static inline int8_t share(const struct judge *j, enum sp_risk_term t, uint64_t part, uint32_t whole)
 {
 	if (part == 0)
 		return 0;
 	if (part >= whole)
 		return weight(j, t);
-	return (int32_t)((uint32_t)weight(j, t) * (uint32_t)part / whole);
+	return (int8_t)((uint32_t)weight(j, t) * (uint32_t)part / whole);
 }
 
-static int32_t of_class(const struct judge *j)
+static int8_t of_class(const struct judge *j)
 {
 	int32_t base = risk_of(j)->class_base[j->v->about.cls <= SP_CLASS_ADMIN ? j->v->about.cls : 0];
 	int32_t own = -1;
@@ -49,7 +49,7 @@ static int32_t of_class(const struct judge *j)
 }
 
 /// What the constraints and the list of high-risk actions say of the tool, by either name.
-static void of_tool(const struct judge *j, int32_t term[SP_TERM__COUNT])
+static void of_tool(const struct judge *j, int8_t term[SP_TERM__COUNT])
 {
 	uint32_t sense = 0;
 	bool high = false, egress = false;
@@ -76,7 +76,7 @@ static void of_tool(const struct judge *j, int32_t term[SP_TERM__COUNT])
 	term[SP_TERM_EGRESS] = egress ? weight(j, SP_TERM_EGRESS) : 0;
 }
 
-static int32_t of_rate(const struct judge *j, const struct sp_judge_history *h)
+static int8_t of_rate(const struct judge *j, const struct sp_judge_history *h)
 {
 	uint64_t usual = h->agent_usual_minute;
 
@@ -85,7 +85,7 @@ static int32_t of_rate(const struct judge *j, const struct sp_judge_history *h)
 	return share(j, SP_TERM_RATE, h->agent_calls_minute > 3 * usual ? 2 : 1, 2);
 }
 
-static void of_history(const struct judge *j, int32_t term[SP_TERM__COUNT])
+static void of_history(const struct judge *j, int8_t term[SP_TERM__COUNT])
 {
 	const struct sp_judge_history *h = j->c->history;
 
@@ -127,7 +127,7 @@ static bool working(const struct sp_snap_risk *r, uint64_t wall_ns)
 }
 
 static void trace_terms(
-	const struct judge *j, const struct judge_signals *s, const int32_t term[SP_TERM__COUNT])
+	const struct judge *j, const struct judge_signals *s, const int8_t term[SP_TERM__COUNT])
 {
 	for (uint32_t t = 0; t < SP_TERM__COUNT; t++) {
 		uint8_t buf[192];
@@ -162,12 +162,29 @@ static void trace_terms(
 	}
 }
 
-static void terms(struct judge *j, int32_t term[SP_TERM__COUNT])
+/// Those that only agent and tool decide; the others are 0.
+static void begin_terms(const struct judge *j, int8_t term[SP_TERM__COUNT])
+{
+	struct sp_judge_known *known = judge_known(j);
+
+	if (known && known->scored) {
+		memcpy(term, known->term, sizeof(known->term));
+		return;
+	}
+	memset(term, 0, SP_TERM__COUNT);
+	term[SP_TERM_CLASS] = of_class(j);
+	of_tool(j, term);
+	if (known && known->looked_up) {
+		memcpy(known->term, term, sizeof(known->term));
+		known->scored = true;
+	}
+}
+
+static void terms(struct judge *j, int8_t term[SP_TERM__COUNT])
 {
 	struct judge_signals signals = {0};
 
-	term[SP_TERM_CLASS] = of_class(j);
-	of_tool(j, term);
+	begin_terms(j, term);
 	if (weight(j, SP_TERM_ARGUMENTS) || JUDGE_TRACED(j)) {
 		judge_signals(j, &signals);
 		term[SP_TERM_ARGUMENTS] = share(j, SP_TERM_ARGUMENTS, signals.points, 100);
@@ -201,16 +218,13 @@ static void judge_score(struct judge *j)
 
 enum sp_reason sp_judge_score(const struct sp_judge_call *c, struct sp_judge_verdict *v)
 {
-	int32_t term[SP_TERM__COUNT] = {0};
 	struct judge j;
 	int64_t sum = 0;
 
 	judge_init(&j, c, v);
-	terms(&j, term);
-	for (uint32_t t = 0; t < SP_TERM__COUNT; t++) {
-		v->term[t] = (int8_t)term[t];
-		sum += term[t];
-	}
+	terms(&j, v->term);
+	for (uint32_t t = 0; t < SP_TERM__COUNT; t++)
+		sum += v->term[t];
 	v->score = (uint32_t)clamp(sum, SCORE_MAX);
 	judge_score(&j);
 	return v->reason;

@@ -39,7 +39,7 @@ struct sp_facts_known *sp_facts_known(const struct sp_call *c, const struct sp_j
 	k->name_len = (uint32_t)n;
 	memcpy(k->name, j->tool.p, n);
 	k->pair = 0;
-	k->judge.looked_up = k->judge.limited = false;
+	k->judge = (struct sp_judge_known){0};
 	return k;
 }
 

@@ -4,10 +4,25 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <cmocka.h>
 #include "common/banned.h"
 
+#define MANY (SP_JUDGE_KNOWN_RULES + 3)
+
 static struct rig rig;
+
+/// One that allows, the others each deny one number.
+static void add_rules(const char *tool, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		char name[32], when[32];
+
+		snprintf(name, sizeof(name), "%s %u", tool, i);
+		snprintf(when, sizeof(when), "request.n == %u", i);
+		rig_rule(rig.p, name, i ? SP_EFFECT_DENY : SP_EFFECT_ALLOW, "dev", tool, i ? when : NULL);
+	}
+}
 
 static int fresh(void **state)
 {
@@ -24,6 +39,8 @@ static int fresh(void **state)
 	rig_tool(rig.p, "wild-*")->cost_micros = 3;
 	rig_rule(rig.p, "small", SP_EFFECT_ALLOW, "dev", "up__read,wild-*", "request.n < 5");
 	rig_rule(rig.p, "three", SP_EFFECT_DENY, NULL, "read", "request.n == 3");
+	add_rules("some", SP_JUDGE_KNOWN_RULES);
+	add_rules("many", MANY);
 	rig_limit(rig.p, "rate", SP_PER_MINUTE, 10);
 	rig_limit(rig.p, "of tools", SP_PER_HOUR, 20)->by_tool = true;
 	rig_limit(rig.p, "of writing", SP_PER_DAY, 5)->tools = rig_list(rig.p, "write");
@@ -110,13 +127,43 @@ static void a_call_is_judged_the_same_with_what_is_known_and_without(void **stat
 				without = judged(NULL);
 				with = judged(&known);
 				same(&with, &without);
-				assert_true(known.looked_up);
+				assert_true(known.looked_up && known.granted && known.ruled);
+				assert_true(known.scored || with.reason != SP_REASON_NONE);
 				allowed += with.reason == SP_REASON_NONE;
 			}
 			kept += known.limited;
 		}
 	assert_true(allowed > 8 && allowed < 2 * 5 * 8);
 	assert_true(kept > 4 && kept < 2 * 5);
+}
+
+static unsigned denied_of(const char *tool, struct sp_judge_known *known)
+{
+	unsigned denied = 0;
+
+	for (int n = 0; n < 2 * (int)MANY; n++) {
+		struct outcome with, without;
+		char params[40];
+
+		snprintf(params, sizeof(params), "{\"arguments\":{\"n\":%d}}", n % (int)MANY);
+		rig_call(&rig, "dev", tool, params);
+		without = judged(NULL);
+		with = judged(known);
+		same(&with, &without);
+		denied += with.reason == SP_REASON_RULE_DENIED;
+	}
+	return denied;
+}
+
+static void more_rules_than_are_kept_are_asked_for_each_time(void **state)
+{
+	struct sp_judge_known some = {0}, many = {0};
+
+	(void)state;
+	assert_int_equal(denied_of("some", &some), 2 * (SP_JUDGE_KNOWN_RULES - 1));
+	assert_true(some.ruled);
+	assert_int_equal(denied_of("many", &many), 2 * (MANY - 1));
+	assert_false(many.ruled);
 }
 
 static void limits_of_a_session_are_asked_for_each_time(void **state)
@@ -141,6 +188,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
 			a_call_is_judged_the_same_with_what_is_known_and_without, fresh, done),
+		cmocka_unit_test_setup_teardown(
+			more_rules_than_are_kept_are_asked_for_each_time, fresh, done),
 		cmocka_unit_test_setup_teardown(limits_of_a_session_are_asked_for_each_time, fresh, done),
 	};
 
