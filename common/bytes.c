@@ -94,13 +94,24 @@ void sp_wipe(void *p, size_t n)
 static const char pairs[100][3] = {TENS("0"), TENS("1"), TENS("2"), TENS("3"), TENS("4"), TENS("5"),
 	TENS("6"), TENS("7"), TENS("8"), TENS("9")};
 
+/// How many digits: the bits by log10(2), and one more where that is a digit short.
+static size_t digits_of(uint64_t v)
+{
+	static const uint64_t least[] = {0, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000,
+		1000000000, 10000000000, 100000000000, 1000000000000, 10000000000000, 100000000000000,
+		1000000000000000, 10000000000000000, 100000000000000000, 1000000000000000000,
+		10000000000000000000u};
+	unsigned bits = 64 - (unsigned)__builtin_clzll(v | 1);
+	size_t n = bits * 1233 >> 12;
+
+	return n + (v >= least[n]);
+}
+
 void sp_out_u64(struct sp_out *o, uint64_t v)
 {
+	size_t n = digits_of(v);
 	uint8_t *to;
-	size_t n = 1;
 
-	for (uint64_t least = 10; n < 20 && v >= least; least *= 10) // 20 digits are the most there are
-		n++;
 	if (n > o->cap - o->len) {
 		o->overflow = true;
 		return;

@@ -148,15 +148,28 @@ static void put_what(struct sp_record_writer *r, const struct sp_call *c)
 	put_trace(r, c);
 }
 
-static void put_common(struct sp_record_writer *r, const struct sp_call *c, enum sp_record_type type)
+static void put_turn(struct sp_record_writer *r, struct sp_worker *w)
 {
-	const struct sp_worker *w = c->w;
+	struct sp_record_turn *t = &w->phrases.turn;
+	const struct sp_record_writer from = *r;
 
-	sp_record_u(r, SP_F_TYPE, type);
+	if (t->piece.len && t->wall_ns == w->wall_ns && t->boot_ns == w->now_ns) {
+		sp_record_kept(r, &t->piece);
+		return;
+	}
 	sp_record_u(r, SP_F_TIME, w->wall_ns);
 	sp_record_u(r, SP_F_BOOT, w->now_ns);
 	sp_record_u(r, SP_F_WORKER, w->index);
 	sp_record_u(r, SP_F_EPOCH, w->epoch);
+	t->wall_ns = w->wall_ns;
+	t->boot_ns = w->now_ns;
+	sp_record_keep(r, &from, &t->piece);
+}
+
+static void put_common(struct sp_record_writer *r, const struct sp_call *c, enum sp_record_type type)
+{
+	sp_record_u(r, SP_F_TYPE, type);
+	put_turn(r, c->w);
 	sp_record_b(r, SP_F_CALL, sp_bytes(c->call_id, sizeof(c->call_id)));
 }
 
@@ -315,6 +328,23 @@ enum sp_step sp_stage_record_decision(struct sp_call *c)
 	return SP_STEP_WAIT;
 }
 
+static void put_ending(struct sp_record_writer *r, const struct sp_call *c)
+{
+	struct sp_record_ended *e = &c->w->phrases.ended[c->outcome % SP_RECORD_OUTCOMES];
+	const struct sp_record_writer from = *r;
+
+	if (e->piece.len && e->method == c->method && e->level == c->level) {
+		sp_record_kept(r, &e->piece);
+		return;
+	}
+	sp_record_s(r, SP_F_METHOD, sp_method_name(c->method));
+	sp_record_s(r, SP_F_OUTCOME, sp_outcome_name(c->outcome));
+	sp_record_s(r, SP_F_LEVEL, sp_bytes_cstr(sp_audit_level_name(c->level)));
+	e->method = c->method;
+	e->level = c->level;
+	sp_record_keep(r, &from, &e->piece);
+}
+
 static int put_outcome(struct sp_call *c, uint64_t *ret_seq)
 {
 	struct sp_worker *w = c->w;
@@ -327,10 +357,9 @@ static int put_outcome(struct sp_call *c, uint64_t *ret_seq)
 	sp_record_begin(&r, room, OUTCOME_BYTES);
 	put_common(&r, c, SP_RECORD_OUTCOME);
 	sp_record_s(&r, SP_F_AGENT, sp_principal_agent(&c->principal));
-	sp_record_s(&r, SP_F_METHOD, sp_method_name(c->method));
 	if (c->name_len)
 		sp_record_s(&r, SP_F_TOOL, sp_call_name(c));
-	sp_record_s(&r, SP_F_OUTCOME, sp_outcome_name(c->outcome));
+	put_ending(&r, c);
 	if (c->reason)
 		sp_record_u(&r, SP_F_REASON, c->reason);
 	sp_record_u(&r, SP_F_UPSTREAM_US, c->upstream_us);
@@ -345,7 +374,6 @@ static int put_outcome(struct sp_call *c, uint64_t *ret_seq)
 		sp_out_u64(&o, (uint64_t)llabs(c->rpc_code));
 		sp_record_s(&r, SP_F_RPC_CODE, sp_bytes(text, o.len));
 	}
-	sp_record_s(&r, SP_F_LEVEL, sp_bytes_cstr(sp_audit_level_name(c->level)));
 	len = sp_record_end(&r);
 	if (len < 0)
 		return len;

@@ -18,18 +18,34 @@ static inline void put_pair(struct sp_out *o, struct sp_bytes name, int64_t valu
 	sp_out_u64(o, (uint64_t)(value < 0 ? -value : value));
 }
 
-/// The score's terms, and below what they were made from, so that anyone can work it out again.
-static void put_score(struct sp_record_writer *r, const struct sp_call *c)
+static void put_new_score(struct sp_record_writer *r, const struct sp_judge_verdict *v)
 {
 	char text[256];
 	struct sp_out o = sp_out_init(text, sizeof(text));
 
-	sp_record_u(r, SP_F_RISK, c->verdict.score);
+	sp_record_u(r, SP_F_RISK, v->score);
 	for (unsigned i = 0; i < SP_TERM__COUNT; i++)
-		if (c->verdict.term[i])
-			put_pair(&o, sp_bytes_cstr(sp_risk_term_name(i)), c->verdict.term[i]);
+		if (v->term[i])
+			put_pair(&o, sp_bytes_cstr(sp_risk_term_name(i)), v->term[i]);
 	if (o.len)
 		sp_record_s(r, SP_F_TERMS, sp_bytes(text, o.len));
+}
+
+/// The score's terms, and below what they were made from, so that anyone can work it out again.
+static void put_score(struct sp_record_writer *r, const struct sp_call *c)
+{
+	const struct sp_judge_verdict *v = &c->verdict;
+	struct sp_record_scored *s = &c->w->phrases.scored[v->score % SP_RECORD_SCORES];
+	const struct sp_record_writer from = *r;
+
+	if (s->piece.len && s->score == v->score && memcmp(s->term, v->term, sizeof(s->term)) == 0) {
+		sp_record_kept(r, &s->piece);
+		return;
+	}
+	put_new_score(r, v);
+	s->score = v->score;
+	memcpy(s->term, v->term, sizeof(s->term));
+	sp_record_keep(r, &from, &s->piece);
 }
 
 static void put_past(struct sp_record_writer *r, const struct sp_call *c)
