@@ -24,6 +24,7 @@ struct sp_tls {
 	struct sp_tls_server *server; ///< a reference, or NULL
 	struct sp_tls_client *client; ///< a reference, or NULL
 	bool established, failed, no_block;
+	bool dry;   ///< this call wants more than was fed
 	bool ended; ///< close-notify read: the other direction still works
 	char sni[TLS_SNI_MAX];
 };

@@ -8,16 +8,14 @@
 #include <openssl/evp.h>
 #include "common/banned.h"
 
-static int pipe_read(BIO *b, char *buf, int cap)
+static int pipe_read(BIO *b, char *buf, size_t cap, size_t *ret)
 {
 	struct sp_tls *t = BIO_get_data(b);
-	size_t n;
+	size_t n = sp_min(t->in_n, cap);
 
 	BIO_clear_retry_flags(b);
-	if (cap <= 0)
-		return 0;
-	n = sp_min(t->in_n, (size_t)cap);
 	if (!n) {
+		t->dry = true;
 		BIO_set_retry_read(b);
 		return -1;
 	}
@@ -25,15 +23,16 @@ static int pipe_read(BIO *b, char *buf, int cap)
 	tls_memory_filled(buf, n);
 	t->in += n;
 	t->in_n -= n;
-	return (int)n;
+	*ret = n;
+	return 1;
 }
 
 /// All or nothing would need a second pass: when blocks run out midway the connection is lost
 /// anyway.
-static int pipe_write(BIO *b, const char *buf, int len)
+static int pipe_write(BIO *b, const char *buf, size_t n, size_t *ret)
 {
 	struct sp_tls *t = BIO_get_data(b);
-	size_t left = len > 0 ? (size_t)len : 0;
+	size_t left = n;
 
 	BIO_clear_retry_flags(b);
 	while (left) {
@@ -50,7 +49,8 @@ static int pipe_write(BIO *b, const char *buf, int len)
 		buf += room;
 		left -= room;
 	}
-	return len;
+	*ret = n;
+	return 1;
 }
 
 static long pipe_ctrl(BIO *b, int cmd, long num, void *ptr)
@@ -69,8 +69,8 @@ static const BIO_METHOD *pipe_method(void)
 		return m;
 	m = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "sallyport");
 	if (m) {
-		BIO_meth_set_read(m, pipe_read);
-		BIO_meth_set_write(m, pipe_write);
+		BIO_meth_set_read_ex(m, pipe_read);
+		BIO_meth_set_write_ex(m, pipe_write);
 		BIO_meth_set_ctrl(m, pipe_ctrl);
 	}
 	return m;
@@ -172,33 +172,24 @@ void sp_tls_feed(struct sp_tls *t, const uint8_t *data, size_t n)
 	t->in_n = n;
 }
 
-/// What a call of OpenSSL's that returned `r` <= 0 means.
-static int outcome(struct sp_tls *t, int r)
+/// What a call of OpenSSL's that failed means. SSL_get_error() would ask the thread's error queue, in which others may
+/// have left theirs: it would have to be looked through before each record.
+static int outcome(struct sp_tls *t)
 {
-	int why;
-
+	ERR_clear_error();
 	if (t->no_block) {
 		t->failed = true;
-		ERR_clear_error();
 		return -ENOBUFS;
 	}
-	why = SSL_get_error(t->ssl, r);
-	if (why == SSL_ERROR_WANT_READ)
+	if (t->dry) // OpenSSL does nothing more after that
 		return -EAGAIN;
-	if (why == SSL_ERROR_ZERO_RETURN) {
+	// An alert of a failure counts as a shutdown, too, but leaves no state in which data could go on.
+	if ((SSL_get_shutdown(t->ssl) & SSL_RECEIVED_SHUTDOWN) && SSL_is_init_finished(t->ssl)) {
 		t->ended = true;
 		return -EPIPE;
 	}
 	t->failed = true;
-	ERR_clear_error();
 	return -EPROTO;
-}
-
-/// SSL_get_error() reads the thread's error queue, which others may have left filled.
-static void forget_errors(void)
-{
-	if (sp_unlikely(ERR_peek_error()))
-		ERR_clear_error();
 }
 
 static int shake_hands(struct sp_tls *t)
@@ -206,7 +197,7 @@ static int shake_hands(struct sp_tls *t)
 	int r = SSL_do_handshake(t->ssl);
 
 	if (r != 1 || t->no_block)
-		return outcome(t, r);
+		return outcome(t);
 	t->established = true;
 	if (t->client)
 		tls_client_established(t);
@@ -225,12 +216,12 @@ int sp_tls_read(struct sp_tls *t, uint8_t *buf, size_t cap, size_t *ret)
 	// Asking OpenSSL for a record of which no byte is there costs a quarter of reading one.
 	if (t->established && !t->in_n && !SSL_has_pending(t->ssl))
 		return -EAGAIN;
-	forget_errors();
+	t->dry = false;
 	if (!t->established)
 		SP_TRY(shake_hands(t));
 	r = SSL_read_ex(t->ssl, buf, cap, &n);
 	if (r != 1 || t->no_block)
-		return outcome(t, r);
+		return outcome(t);
 	*ret = n;
 	return 0;
 }
@@ -238,7 +229,6 @@ int sp_tls_read(struct sp_tls *t, uint8_t *buf, size_t cap, size_t *ret)
 int sp_tls_write(struct sp_tls *t, const uint8_t *p, size_t n)
 {
 	size_t done;
-	int r;
 
 	if (t->failed && t->no_block)
 		return -ENOBUFS;
@@ -246,12 +236,11 @@ int sp_tls_write(struct sp_tls *t, const uint8_t *p, size_t n)
 		return -EPROTO;
 	if (!n)
 		return 0;
-	r = SSL_write_ex(t->ssl, p, n, &done); // whatever goes wrong is the end: which error it was does not matter
-	if (r == 1)
+	if (SSL_write_ex(t->ssl, p, n, &done) == 1)
 		return 0;
-	r = outcome(t, r);
+	ERR_clear_error();
 	t->failed = true;
-	return r == -ENOBUFS ? r : -EPROTO;
+	return t->no_block ? -ENOBUFS : -EPROTO;
 }
 
 void sp_tls_shutdown(struct sp_tls *t)

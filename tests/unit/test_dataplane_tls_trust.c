@@ -342,6 +342,28 @@ static void close_notify_is_told_apart_from_errors(void **state)
 	sp_tls_server_free(srv);
 }
 
+static void errors_others_left_are_not_the_connections(void **state)
+{
+	static const uint8_t begun[] = {23, 3, 3, 0, 59, 0};
+	struct sp_tls_server *srv = server_of(new_half());
+	struct sp_tls_client *cli = client_of(&ca);
+	struct pair *p = shake(srv, cli, "a.example");
+	uint8_t b[16];
+	size_t n;
+
+	(void)state;
+	sp_tls_shutdown(p->server.tls);
+	ERR_raise(ERR_LIB_EVP, EVP_R_NO_CIPHER_SET);
+	sp_tls_feed(p->server.tls, begun, sizeof(begun));
+	assert_int_equal(sp_tls_read(p->server.tls, b, sizeof(b), &n), -EAGAIN);
+	ERR_raise(ERR_LIB_EVP, EVP_R_NO_CIPHER_SET);
+	run(p);
+	assert_int_equal(p->client.err, -EPIPE);
+	free_pair(p);
+	sp_tls_client_free(cli);
+	sp_tls_server_free(srv);
+}
+
 static void running_out_of_blocks_is_told(void **state)
 {
 	static uint8_t text[200000];
@@ -425,6 +447,7 @@ int main(void)
 		cmocka_unit_test(garbage_is_a_protocol_error_with_an_alert),
 		cmocka_unit_test(a_tampered_record_is_refused),
 		cmocka_unit_test(close_notify_is_told_apart_from_errors),
+		cmocka_unit_test(errors_others_left_are_not_the_connections),
 		cmocka_unit_test(running_out_of_blocks_is_told),
 		cmocka_unit_test(bad_secrets_are_refused_as_a_whole),
 	};
