@@ -112,8 +112,10 @@ static int begin_open(void *ctx, const unsigned char *key, size_t key_n, const u
 /// The whole message. What does not bear its tag is wiped, not handed out.
 static int message(struct gcm *g, uint8_t *out, const uint8_t *in, size_t n)
 {
-	struct gcm_context_data run;
-	uint8_t tag[TAG];
+	struct {
+		struct gcm_context_data run;
+		uint8_t tag[TAG];
+	} made;
 	bool ready = g->stage == READY && g->keyed && (g->sending || g->tagged), ok = true;
 
 	g->stage = IDLE;
@@ -121,16 +123,15 @@ static int message(struct gcm *g, uint8_t *out, const uint8_t *in, size_t n)
 		return 0;
 	g->used = true;
 	if (g->sending) {
-		g->cipher->seal(&g->key, &run, out, in, n, g->nonce, g->aad, g->aad_n, g->tag, TAG);
+		g->cipher->seal(&g->key, &made.run, out, in, n, g->nonce, g->aad, g->aad_n, g->tag, TAG);
 	} else {
-		g->cipher->open(&g->key, &run, out, in, n, g->nonce, g->aad, g->aad_n, tag, TAG);
-		ok = CRYPTO_memcmp(tag, g->tag, TAG) == 0;
+		g->cipher->open(&g->key, &made.run, out, in, n, g->nonce, g->aad, g->aad_n, made.tag, TAG);
+		ok = CRYPTO_memcmp(made.tag, g->tag, TAG) == 0;
 		if (!ok && n)
 			sp_wipe(out, n);
-		sp_wipe(tag, sizeof(tag));
 		g->tagged = false;
 	}
-	sp_wipe(&run, sizeof(run));
+	sp_wipe(&made, sizeof(made));
 	g->tls12 = false;
 	g->aad_n = 0;
 	if (ok)
@@ -201,25 +202,48 @@ static int final(void *ctx, unsigned char *out, size_t *ret, size_t cap)
 	return g->stage == DONE;
 }
 
+/// strcmp(key, name) == 0 for a name known here: of so few bytes the calls would be most of what it costs.
+static inline __attribute__((always_inline)) bool is(const char *key, const char *name, size_t n)
+{
+#pragma GCC unroll 16
+	for (size_t i = 0; i < n; i++)
+		if (key[i] != name[i])
+			return false;
+	return true;
+}
+#define IS(key, name) is(key, name, sizeof(name))
+
+static bool are_octets(const OSSL_PARAM *p, size_t n)
+{
+	return p->data_type == OSSL_PARAM_OCTET_STRING && p->data_size == n && p->data;
+}
+
+static int put(OSSL_PARAM *p, const uint8_t *from, size_t n)
+{
+	if (!are_octets(p, n))
+		return 0;
+	memcpy(p->data, from, n);
+	p->return_size = n;
+	return 1;
+}
+
+/// EVP asks for the nonce's length with each nonce. Unanswered, it takes describe()'s and has nothing to convert.
 static int get_params(void *ctx, OSSL_PARAM *p)
 {
 	const struct gcm *g = ctx;
 	int ok = 1;
 
 	for (; ok && p->key; p++) {
-		if (strcmp(p->key, OSSL_CIPHER_PARAM_IVLEN) == 0)
-			ok = OSSL_PARAM_set_size_t(p, NONCE);
-		else if (strcmp(p->key, OSSL_CIPHER_PARAM_AEAD_TAG) == 0)
-			ok = g->stage == DONE && g->sending && p->data_size == TAG &&
-			     OSSL_PARAM_set_octet_string(p, g->tag, TAG);
-		else if (strcmp(p->key, OSSL_CIPHER_PARAM_KEYLEN) == 0)
+		if (IS(p->key, OSSL_CIPHER_PARAM_AEAD_TAG))
+			ok = g->stage == DONE && g->sending && put(p, g->tag, TAG);
+		else if (IS(p->key, OSSL_CIPHER_PARAM_KEYLEN))
 			ok = OSSL_PARAM_set_size_t(p, g->cipher->key_n);
-		else if (strcmp(p->key, OSSL_CIPHER_PARAM_AEAD_TAGLEN) == 0 ||
-			 strcmp(p->key, OSSL_CIPHER_PARAM_AEAD_TLS1_AAD_PAD) == 0)
+		else if (IS(p->key, OSSL_CIPHER_PARAM_AEAD_TAGLEN) ||
+			 IS(p->key, OSSL_CIPHER_PARAM_AEAD_TLS1_AAD_PAD))
 			ok = OSSL_PARAM_set_size_t(p, TAG);
-		else if (strcmp(p->key, OSSL_CIPHER_PARAM_AEAD_TLS1_GET_IV_GEN) == 0 ||
-			 strcmp(p->key, OSSL_CIPHER_PARAM_IV) == 0 ||
-			 strcmp(p->key, OSSL_CIPHER_PARAM_UPDATED_IV) == 0)
+		else if (IS(p->key, OSSL_CIPHER_PARAM_AEAD_TLS1_GET_IV_GEN) ||
+			 IS(p->key, OSSL_CIPHER_PARAM_IV) ||
+			 IS(p->key, OSSL_CIPHER_PARAM_UPDATED_IV))
 			ok = 0; // who asks would take what is not written for a nonce
 	}
 	return ok;
@@ -227,7 +251,7 @@ static int get_params(void *ctx, OSSL_PARAM *p)
 
 static int take(uint8_t *to, size_t n, const OSSL_PARAM *p)
 {
-	if (p->data_type != OSSL_PARAM_OCTET_STRING || p->data_size != n || !p->data)
+	if (!are_octets(p, n))
 		return 0;
 	memcpy(to, p->data, n);
 	return 1;
@@ -264,17 +288,17 @@ static int set_params(void *ctx, const OSSL_PARAM *p)
 	int ok = 1;
 
 	for (; ok && p->key; p++) {
-		if (strcmp(p->key, OSSL_CIPHER_PARAM_AEAD_TAG) == 0)
+		if (IS(p->key, OSSL_CIPHER_PARAM_AEAD_TAG))
 			ok = g->tagged = !g->sending && take(g->tag, TAG, p);
-		else if (strcmp(p->key, OSSL_CIPHER_PARAM_AEAD_TLS1_AAD) == 0)
+		else if (IS(p->key, OSSL_CIPHER_PARAM_AEAD_TLS1_AAD))
 			ok = take_aad12(g, p);
-		else if (strcmp(p->key, OSSL_CIPHER_PARAM_AEAD_TLS1_IV_FIXED) == 0)
+		else if (IS(p->key, OSSL_CIPHER_PARAM_AEAD_TLS1_IV_FIXED))
 			ok = take(g->nonce, FIXED, p);
-		else if (strcmp(p->key, OSSL_CIPHER_PARAM_AEAD_TLS1_SET_IV_INV) == 0)
+		else if (IS(p->key, OSSL_CIPHER_PARAM_AEAD_TLS1_SET_IV_INV))
 			ok = 0;
-		else if (strcmp(p->key, OSSL_CIPHER_PARAM_IVLEN) == 0)
+		else if (IS(p->key, OSSL_CIPHER_PARAM_IVLEN))
 			ok = expect_size(p, NONCE);
-		else if (strcmp(p->key, OSSL_CIPHER_PARAM_KEYLEN) == 0)
+		else if (IS(p->key, OSSL_CIPHER_PARAM_KEYLEN))
 			ok = expect_size(p, g->cipher->key_n);
 	}
 	return ok;
@@ -285,16 +309,16 @@ static int describe(OSSL_PARAM *p, size_t key_n)
 	int ok = 1;
 
 	for (; ok && p->key; p++) {
-		if (strcmp(p->key, OSSL_CIPHER_PARAM_MODE) == 0)
+		if (IS(p->key, OSSL_CIPHER_PARAM_MODE))
 			ok = OSSL_PARAM_set_uint(p, EVP_CIPH_GCM_MODE);
-		else if (strcmp(p->key, OSSL_CIPHER_PARAM_KEYLEN) == 0)
+		else if (IS(p->key, OSSL_CIPHER_PARAM_KEYLEN))
 			ok = OSSL_PARAM_set_size_t(p, key_n);
-		else if (strcmp(p->key, OSSL_CIPHER_PARAM_BLOCK_SIZE) == 0)
+		else if (IS(p->key, OSSL_CIPHER_PARAM_BLOCK_SIZE))
 			ok = OSSL_PARAM_set_size_t(p, 1);
-		else if (strcmp(p->key, OSSL_CIPHER_PARAM_IVLEN) == 0)
+		else if (IS(p->key, OSSL_CIPHER_PARAM_IVLEN))
 			ok = OSSL_PARAM_set_size_t(p, NONCE);
-		else if (strcmp(p->key, OSSL_CIPHER_PARAM_AEAD) == 0 ||
-			 strcmp(p->key, OSSL_CIPHER_PARAM_CUSTOM_IV) == 0)
+		else if (IS(p->key, OSSL_CIPHER_PARAM_AEAD) ||
+			 IS(p->key, OSSL_CIPHER_PARAM_CUSTOM_IV))
 			ok = OSSL_PARAM_set_int(p, 1);
 	}
 	return ok;

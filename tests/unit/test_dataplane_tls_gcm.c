@@ -29,6 +29,7 @@ static EVP_CIPHER_CTX *start(EVP_CIPHER *const from[2], const struct message *m,
 	assert_int_equal(EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_AEAD_SET_IVLEN, 12, NULL), 1);
 	assert_int_equal(EVP_CipherInit_ex(c, NULL, NULL, m->key, NULL, -1), 1);
 	assert_int_equal(EVP_CipherInit_ex(c, NULL, NULL, NULL, m->nonce, -1), 1);
+	assert_int_equal(EVP_CIPHER_CTX_get_iv_length(c), sizeof(m->nonce));
 	return c;
 }
 
