@@ -1,4 +1,5 @@
-/// Drives the upstream room in tests: a client over io_uring and small blocking servers, one thread each.
+/// Drives the upstream room in tests: a client over io_uring and small blocking servers, one thread each. A client
+/// whose io is in memory has a time of its own, a millisecond a turn.
 #pragma once
 
 #include "common/clock.h"
@@ -125,6 +126,7 @@ struct client {
 	struct sp_io *io;
 	struct sp_wheel wheel;
 	uint64_t now;
+	bool own_time; ///< goes on by turns alone
 	_Atomic uint64_t stat[SP_STAT__COUNT];
 	struct sp_upstreams *u;
 	struct sp_snap snap;
@@ -210,7 +212,12 @@ static inline void take_up(struct client *k, const struct sp_snap_in_upstream *u
 	assert_int_equal(sp_upstreams_refresh(k->u, &k->snap), 0);
 }
 
-/// With `k->io` made.
+static inline uint64_t client_now(const struct client *k)
+{
+	return k->own_time ? k->now : sp_clock_boot_ns();
+}
+
+/// With `k->io` made, and `k->own_time` set when it is in memory.
 static inline void client_begin(struct client *k, const struct sp_snap_in_upstream *up)
 {
 	struct sp_upstreams_conf conf = {
@@ -223,7 +230,7 @@ static inline void client_begin(struct client *k, const struct sp_snap_in_upstre
 		.limits = {.max_head_bytes = 4096, .max_headers = 64, .max_body_bytes = 1 << 20},
 	};
 
-	k->now = sp_clock_boot_ns();
+	k->now = k->own_time ? SP_NS_PER_SEC : sp_clock_boot_ns();
 	sp_wheel_init(&k->wheel, k->now);
 	assert_int_equal(sp_upstreams_new(&conf, &k->u), 0);
 	take_up(k, up, 1);
@@ -243,9 +250,9 @@ static inline void client_new(struct client *k, const struct sp_snap_in_upstream
 
 static inline void turn(struct client *k)
 {
-	k->now = sp_clock_boot_ns();
-	assert_true(sp_io_turn(k->io, k->now, SP_NS_PER_MS) >= 0);
-	k->now = sp_clock_boot_ns();
+	k->now = client_now(k);
+	assert_true(sp_io_turn(k->io, k->now, k->own_time ? 0 : SP_NS_PER_MS) >= 0);
+	k->now = k->own_time ? k->now + SP_NS_PER_MS : sp_clock_boot_ns();
 	sp_wheel_run(&k->wheel, k->now);
 	sp_upstreams_flush(k->u);
 }
@@ -272,7 +279,7 @@ static inline int start_at(struct client *k, uint32_t upstream, struct call *c, 
 		.user = c,
 	};
 
-	k->now = sp_clock_boot_ns();
+	k->now = client_now(k);
 	req.deadline_ns = in_ms ? k->now + in_ms * SP_NS_PER_MS : 0;
 	memset(c, 0, sizeof(*c));
 	return sp_upstream_start(k->u, &req, &c->x);
@@ -285,18 +292,18 @@ static inline int start(struct client *k, struct call *c, struct sp_bytes body, 
 
 static inline void finish(struct client *k, const struct call *c)
 {
-	uint64_t end = sp_clock_boot_ns() + 10 * SP_NS_PER_SEC;
+	uint64_t end = client_now(k) + 10 * SP_NS_PER_SEC;
 
 	while (!c->done && !c->failed) {
-		assert_true(sp_clock_boot_ns() < end);
+		assert_true(client_now(k) < end);
 		turn(k);
 	}
 }
 static inline void turns_ms(struct client *k, unsigned ms)
 {
-	uint64_t end = sp_clock_boot_ns() + ms * SP_NS_PER_MS;
+	uint64_t end = client_now(k) + ms * SP_NS_PER_MS;
 
-	while (sp_clock_boot_ns() < end)
+	while (client_now(k) < end)
 		turn(k);
 }
 

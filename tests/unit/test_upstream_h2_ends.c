@@ -150,7 +150,7 @@ static void a_probe_that_is_lost_with_another_call_keeps_the_breaker_open(void *
 	lab_begin(&k, 16384, serve_resets_and_die_of_two);
 	up = lab_upstream();
 	up.breaker_failures = 2;
-	up.breaker_open_ns = SP_NS_PER_SEC; // the last call is refused within, however loaded the machine
+	up.breaker_open_ns = SP_NS_PER_SEC;
 	take_up(&k, &up, 1);
 	assert_int_equal(start(&k, &a, REQ, false, 0), 0);
 	expect_ok(&k, &a, "fine");

@@ -64,6 +64,7 @@ static void client_mem(size_t piece)
 	up.breaker_failures = 0; // never opens
 	memset(&k, 0, sizeof(k));
 	memset(&peer, 0, sizeof(peer));
+	k.own_time = true;
 	assert_int_equal(sp_io_mem_new(&io, &k.io), 0);
 	sp_io_mem_chunk(k.io, piece);
 	assert_int_equal(sp_io_listen(k.io, 7, peer_accept, NULL), 0);
