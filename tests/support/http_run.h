@@ -82,19 +82,6 @@ static inline struct http_result http_gather_on(
 	return r;
 }
 
-static inline struct http_result http_gather(bool is_response, struct sp_bytes msg, bool eof,
-	http_cut_fn cut, void *user)
-{
-	struct sp_http1 *p = malloc(sp_http1_size());
-	struct http_result r;
-
-	SP_BUG_IF(!p);
-	sp_http1_init(p, is_response, &http_limits);
-	r = http_gather_on(p, msg, eof, cut, user);
-	free(p);
-	return r;
-}
-
 /// After a message that was read whole, or at first.
 static inline void http_ready(struct sp_http1 *p, struct sp_http1_memo *m, bool is_response, bool after)
 {
@@ -160,17 +147,31 @@ static inline struct http_result http_stream_on(
 	return r;
 }
 
-static inline struct http_result http_stream(bool is_response, struct sp_bytes msg, bool eof,
-	http_cut_fn cut, void *user)
+/// By a parser of its own, in one of these two ways.
+static inline struct http_result http_alone(
+	struct http_result (*run)(struct sp_http1 *, struct sp_bytes, bool, http_cut_fn, void *),
+	bool is_response, struct sp_bytes msg, bool eof, http_cut_fn cut, void *user)
 {
 	struct sp_http1 *p = malloc(sp_http1_size());
 	struct http_result r;
 
 	SP_BUG_IF(!p);
 	sp_http1_init(p, is_response, &http_limits);
-	r = http_stream_on(p, msg, eof, cut, user);
+	r = run(p, msg, eof, cut, user);
 	free(p);
 	return r;
+}
+
+static inline struct http_result http_gather(
+	bool is_response, struct sp_bytes msg, bool eof, http_cut_fn cut, void *user)
+{
+	return http_alone(http_gather_on, is_response, msg, eof, cut, user);
+}
+
+static inline struct http_result http_stream(
+	bool is_response, struct sp_bytes msg, bool eof, http_cut_fn cut, void *user)
+{
+	return http_alone(http_stream_on, is_response, msg, eof, cut, user);
 }
 
 static inline bool http_same_head(const struct sp_http_head *a, const struct sp_http_head *b)
