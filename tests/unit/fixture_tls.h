@@ -287,12 +287,15 @@ static inline void exchange(struct pair *p)
 	assert_memory_equal(p->client.plain, text, 1000);
 }
 
-/// The tests with OpenSSL's ciphers and, where this build and CPU have them, with the faster ones.
-static inline int both_ciphers(const struct CMUnitTest *tests, size_t n)
-{
-	int failed = _cmocka_run_group_tests("records by OpenSSL", tests, n, make_all, drop_all);
-
-	if (sp_tls_fast_records() == 0)
-		failed += _cmocka_run_group_tests("records by intel-ipsec-mb", tests, n, make_all, drop_all);
-	return failed;
-}
+/// A list of tests with OpenSSL's ciphers and, where this build and CPU have them, with the faster
+/// ones: how many failed.
+#define RUN_WITH_BOTH_CIPHERS(tests)                                                               \
+	({                                                                                         \
+		int failed = cmocka_run_group_tests_name(                                          \
+			"records by OpenSSL", tests, make_all, drop_all);                          \
+                                                                                                   \
+		if (sp_tls_fast_records() == 0)                                                    \
+			failed += cmocka_run_group_tests_name(                                     \
+				"records by intel-ipsec-mb", tests, make_all, drop_all);           \
+		failed;                                                                            \
+	})

@@ -164,5 +164,5 @@ int main(void)
 		cmocka_unit_test(memory_in_use_is_not_taken_over),
 	};
 
-	return both_ciphers(tests, SP_ARRAY_LEN(tests));
+	return RUN_WITH_BOTH_CIPHERS(tests);
 }

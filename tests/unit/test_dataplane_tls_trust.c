@@ -452,5 +452,5 @@ int main(void)
 		cmocka_unit_test(bad_secrets_are_refused_as_a_whole),
 	};
 
-	return both_ciphers(tests, SP_ARRAY_LEN(tests));
+	return RUN_WITH_BOTH_CIPHERS(tests);
 }
