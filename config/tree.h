@@ -31,9 +31,10 @@ struct sp_tree {
 };
 
 /// One YAML document. Refused besides bad grammar: anchors, aliases, tags, merge keys, a second
-/// document, keys that are no scalars, over SP_YAML_MAX bytes, 1,000,000
-/// events or SP_TREE_DEPTH_MAX. 0, -EBADMSG
-/// with the problem in `check`, -ENOMEM. `file` names the text in messages.
+/// document, keys that are no scalars, breaks of lines that are none to every reader (a lone
+/// carriage return, U+0085, U+2028, U+2029), over SP_YAML_MAX bytes, 1,000,000 events or
+/// SP_TREE_DEPTH_MAX. 0, -EBADMSG with the problem in `check`, -ENOMEM. `file` names the text in
+/// messages.
 #define SP_YAML_MAX (4u << 20)
 SP_MUST_CHECK int sp_yaml_parse(
 	struct sp_bytes text, const char *file, struct sp_check *check, struct sp_tree *ret);

@@ -1,5 +1,6 @@
 #include "config/tree.h"
 
+#include <stdio.h>
 #include <yaml.h>
 #include "common/banned.h"
 
@@ -268,6 +269,43 @@ static int syntax(struct reader *r)
 	return -EBADMSG;
 }
 
+/// What ends a line to some readers of YAML and not to others, or not to most editors: NULL when `p` does not begin
+/// with any.
+static const char *odd_break(struct sp_bytes p)
+{
+	if (p.p[0] == '\r' && !(p.n > 1 && p.p[1] == '\n'))
+		return "carriage return without a line feed";
+	if (sp_bytes_starts(p, SP_LIT("\xc2\x85")))
+		return "next line (U+0085)";
+	if (sp_bytes_starts(p, SP_LIT("\xe2\x80\xa8")))
+		return "line separator (U+2028)";
+	if (sp_bytes_starts(p, SP_LIT("\xe2\x80\xa9")))
+		return "paragraph separator (U+2029)";
+	return NULL;
+}
+
+/// What an editor shows as part of a comment could be a grant: every reader has to see the same lines.
+static int refuse_odd_breaks(struct reader *r)
+{
+	yaml_mark_t mark = {0};
+	char what[96];
+
+	for (size_t i = 0; i < r->text.n; i++) {
+		uint8_t c = r->text.p[i];
+		const char *odd = c == '\r' || c == 0xc2 || c == 0xe2
+					  ? odd_break(sp_bytes(r->text.p + i, r->text.n - i))
+					  : NULL;
+
+		if (odd) {
+			snprintf(what, sizeof(what), "%s: not every reader ends a line here", odd);
+			return refuse(r, &mark, "end lines with a line feed; a text may have it as an escape", what);
+		}
+		mark.column = c == '\n' ? 0 : mark.column + ((c & 0xc0) != 0x80);
+		mark.line += c == '\n';
+	}
+	return 0;
+}
+
 static int read_all(struct reader *r)
 {
 	yaml_event_t e;
@@ -317,7 +355,9 @@ int sp_yaml_parse(
 	}
 	yaml_parser_set_encoding(&r->yaml, YAML_UTF8_ENCODING);
 	yaml_parser_set_input_string(&r->yaml, text.p, text.n);
-	err = read_all(r);
+	err = refuse_odd_breaks(r);
+	if (!err)
+		err = read_all(r);
 	yaml_parser_delete(&r->yaml);
 	if (err)
 		sp_tree_done(&r->tree);

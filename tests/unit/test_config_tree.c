@@ -241,6 +241,57 @@ static void a_place_within_a_text_of_another_kind_is_still_a_place(void **state)
 	}
 }
 
+/// Wherever they stand: a comment that one reader ends there may hold a grant.
+static void breaks_of_lines_that_not_every_reader_sees_are_refused(void **state)
+{
+	static const char *const breaks[] = {"\r", "\xc2\x85", "\xe2\x80\xa8", "\xe2\x80\xa9"};
+	static const char *const told[] = {"carriage return without a line feed", "next line (U+0085)",
+		"line separator (U+2028)", "paragraph separator (U+2029)"};
+	static const struct {
+		const char *before, *behind;
+		unsigned line, col;
+	} rows[] = {
+		{"", "a: 1\n", 1, 1},
+		{"a: 1", "b: 2\n", 1, 5},
+		{"a: 1\r\nb: 2 # \xc3\xa4", "c: 3\r\n", 2, 9},
+		{"a: 1\n\nb: |\n  x\n  y", "  z\n", 5, 4},
+		{"a: \"x", "y\"\n", 1, 6},
+		{"a: [1]\n", "", 2, 1},
+	};
+	char text[64];
+	struct sp_tree t;
+
+	(void)state;
+	for (size_t b = 0; b < SP_ARRAY_LEN(breaks); b++)
+		for (size_t i = 0; i < SP_ARRAY_LEN(rows); i++) {
+			sp_check_init(&check);
+			snprintf(text, sizeof(text), "%s%s%s", rows[i].before, breaks[b], rows[i].behind);
+			assert_int_equal(sp_yaml_parse(sp_bytes_cstr(text), "f", &check, &t), -EBADMSG);
+			assert_int_equal(check.n, 1);
+			assert_int_equal(strncmp(check.v[0].what, told[b], strlen(told[b])), 0);
+			assert_int_equal(check.v[0].line, rows[i].line);
+			assert_int_equal(check.v[0].col, rows[i].col);
+			sp_check_done(&check);
+		}
+}
+
+static void the_same_as_escapes_and_their_neighbours_are_text(void **state)
+{
+	struct sp_tree t;
+
+	(void)state;
+	sp_check_init(&check);
+	assert_int_equal(
+		sp_yaml_parse(SP_LIT("a: \"x\\L\\P\\N\"\r\nb: \xc2\xa0\xe2\x80\xa7\xe2\x80\xaa\r\n"), "f",
+			&check, &t),
+		0);
+	assert_string_equal(t.root->first->text, "x\xe2\x80\xa8\xe2\x80\xa9\xc2\x85");
+	assert_string_equal(t.root->first->next->text, "\xc2\xa0\xe2\x80\xa7\xe2\x80\xaa");
+	assert_int_equal(t.root->first->next->line, 2);
+	sp_tree_done(&t);
+	sp_check_done(&check);
+}
+
 static void repeated_keys_of_yaml_are_kept_and_marked(void **state)
 {
 	struct sp_tree t;
@@ -383,6 +434,8 @@ int main(void)
 		cmocka_unit_test(a_file_may_be_one_long_line),
 		cmocka_unit_test(blanks_within_a_text_may_be_many),
 		cmocka_unit_test(a_place_within_a_text_of_another_kind_is_still_a_place),
+		cmocka_unit_test(breaks_of_lines_that_not_every_reader_sees_are_refused),
+		cmocka_unit_test(the_same_as_escapes_and_their_neighbours_are_text),
 		cmocka_unit_test(repeated_keys_of_yaml_are_kept_and_marked),
 		cmocka_unit_test(the_seeds_of_policy_keep_both_conditions),
 		cmocka_unit_test(too_much_of_anything_is_refused),
