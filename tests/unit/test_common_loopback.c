@@ -1,34 +1,9 @@
 /// Congestion control of sockets between processes of one host: what was another before is the plain one after.
 #include "common/loopback.h"
+#include "tests/support/congestion.h"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <unistd.h>
-#include <cmocka.h>
 #include "common/banned.h"
-
-static const char *const others[] = {"cubic", "bbr"};
-
-/// Of a new socket; NULL when the system has none but the plain one.
-static const char *use_another(int fd)
-{
-	for (size_t i = 0; i < SP_ARRAY_LEN(others); i++)
-		if (setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, others[i], (socklen_t)strlen(others[i])) == 0)
-			return others[i];
-	return NULL;
-}
-
-static bool uses(int fd, const char *name)
-{
-	char used[32] = {0};
-	socklen_t n = sizeof(used) - 1;
-
-	assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, used, &n), 0);
-	return strcmp(used, name) == 0;
-}
 
 static socklen_t loopback(int family, struct sockaddr_storage *ret)
 {
@@ -48,7 +23,7 @@ static int accepted(int family)
 	socklen_t n = loopback(family, &addr);
 	int l = socket(family, SOCK_STREAM, 0), c = socket(family, SOCK_STREAM, 0), fd;
 
-	assert_non_null(use_another(l));
+	assert_true(congestion_another(l));
 	sp_loopback_tune(l, (const struct sockaddr *)&addr);
 	assert_int_equal(bind(l, (const struct sockaddr *)&addr, n), 0);
 	assert_int_equal(listen(l, 1), 0);
@@ -66,7 +41,7 @@ static void accepts_plain(int family)
 	struct sockaddr_storage addr;
 	socklen_t n = loopback(family, &addr);
 	int probe = socket(family, SOCK_STREAM, 0), fd;
-	bool there = probe >= 0 && bind(probe, (const struct sockaddr *)&addr, n) == 0 && use_another(probe);
+	bool there = probe >= 0 && bind(probe, (const struct sockaddr *)&addr, n) == 0 && congestion_another(probe);
 
 	if (probe >= 0)
 		close(probe);
@@ -75,7 +50,7 @@ static void accepts_plain(int family)
 		skip();
 	}
 	fd = accepted(family);
-	assert_true(uses(fd, "reno"));
+	assert_true(congestion_plain(fd));
 	close(fd);
 }
 
@@ -97,17 +72,16 @@ static void a_socket_for_elsewhere_stays_as_it_is(void **state)
 	struct sockaddr_in any = {.sin_family = AF_INET};
 	struct sockaddr local = {.sa_family = AF_UNIX};
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
-	const char *other = use_another(fd);
 
 	(void)state;
-	if (!other) {
+	if (!congestion_another(fd)) {
 		print_message("skipped: no other congestion control\n");
 		skip();
 	}
 	sp_loopback_tune(fd, (const struct sockaddr *)&lan);
 	sp_loopback_tune(fd, (const struct sockaddr *)&any);
 	sp_loopback_tune(fd, &local);
-	assert_true(uses(fd, other));
+	assert_false(congestion_plain(fd));
 	close(fd);
 }
 

@@ -1,5 +1,7 @@
 /// Streams that come, go, break and run out of something.
 #include "tests/unit/fixture_io.h"
+
+#include <dirent.h>
 #include "common/banned.h"
 
 static void a_full_pool_refuses_and_recovers(enum transport t)
@@ -277,6 +279,68 @@ static void a_peer_that_resets_mid_answer_is_an_error(void **state)
 	stop(f);
 }
 
+static unsigned descriptors(void)
+{
+	DIR *d = opendir("/proc/self/fd");
+	unsigned n = 0;
+
+	assert_non_null(d);
+	while (readdir(d))
+		n++;
+	closedir(d);
+	return n;
+}
+
+/// A unix socket is reset by closing it with something unread, one of TCP by its linger time of nothing.
+static void reset_by_peer(struct fixture *f, bool while_closing)
+{
+	struct linger now = {.l_onoff = 1};
+	struct end *e = &f->server[f->accepted];
+	int fd = socket(f->addr.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	unsigned n = f->accepted;
+	char b;
+
+	f->model.to_send = 10;
+	assert_int_equal(connect(fd, (struct sockaddr *)&f->addr, f->addr_len), 0);
+	TURN_UNTIL(f, f->accepted == n + 1 && recv(fd, &b, 1, MSG_PEEK | MSG_DONTWAIT) == 1);
+	if (while_closing) {
+		sp_stream_close(e->s);
+		TURN_UNTIL(f, e->closed);
+	}
+	if (f->transport == TCP)
+		assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now)), 0);
+	close(fd);
+	TURN_UNTIL(f, e->closed);
+	assert_int_equal(e->err, while_closing ? 0 : -ECONNRESET);
+	turns(f, 2);
+	assert_int_equal(e->after_end, 0);
+}
+
+static void peers_that_reset_leave_room_and_descriptors_for_others(enum transport t)
+{
+	struct fixture *f = start(t, (struct sp_io_conf){.max_streams = 4, .blocks = 16, .recv_buffers = 8});
+	unsigned before;
+
+	reset_by_peer(f, false); // what is opened once is open now
+	before = descriptors();
+	for (unsigned i = 0; i < 20; i++)
+		reset_by_peer(f, i & 1);
+	TURN_UNTIL(f, descriptors() == before);
+	stop(f);
+}
+
+static void peers_that_reset_leave_room_and_descriptors_for_others_tcp(void **state)
+{
+	(void)state;
+	peers_that_reset_leave_room_and_descriptors_for_others(TCP);
+}
+
+static void peers_that_reset_leave_room_and_descriptors_for_others_unix(void **state)
+{
+	(void)state;
+	peers_that_reset_leave_room_and_descriptors_for_others(UNIX);
+}
+
 static void a_peer_that_never_closes_is_let_go_after_the_linger_time(void **state)
 {
 	struct fixture *f = start(TCP, usual);
@@ -440,6 +504,8 @@ int main(void)
 		ON_EACH(the_end_of_a_pipe_is_told_once),
 #ifndef OVER_LWIP
 		cmocka_unit_test(a_peer_that_resets_mid_answer_is_an_error),
+		cmocka_unit_test(peers_that_reset_leave_room_and_descriptors_for_others_tcp),
+		cmocka_unit_test(peers_that_reset_leave_room_and_descriptors_for_others_unix),
 		cmocka_unit_test(a_peer_that_never_closes_is_let_go_after_the_linger_time),
 		cmocka_unit_test(receive_buffers_that_run_out_only_delay),
 		cmocka_unit_test(paused_streams_cannot_starve_the_others),
