@@ -61,6 +61,12 @@ def programs(build):
     return {name: os.path.join(build, folder, name) for name, folder in at.items()}
 
 
+def sanitized(build):
+    """Was it built with a sanitizer, which takes memory of its own?"""
+    with open(os.path.join(build, "meson-info", "intro-buildoptions.json"), encoding="utf-8") as f:
+        return any(o["name"] == "b_sanitize" and o["value"] not in ("none", []) for o in json.load(f))
+
+
 def alive(pid):
     """Is there a process, and is it more than a zombie?"""
     try:
