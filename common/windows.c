@@ -8,20 +8,21 @@
 /// How a window is packed: `start << count_bits | count`, the start in units of `unit_ns`.
 struct shape {
 	unsigned count_bits;
-	uint64_t unit_ns, length;
+	uint64_t unit_ns, length, count_max, start_mask;
 };
+#define SHAPE(bits, unit, length) {bits, unit, length, (1ull << (bits)) - 1, (1ull << (64 - (bits))) - 1}
 enum { SHAPE_SESSION = 8, SHAPE_LASTING = 9 };
 static const struct shape shapes[] = {
-	{20, SP_NS_PER_MS, 1000},
-	{24, SP_NS_PER_MS, 60 * 1000},
-	{24, SP_NS_PER_MS, 60 * 60 * 1000},
-	{24, SP_NS_PER_MS, 24 * 60 * 60 * 1000},
-	{34, SP_NS_PER_SEC, 1 + 1}, // the start is rounded down to its second
-	{34, SP_NS_PER_SEC, 60 + 1},
-	{34, SP_NS_PER_SEC, 60 * 60 + 1},
-	{34, SP_NS_PER_SEC, 24 * 60 * 60 + 1},
-	[SHAPE_SESSION] = {34, SP_NS_PER_SEC, 0}, // of the table: session_ns
-	[SHAPE_LASTING] = {34, SP_NS_PER_SEC, SP_STATE_LASTS_S + 1},
+	SHAPE(20, SP_NS_PER_MS, 1000),
+	SHAPE(24, SP_NS_PER_MS, 60 * 1000),
+	SHAPE(24, SP_NS_PER_MS, 60 * 60 * 1000),
+	SHAPE(24, SP_NS_PER_MS, 24 * 60 * 60 * 1000),
+	SHAPE(34, SP_NS_PER_SEC, 1 + 1), // the start is rounded down to its second
+	SHAPE(34, SP_NS_PER_SEC, 60 + 1),
+	SHAPE(34, SP_NS_PER_SEC, 60 * 60 + 1),
+	SHAPE(34, SP_NS_PER_SEC, 24 * 60 * 60 + 1),
+	[SHAPE_SESSION] = SHAPE(34, SP_NS_PER_SEC, 0), // of the table: session_ns
+	[SHAPE_LASTING] = SHAPE(34, SP_NS_PER_SEC, SP_STATE_LASTS_S + 1),
 };
 
 static unsigned shape_of(enum sp_limit_kind kind, enum sp_limit_per per)
@@ -31,22 +32,12 @@ static unsigned shape_of(enum sp_limit_kind kind, enum sp_limit_per per)
 	return (unsigned)per - SP_PER_SECOND + (kind == SP_LIMIT_CALLS ? 0 : 4);
 }
 
-static uint64_t count_max(const struct shape *h)
-{
-	return (1ull << h->count_bits) - 1;
-}
-
-static uint64_t start_mask(const struct shape *h)
-{
-	return (1ull << (64 - h->count_bits)) - 1;
-}
-
 /// Never 0, so that a word in use is never one of SP_CELL_SPECIAL.
 static uint64_t ticks(const struct shape *h, uint64_t boot_ns)
 {
 	uint64_t t = h->unit_ns == SP_NS_PER_MS ? boot_ns / SP_NS_PER_MS : boot_ns / SP_NS_PER_SEC;
 
-	return (t + 1) & start_mask(h); // divided by what is known when compiled
+	return (t + 1) & h->start_mask; // divided by what is known when compiled
 }
 
 static uint64_t length_of(const struct sp_windows *t, const struct shape *h)
@@ -63,16 +54,16 @@ static uint64_t start_of(const struct sp_windows *t, const struct shape *h,
 	if (h->length || !owner || !owner->session_ends_ns)
 		return ticks(h, boot_ns);
 	ends = sp_min(owner->session_ends_ns, boot_ns + SP_STATE_LASTS_S * SP_NS_PER_SEC);
-	start = (ticks(h, sp_max(ends, boot_ns)) + 1 - length_of(t, h)) & start_mask(h);
+	start = (ticks(h, sp_max(ends, boot_ns)) + 1 - length_of(t, h)) & h->start_mask;
 	return sp_max(start, (uint64_t)1);
 }
 
 /// Workers sample time once a turn, so a start a little ahead of `now` is age 0.
 static uint64_t age(const struct shape *h, uint64_t word, uint64_t now)
 {
-	uint64_t a = (now - (word >> h->count_bits)) & start_mask(h);
+	uint64_t a = (now - (word >> h->count_bits)) & h->start_mask;
 
-	return a > start_mask(h) / 2 ? 0 : a;
+	return a > h->start_mask / 2 ? 0 : a;
 }
 
 static bool is_open(const struct sp_windows *t, const struct shape *h, uint64_t word, uint64_t now)
@@ -83,7 +74,7 @@ static bool is_open(const struct sp_windows *t, const struct shape *h, uint64_t 
 static uint64_t used_in(
 	const struct sp_windows *t, const struct shape *h, uint64_t word, uint64_t now)
 {
-	return is_open(t, h, word, now) ? word & count_max(h) : 0;
+	return is_open(t, h, word, now) ? word & h->count_max : 0;
 }
 
 bool sp_cell_over(const struct sp_windows *t, uint64_t key, uint64_t word, uint64_t boot_ns)
@@ -109,21 +100,23 @@ uint64_t sp_window_key(
 struct part {
 	struct sp_cell_ref cell;
 	const struct shape *h;
-	uint64_t n, limit, now, start;
+	uint64_t n, now, start;
+	uint64_t limit; ///< no more than the window can count
 	uint64_t seen, next; ///< once looked at: the word that was there, and the one after, 0 = none
 	uint64_t taken; ///< the word we left, 0 = nothing taken
 	unsigned ask;
 };
 
 /// The word after `n` more, or 0 when that would pass `limit`.
-static uint64_t word_after(const struct sp_windows *t, const struct part *p, uint64_t word)
+static inline uint64_t word_after(const struct sp_windows *t, const struct part *p, uint64_t word)
 {
-	uint64_t used = used_in(t, p->h, word, p->now), limit = sp_min(p->limit, count_max(p->h));
+	bool open = is_open(t, p->h, word, p->now);
+	uint64_t used = open ? word & p->h->count_max : 0;
 
-	if (p->n > limit || used > limit - p->n)
+	if (p->n > p->limit || used > p->limit - p->n)
 		return 0;
 	// a session's counter is kept anew with each use, a window lasts from its first
-	if (p->h->length && is_open(t, p->h, word, p->now))
+	if (p->h->length && open)
 		return word + p->n;
 	return p->start << p->h->count_bits | (used + p->n);
 }
@@ -133,7 +126,7 @@ static int part_take(const struct sp_windows *t, struct part *p)
 {
 	uint64_t old, new;
 
-	if (p->next && sp_cell_swap(&p->cell, p->seen, p->next)) {
+	if (p->next && sp_cell_swap(p->cell.word, p->seen, p->next)) {
 		p->taken = p->next;
 		return 0;
 	}
@@ -143,7 +136,7 @@ static int part_take(const struct sp_windows *t, struct part *p)
 		new = word_after(t, p, old);
 		if (!new)
 			return -EDQUOT;
-	} while (!sp_cell_swap(&p->cell, old, new));
+	} while (!sp_cell_swap(p->cell.word, old, new));
 	p->taken = new;
 	return 0;
 }
@@ -166,7 +159,7 @@ static void part_refund(const struct sp_windows *t, struct part *p)
 			return;
 		if (used_in(t, p->h, old, p->now) < p->n || !same_window(t, p, old))
 			return;
-	} while (!sp_cell_swap(&p->cell, old, old - p->n));
+	} while (!sp_cell_swap(p->cell.word, old, old - p->n));
 	p->taken = 0;
 }
 
@@ -177,7 +170,7 @@ static uint64_t part_wait_ms(const struct sp_windows *t, const struct part *p, u
 
 	if (!sp_cell_load(&p->cell, &word) || word_after(t, p, word))
 		return 0;
-	if (p->n > sp_min(p->limit, count_max(p->h)) || !p->h->length ||
+	if (p->n > p->limit || !p->h->length ||
 		!is_open(t, p->h, word, p->now))
 		return UINT64_MAX;
 	ms = (length_of(t, p->h) - age(p->h, word, p->now)) * (p->h->unit_ns / SP_NS_PER_MS);
@@ -207,7 +200,7 @@ static int part_look(const struct sp_windows *t, const struct sp_window_ask *a, 
 
 	ret->h = &shapes[shape];
 	ret->n = amount_of(a);
-	ret->limit = max_of(a);
+	ret->limit = sp_min(max_of(a), ret->h->count_max);
 	ret->start = ret->now = ticks(ret->h, boot_ns);
 	ret->taken = ret->next = 0;
 	return sp_cell_find(t, a->key, shape, boot_ns, maker, &ret->cell);
@@ -224,21 +217,12 @@ static int part_find(const struct sp_windows *t, const struct sp_window_owner *o
 }
 
 /// A cell that went to another key refuses nothing here: it is found out when it is taken from.
-static bool has_room(const struct sp_windows *t, struct part *p)
+static inline bool has_room(const struct sp_windows *t, struct part *p)
 {
 	if (!sp_cell_load(&p->cell, &p->seen))
 		return true;
 	p->next = word_after(t, p, p->seen);
 	return p->next != 0;
-}
-
-static bool have_room(const struct sp_windows *t, struct part *part, unsigned n)
-{
-	bool all = true;
-
-	for (unsigned i = 0; i < n; i++)
-		all &= has_room(t, &part[i]);
-	return all;
 }
 
 /// The refusing window that opens last, for the caller is told when it may come again.
@@ -275,36 +259,35 @@ static int over_request(
 static int take_once(const struct sp_windows *t, const struct sp_window_owner *owner,
 	struct sp_window_ask *ask, unsigned n, uint64_t boot_ns, unsigned *ret_refused, uint64_t *ret_ms)
 {
-	struct part part[SP_WINDOWS_TAKE_MAX];
-	unsigned parts = 0, i;
+	struct part part[SP_WINDOWS_TAKE_MAX], *p = part, *end;
+	bool room = true;
 	int err;
 
-	for (i = 0; i < n; i++)
+	for (unsigned i = 0; i < n; i++)
 		sp_windows_ahead(t, ask[i].key);
-	for (i = 0; i < n; i++) {
+	for (unsigned i = 0; i < n; i++) { // all are looked at before any is taken from
 		if (ask[i].per == SP_PER_REQUEST || ask[i].amount == 0)
 			continue;
-		part[parts].ask = *ret_refused = i;
-		SP_TRY(part_find(t, owner, &ask[i], boot_ns, &part[parts]));
-		parts++;
+		p->ask = *ret_refused = i;
+		SP_TRY(part_find(t, owner, &ask[i], boot_ns, p));
+		room &= has_room(t, p++);
 	}
-	if (parts == 0)
-		return 0;
-	if (parts > 1 && !have_room(t, part, parts)) // of several, all are looked at before any is taken from
-		SP_TRY(refusal(t, part, parts, boot_ns, ret_refused, ret_ms));
-	for (i = 0; i < parts; i++) {
-		err = part_take(t, &part[i]);
+	end = p;
+	if (!room)
+		SP_TRY(refusal(t, part, (unsigned)(end - part), boot_ns, ret_refused, ret_ms));
+	for (p = part; p < end; p++) {
+		err = part_take(t, p);
 		if (!err)
 			continue;
-		while (i-- > 0)
-			part_refund(t, &part[i]);
+		while (p-- > part)
+			part_refund(t, p);
 		if (err == -ESTALE)
 			return err;
-		err = refusal(t, part, parts, boot_ns, ret_refused, ret_ms);
+		err = refusal(t, part, (unsigned)(end - part), boot_ns, ret_refused, ret_ms);
 		return err ? err : -EAGAIN; // room came back meanwhile
 	}
-	for (i = 0; i < parts; i++)
-		ask[part[i].ask].began = part[i].taken >> part[i].h->count_bits;
+	for (p = part; p < end; p++)
+		ask[p->ask].began = p->taken >> p->h->count_bits;
 	return 0;
 }
 
@@ -349,7 +332,7 @@ int sp_windows_peek(const struct sp_windows *t, const struct sp_window_ask *ask,
 		p->ask = i;
 		if (part_look(t, &ask[i], boot_ns, SP_CELL_LOOK, p) == 0) {
 			parts++;
-		} else if (p->n > sp_min(p->limit, count_max(p->h))) { // nothing was counted yet
+		} else if (p->n > p->limit) { // nothing was counted yet
 			*ret_refused = i;
 			return -EDQUOT;
 		}
@@ -416,9 +399,9 @@ int sp_windows_change(const struct sp_windows *t, const struct sp_window_owner *
 		SP_TRY(sp_cell_find(t, key, shape_of_state(lasting), boot_ns, maker_of(owner), &cell));
 		while (sp_cell_load(&cell, &old)) {
 			was = used_in(t, h, old, now);
-			if (!sp_cell_swap(&cell, old,
+			if (!sp_cell_swap(cell.word, old,
 				    start << h->count_bits |
-					    (((was & ~clear) | set) & count_max(h))))
+					    (((was & ~clear) | set) & h->count_max)))
 				continue;
 			if (ret)
 				*ret = was;

@@ -17,17 +17,6 @@ struct place {
 	_Atomic uint32_t *maker;
 };
 
-static uint64_t load(const _Atomic uint64_t *p)
-{
-	return atomic_load_explicit(p, memory_order_seq_cst);
-}
-
-static bool swap(_Atomic uint64_t *p, uint64_t old, uint64_t new)
-{
-	return atomic_compare_exchange_strong_explicit(
-		p, &old, new, memory_order_seq_cst, memory_order_seq_cst);
-}
-
 static uint64_t bare(uint64_t key)
 {
 	return key & ((1ull << KEY_BITS) - 1);
@@ -54,11 +43,6 @@ static uint64_t fresh_of(uint64_t claim)
 	return (claim & SEQ_MASK) | 2;
 }
 
-static bool is_closed(uint64_t word)
-{
-	return word < SP_CELL_SPECIAL && (word & 1);
-}
-
 static uint32_t load_note(const _Atomic uint32_t *p)
 {
 	return atomic_load_explicit(p, memory_order_seq_cst);
@@ -78,27 +62,27 @@ static void finish(const struct sp_windows *t, struct place at, uint64_t claim, 
 	unsigned i = CELL_OF(claim);
 	uint64_t closed = closed_by(claim);
 
-	while (load(&b->claim) == claim) {
+	while (sp_cell_word(&b->claim) == claim) {
 		uint32_t note = load_note(&at.maker[i]); // before the key: so it is not the new one's
-		uint64_t word = load(&b->word[i]), key = load(&b->key[i]);
+		uint64_t word = sp_cell_word(&b->word[i]), key = sp_cell_word(&b->key[i]);
 
-		if (load(&b->word[i]) != word)
+		if (sp_cell_word(&b->word[i]) != word)
 			continue; // else an old key would be held against a new one's word
 		if (bare(key) == KEY_OF(claim)) {
-			if (is_closed(word) && word != closed) {
-				swap(&b->word[i], word, closed);
+			if (sp_cell_closed(word) && word != closed) {
+				sp_cell_swap(&b->word[i], word, closed);
 				continue;
 			}
 			if (word == closed)
-				swap(&b->word[i], closed, fresh_of(claim));
-			swap(&b->claim, claim, claim & ~PENDING);
+				sp_cell_swap(&b->word[i], closed, fresh_of(claim));
+			sp_cell_swap(&b->claim, claim, claim & ~PENDING);
 		} else if (word == closed) {
 			swap_note(&at.maker[i], note, 0);
-			swap(&b->key[i], key, key_of(claim));
+			sp_cell_swap(&b->key[i], key, key_of(claim));
 		} else if (key == 0 || sp_cell_over(t, bare(key), word, boot_ns)) {
-			swap(&b->word[i], word, closed);
+			sp_cell_swap(&b->word[i], word, closed);
 		} else {
-			swap(&b->claim, claim, claim & ~PENDING);
+			sp_cell_swap(&b->claim, claim, claim & ~PENDING);
 		}
 	}
 }
@@ -106,7 +90,7 @@ static void finish(const struct sp_windows *t, struct place at, uint64_t claim, 
 static int seek(const struct sp_window_bucket *b, uint64_t stored, uint64_t *ret_key)
 {
 	for (unsigned i = 0; i < SP_CELLS; i++) {
-		*ret_key = load(&b->key[i]);
+		*ret_key = sp_cell_word(&b->key[i]);
 		if (bare(*ret_key) == stored)
 			return (int)i;
 	}
@@ -128,7 +112,7 @@ static int seek_free(
 	uint32_t own = 0;
 
 	for (unsigned i = SP_CELLS; i-- > 0;) {
-		uint64_t key = load(&at.b->key[i]), word;
+		uint64_t key = sp_cell_word(&at.b->key[i]), word;
 		uint32_t note = load_note(&at.maker[i]);
 		bool mine = maker && note == note_of(key, maker), fresh;
 
@@ -137,7 +121,7 @@ static int seek_free(
 			continue;
 		}
 		own += mine || (maker && !is_noted(note, key));
-		word = load(&at.b->word[i]);
+		word = sp_cell_word(&at.b->word[i]);
 		fresh = word < SP_CELL_SPECIAL;
 		if (!sp_cell_over(t, bare(key), word, boot_ns))
 			continue;
@@ -175,9 +159,45 @@ static void note_maker(struct place at, uint64_t claim, uint32_t maker)
 
 	do {
 		note = load_note(&at.maker[i]);
-		if (load(&at.b->key[i]) != key)
+		if (sp_cell_word(&at.b->key[i]) != key)
 			return;
 	} while (!swap_note(&at.maker[i], note, note_of(key, maker)));
+}
+
+/// A claim is pending, or the cell must be made.
+static __attribute__((noinline)) int settle(const struct sp_windows *t, struct place at,
+	uint64_t stored, uint64_t boot_ns, uint32_t maker, struct sp_cell_ref *ret)
+{
+	struct sp_window_bucket *b = at.b;
+	uint64_t found;
+	int i;
+
+	while (true) {
+		uint64_t claim = sp_cell_word(&b->claim);
+
+		if (claim & PENDING)
+			finish(t, at, claim, boot_ns);
+		i = seek(b, stored, &found);
+		if (i >= 0 && !sp_cell_closed(sp_cell_word(&b->word[i])))
+			break;
+		if (maker == SP_CELL_LOOK)
+			return -ENOENT;
+		if (claim & PENDING)
+			continue; // look again, with nothing pending before and after
+		if (i < 0)
+			i = seek_free(t, at, maker, boot_ns);
+		if (i < 0)
+			return i;
+		uint64_t mine =
+			stored << 16 | ((claim + SEQ_STEP) & SEQ_MASK) | (uint64_t)i << 1 | PENDING;
+
+		if (!sp_cell_swap(&b->claim, claim, mine))
+			continue;
+		finish(t, at, mine, boot_ns);
+		note_maker(at, mine, maker);
+	}
+	*ret = (struct sp_cell_ref){&b->key[i], &b->word[i], found};
+	return 0;
 }
 
 int sp_cell_find(const struct sp_windows *t, uint64_t key, unsigned shape, uint64_t boot_ns,
@@ -191,43 +211,14 @@ int sp_cell_find(const struct sp_windows *t, uint64_t key, unsigned shape, uint6
 
 	if (stored >> 4 == 0)
 		stored |= 1ull << (KEY_BITS - 1);
-	while (true) {
-		uint64_t claim = load(&b->claim);
-
-		if (claim & PENDING)
-			finish(t, at, claim, boot_ns);
+	if (!(sp_cell_word(&b->claim) & PENDING)) {
 		i = seek(b, stored, &found);
-		if (i >= 0 && !is_closed(load(&b->word[i])))
-			break;
-		if (maker == SP_CELL_LOOK)
-			return -ENOENT;
-		if (claim & PENDING)
-			continue; // look again, with nothing pending before and after
-		if (i < 0)
-			i = seek_free(t, at, maker, boot_ns);
-		if (i < 0)
-			return i;
-		uint64_t mine =
-			stored << 16 | ((claim + SEQ_STEP) & SEQ_MASK) | (uint64_t)i << 1 | PENDING;
-
-		if (!swap(&b->claim, claim, mine))
-			continue;
-		finish(t, at, mine, boot_ns);
-		note_maker(at, mine, maker);
+		if (i >= 0 && !sp_cell_closed(sp_cell_word(&b->word[i]))) {
+			*ret = (struct sp_cell_ref){&b->key[i], &b->word[i], found};
+			return 0;
+		}
 	}
-	*ret = (struct sp_cell_ref){&b->key[i], &b->word[i], found};
-	return 0;
-}
-
-bool sp_cell_load(const struct sp_cell_ref *c, uint64_t *ret)
-{
-	*ret = load(c->word);
-	return !is_closed(*ret) && load(c->key) == c->stored;
-}
-
-bool sp_cell_swap(const struct sp_cell_ref *c, uint64_t old, uint64_t new)
-{
-	return swap(c->word, old, new);
+	return settle(t, at, stored, boot_ns, maker, ret);
 }
 
 static uint64_t buckets_of(uint32_t cells)

@@ -32,10 +32,27 @@ struct sp_cell_ref {
 /// -ENOSPC, -EUSERS.
 SP_MUST_CHECK int sp_cell_find(const struct sp_windows *t, uint64_t key, unsigned shape,
 	uint64_t boot_ns, uint32_t maker, struct sp_cell_ref *ret);
+static inline uint64_t sp_cell_word(const _Atomic uint64_t *p)
+{
+	return atomic_load_explicit(p, memory_order_seq_cst);
+}
+static inline bool sp_cell_swap(_Atomic uint64_t *p, uint64_t old, uint64_t new)
+{
+	return atomic_compare_exchange_strong_explicit(
+		p, &old, new, memory_order_seq_cst, memory_order_seq_cst);
+}
+/// The cell is being given away.
+static inline bool sp_cell_closed(uint64_t word)
+{
+	return word < SP_CELL_SPECIAL && (word & 1);
+}
 /// Its word, which belonged to its key; false when the cell is another's by now, or is being given
 /// away.
-bool sp_cell_load(const struct sp_cell_ref *c, uint64_t *ret);
-bool sp_cell_swap(const struct sp_cell_ref *c, uint64_t old, uint64_t new);
+static inline bool sp_cell_load(const struct sp_cell_ref *c, uint64_t *ret)
+{
+	*ret = sp_cell_word(c->word);
+	return !sp_cell_closed(*ret) && sp_cell_word(c->key) == c->stored;
+}
 
 /// windows.c: the word counts for nothing any more, so its cell may go to another key.
 bool sp_cell_over(const struct sp_windows *t, uint64_t key, uint64_t word, uint64_t boot_ns);

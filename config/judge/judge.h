@@ -164,6 +164,9 @@ uint64_t sp_judge_session_key(uint64_t salt, struct sp_bytes session);
 uint32_t sp_judge_sequence_twin(
 	const struct sp_snap *of, uint32_t number, const struct sp_snap *in);
 
+/// The same where they are kept: NULL when they are not.
+const struct sp_judge_limit *sp_judge_limits_known(
+	const struct sp_judge_call *c, const struct sp_judge_verdict *v, uint32_t *ret_n);
 uint32_t sp_judge_limits(const struct sp_judge_call *c, const struct sp_judge_verdict *v,
 	struct sp_judge_limit *ret, uint32_t cap);
 /// What they are to count for a call, at the places of the limits: one call, its tokens, the money the verdict says.

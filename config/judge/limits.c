@@ -126,7 +126,7 @@ enum sp_reason sp_judge_limit_reason(const struct sp_judge_limit *l)
 	return l->per == SP_PER_DAY ? SP_REASON_BUDGET_DAY : SP_REASON_BUDGET_WINDOW;
 }
 
-/// A session's windows are not the same for all calls, nor are a group's limits.
+/// A session's windows are not the same for all calls.
 static void keep_limits(struct sp_judge_known *k, const struct sp_judge_limit *v, uint32_t n)
 {
 	if (n > SP_JUDGE_KNOWN_LIMITS)
@@ -140,18 +140,30 @@ static void keep_limits(struct sp_judge_known *k, const struct sp_judge_limit *v
 	k->limited = true;
 }
 
+/// A group's limits are of the calls that its rules allow.
+static struct sp_judge_known *known_of(const struct sp_judge_call *c, const struct sp_judge_verdict *v)
+{
+	return v->group == SP_SNAP_NONE && !c->trace ? c->known : NULL;
+}
+
+const struct sp_judge_limit *sp_judge_limits_known(
+	const struct sp_judge_call *c, const struct sp_judge_verdict *v, uint32_t *ret_n)
+{
+	struct sp_judge_known *known = known_of(c, v);
+
+	if (!known || !known->limited)
+		return NULL;
+	*ret_n = known->limits_n;
+	return known->limit;
+}
+
 uint32_t sp_judge_limits(const struct sp_judge_call *c, const struct sp_judge_verdict *v,
 	struct sp_judge_limit *ret, uint32_t cap)
 {
-	struct sp_judge_known *known = v->group == SP_SNAP_NONE && cap == SP_JUDGE_LIMITS_MAX ? c->known : NULL;
+	struct sp_judge_known *known = cap == SP_JUDGE_LIMITS_MAX ? known_of(c, v) : NULL;
 	struct judge j;
 	uint32_t n = 0;
 
-	if (known && known->limited && !c->trace) {
-		for (; n < known->limits_n; n++)
-			ret[n] = known->limit[n];
-		return n;
-	}
 	judge_init(&j, c, (struct sp_judge_verdict *)(uintptr_t)v); // only read
 	if (n < cap && session_limit(&j, &ret[n]))
 		n++;
@@ -173,7 +185,7 @@ uint32_t sp_judge_limits(const struct sp_judge_call *c, const struct sp_judge_ve
 	}
 	for (uint32_t i = 0; JUDGE_TRACED(&j) && i < n; i++)
 		trace_limit(&j, &ret[i]);
-	if (known && known->looked_up)
+	if (known && known->looked_up && !known->limited)
 		keep_limits(known, ret, n);
 	return n;
 }

@@ -38,21 +38,28 @@ static void bill_of(const struct sp_judge_call *j, const struct sp_judge_verdict
 static enum sp_reason take(struct sp_call *c)
 {
 	const struct sp_window_owner owner = sp_facts_owner(c);
-	struct bill b;
+	struct sp_judge_limit found[SP_JUDGE_LIMITS_MAX];
+	struct sp_window_ask *ask = sp_call_taken(c);
+	const struct sp_judge_limit *limit;
 	unsigned refused;
+	uint32_t n;
 	int err;
 
-	bill_of(&c->w->facts->call, &c->verdict, c->tokens, &b);
-	err = sp_windows_take(&c->w->history.windows, &owner, b.ask, b.n, c->w->now_ns, &refused,
-		&c->retry_ms);
+	limit = sp_judge_limits_known(&c->w->facts->call, &c->verdict, &n);
+	if (!limit) {
+		n = sp_judge_limits(&c->w->facts->call, &c->verdict, found, SP_JUDGE_LIMITS_MAX);
+		limit = found;
+	}
+	sp_judge_limit_asks(limit, n, &c->verdict, c->tokens, ask);
+	err = sp_windows_take(
+		&c->w->history.windows, &owner, ask, n, c->w->now_ns, &refused, &c->retry_ms);
 	if (err == 0) {
-		memcpy(sp_call_taken(c), b.ask, b.n * sizeof(b.ask[0]));
-		c->taken_n = b.n;
+		c->taken_n = n;
 		return SP_REASON_NONE;
 	}
 	if (err != -EDQUOT)
 		return sp_facts_no_room(c, err);
-	return sp_judge_limit_reason(&b.limit[refused]);
+	return sp_judge_limit_reason(&limit[refused]);
 }
 
 static enum sp_reason enter(struct sp_call *c)

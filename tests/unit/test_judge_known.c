@@ -65,12 +65,17 @@ struct outcome {
 
 static struct outcome judged(struct sp_judge_known *known)
 {
+	const struct sp_judge_limit *kept;
 	struct outcome o = {0};
 
 	rig.call.known = known;
 	o.reason = rig_judge(&rig);
 	o.v = rig.v;
-	o.n = sp_judge_limits(&rig.call, &rig.v, o.limit, SP_JUDGE_LIMITS_MAX);
+	kept = sp_judge_limits_known(&rig.call, &rig.v, &o.n);
+	if (kept)
+		memcpy(o.limit, kept, o.n * sizeof(*kept));
+	else
+		o.n = sp_judge_limits(&rig.call, &rig.v, o.limit, SP_JUDGE_LIMITS_MAX);
 	return o;
 }
 
