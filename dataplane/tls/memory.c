@@ -22,6 +22,8 @@
 #define BLOCK_MAX 8192u
 #define CHUNK 65536u ///< has blocks of one size
 #define CHUNKS 2048u
+#define CHUNKS_STEP 16u ///< so many become writable at once
+_Static_assert(CHUNKS % CHUNKS_STEP == 0, "the last step is a whole one");
 _Static_assert(SP_TLS_MEMORY_MAX == PLACES + (size_t)CHUNKS * CHUNK, "what tls.h promises");
 
 /// Four between two powers of two: a fifth is lost at most.
@@ -37,7 +39,7 @@ struct block {
 static struct {
 	uint8_t *base; ///< places of records, then chunks; NULL before sp_tls_memory()
 	size_t waits;  ///< bytes in the lists
-	uint32_t begun_places, begun_chunks;
+	uint32_t begun_places, begun_chunks, open_chunks;
 	struct block *record;
 	uint32_t filled[RECORDS]; ///< bytes of a place that a peer's hold
 	bool more_records; ///< once there was no place for one
@@ -91,6 +93,20 @@ static void *take_record(void)
 	return malloc(RECORD);
 }
 
+/// Addresses count as memory once they can be written to, where the kernel promises no more than it has
+/// (vm.overcommit_memory=2).
+static bool open_chunk(void)
+{
+	uint8_t *next = kept.base + PLACES + (size_t)kept.open_chunks * CHUNK;
+
+	if (kept.begun_chunks < kept.open_chunks)
+		return true;
+	if (kept.open_chunks == CHUNKS || mprotect(next, CHUNKS_STEP * CHUNK, PROT_READ | PROT_WRITE) < 0)
+		return false;
+	kept.open_chunks += CHUNKS_STEP;
+	return true;
+}
+
 /// One that was never used.
 static void *begin_block(unsigned size)
 {
@@ -98,7 +114,7 @@ static void *begin_block(unsigned size)
 	uint8_t *p = kept.list[size].fresh;
 
 	if ((size_t)(kept.list[size].end - p) < bytes) {
-		if (kept.begun_chunks == CHUNKS)
+		if (!open_chunk())
 			return malloc(bytes);
 		kept.size_of[kept.begun_chunks] = (uint8_t)size;
 		p = kept.base + PLACES + (size_t)kept.begun_chunks++ * CHUNK;
@@ -203,10 +219,14 @@ void tls_memory_filled(const void *p, size_t n)
 int sp_tls_memory(void)
 {
 	static const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
-	void *p = mmap(NULL, SP_TLS_MEMORY_MAX, PROT_READ | PROT_WRITE, flags, -1, 0);
+	void *p = mmap(NULL, SP_TLS_MEMORY_MAX, PROT_NONE, flags, -1, 0);
 
 	if (p == MAP_FAILED)
 		return -errno;
+	if (mprotect(p, PLACES, PROT_READ | PROT_WRITE) < 0) {
+		munmap(p, SP_TLS_MEMORY_MAX);
+		return -ENOMEM;
+	}
 	kept.base = p;
 	for (unsigned n = 0, size = 0; n < SP_ARRAY_LEN(kept.size_for); n++) {
 		size += n * STEP > sizes[size];

@@ -8,9 +8,9 @@
 
 /// Once at start, before anything of OpenSSL's is used, in a process of one thread: what OpenSSL gives
 /// back is kept by its size for the next use instead of handed to the allocator. That has
-/// SP_TLS_MEMORY_MAX bytes of addresses, of which only what was in use at once becomes memory; beyond
-/// them the allocator is asked. What peers sent is wiped from a record's buffer. -EBUSY: OpenSSL was
-/// used before. -ENOMEM.
+/// SP_TLS_MEMORY_MAX bytes of addresses, of which only what was in use at once becomes memory, or counts
+/// as such where the kernel promises no more than it has; beyond them the allocator is asked. What peers
+/// sent is wiped from a record's buffer. -EBUSY: OpenSSL was used before. -ENOMEM.
 SP_MUST_CHECK int sp_tls_memory(void);
 #define SP_TLS_MEMORY_MAX (64u * 20480u + 2048u * 65536u)
 size_t sp_tls_memory_kept(void); ///< bytes that wait for their next use

@@ -1,5 +1,7 @@
 /// Connections over the memory that the worker gives OpenSSL.
 #include "tests/unit/fixture_tls.h"
+
+#include <sys/resource.h>
 #ifdef TLS_SANITIZED
 #include <sanitizer/asan_interface.h>
 #endif
@@ -7,10 +9,37 @@
 
 #define PAIRS 80u ///< more than there are records kept
 
+/// What the kernel counts against what it may promise.
+static size_t writable(void)
+{
+	FILE *f = fopen("/proc/self/status", "r");
+	char line[128];
+	size_t kib = 0;
+
+	assert_non_null(f);
+	while (!kib && fgets(line, sizeof(line), f))
+		if (sscanf(line, "VmData: %zu kB", &kib) != 1)
+			kib = 0;
+	fclose(f);
+	assert_true(kib > 0);
+	return kib * 1024;
+}
+
+static size_t taken; ///< by sp_tls_memory()
+
 static int begin(void **state)
 {
+	size_t before = writable();
+
 	assert_int_equal(sp_tls_memory(), 0);
+	taken = writable() - before;
 	return make_all(state);
+}
+
+static void addresses_alone_are_no_memory(void **state)
+{
+	(void)state;
+	assert_true(taken < SP_TLS_MEMORY_MAX / 16);
 }
 
 static void records_leave_what_they_took_for_the_next(void **state)
@@ -114,6 +143,31 @@ static void what_finds_no_place_is_the_allocators(void **state)
 	OPENSSL_free(p[0]);
 	free(p);
 }
+
+#ifndef TLS_SANITIZED // whose own memory the limit would hold for
+static void where_there_is_no_memory_nothing_is_handed_out(void **state)
+{
+	enum { N = SP_TLS_MEMORY_MAX / 8192 / 2 };
+	uint8_t **p = calloc(N, sizeof(*p));
+	struct rlimit was, now;
+	size_t got = 0;
+
+	(void)state;
+	assert_non_null(p);
+	assert_int_equal(getrlimit(RLIMIT_DATA, &was), 0);
+	now = (struct rlimit){writable() + SP_TLS_MEMORY_MAX / 8, was.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_DATA, &now), 0);
+	while (got < N && (p[got] = OPENSSL_malloc(8000)) != NULL)
+		memset(p[got++], 1, 8000);
+	assert_int_equal(setrlimit(RLIMIT_DATA, &was), 0);
+	assert_true(got > SP_TLS_MEMORY_MAX / 8192 / 16 && got < N);
+	p[got] = OPENSSL_malloc(8000);
+	assert_non_null(p[got]);
+	for (size_t i = 0; i <= got; i++)
+		OPENSSL_free(p[i]);
+	free(p);
+}
+#endif
 
 static void a_record_that_was_resized_leaves_its_place(void **state)
 {
@@ -254,6 +308,7 @@ static void blocks_of_all_sizes_keep_what_is_put_into_them(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(addresses_alone_are_no_memory),
 		cmocka_unit_test(records_leave_what_they_took_for_the_next),
 		cmocka_unit_test(what_is_kept_is_bounded),
 		cmocka_unit_test(a_block_that_grows_leaves_its_place_to_the_next),
@@ -263,6 +318,9 @@ int main(void)
 #endif
 		cmocka_unit_test(what_is_given_back_tells_nothing),
 		cmocka_unit_test(blocks_of_all_sizes_keep_what_is_put_into_them),
+#ifndef TLS_SANITIZED
+		cmocka_unit_test(where_there_is_no_memory_nothing_is_handed_out),
+#endif
 		cmocka_unit_test(what_finds_no_place_is_the_allocators),
 	};
 
