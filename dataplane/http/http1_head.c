@@ -180,10 +180,9 @@ static int on_header_field_complete(llhttp_t *ll)
 	return 0;
 }
 
-static int take_param(struct sp_http1 *p, struct sp_http_span value)
+static int take_param(struct sp_http1 *p, struct sp_http_span name, struct sp_http_span value)
 {
 	struct sp_http_head *h = &p->head;
-	struct sp_http_span name = p->field;
 
 	name.off += sizeof(PARAM_PREFIX) - 1;
 	name.len -= sizeof(PARAM_PREFIX) - 1;
@@ -264,28 +263,50 @@ static int take_known(struct sp_http1 *p, unsigned h, struct sp_http_span value)
 	return judge_known(p, h, v);
 }
 
-static int on_header_value_complete(llhttp_t *ll)
+int sp_http1_kind(struct sp_bytes name)
 {
-	struct sp_http1 *p = sp_container_of(ll, struct sp_http1, ll);
-	struct sp_bytes f = sp_http_get(p->base, p->field);
+	int h = sp_http_header_find(name);
+
+	if (h >= 0)
+		return h;
+	if (name.n == 6 && name_is(name.p, "accept", 6))
+		return SP_HDR_ACCEPT;
+	if (name.n > sizeof(PARAM_PREFIX) - 1 &&
+		name_is(name.p, PARAM_PREFIX, sizeof(PARAM_PREFIX) - 1))
+		return SP_HDR_PARAM;
+	return SP_HDR_UNREAD;
+}
+
+int sp_http1_take(struct sp_http1 *p, int kind, struct sp_http_span name, struct sp_http_span value)
+{
+	if (kind >= 0)
+		return take_known(p, (unsigned)kind, value);
+	if (kind == SP_HDR_PARAM)
+		return take_param(p, name, value);
+	if (kind == SP_HDR_ACCEPT) {
+		p->head.has_accept = true;
+		sp_accept_add(&p->accept, sp_http_get(p->base, value));
+	}
+	return 0;
+}
+
+int sp_http1_take_read(struct sp_http1 *p)
+{
 	struct sp_http_span v = p->value;
-	int h = sp_http_header_find(f), r = 0;
+	int r;
 
 	while (v.len && (p->base[v.off + v.len - 1] == ' ' || p->base[v.off + v.len - 1] == '\t'))
 		v.len--;
 	if (!v.len)
 		v.off = 0;
-	if (h >= 0) {
-		r = take_known(p, (unsigned)h, v);
-	} else if (f.n == 6 && name_is(f.p, "accept", 6)) {
-		p->head.has_accept = true;
-		sp_accept_add(&p->accept, sp_http_get(p->base, v));
-	} else if (f.n > sizeof(PARAM_PREFIX) - 1 &&
-		   name_is(f.p, PARAM_PREFIX, sizeof(PARAM_PREFIX) - 1)) {
-		r = take_param(p, v);
-	}
+	r = sp_http1_take(p, sp_http1_kind(sp_http_get(p->base, p->field)), p->field, v);
 	p->field = p->value = (struct sp_http_span){0, 0};
 	return r;
+}
+
+static int on_header_value_complete(llhttp_t *ll)
+{
+	return sp_http1_take_read(sp_container_of(ll, struct sp_http1, ll));
 }
 
 /// llhttp forgives spacing in the request line and knows protocols besides HTTP.
@@ -304,7 +325,7 @@ static int finish_request(struct sp_http1 *p)
 
 	if (p->ll.http_major != 1 || p->ll.http_minor != 1) // HTTP/0.9 has no version to complete
 		return refuse(p, 505, "only HTTP/1.1 is served");
-	if (!request_line_ok(p))
+	if (!p->recalled && !request_line_ok(p)) // what is known has a line that was judged
 		return refuse(p, 400, "malformed request line");
 	if (!(h->present & 1u << SP_HDR_HOST))
 		return refuse(p, 400, "Host is missing");
@@ -344,9 +365,8 @@ static int finish_response(struct sp_http1 *p)
 	return 0;
 }
 
-static int on_headers_complete(llhttp_t *ll)
+int sp_http1_judge(struct sp_http1 *p)
 {
-	struct sp_http1 *p = sp_container_of(ll, struct sp_http1, ll);
 	struct sp_http_head *h = &p->head;
 	int r;
 
@@ -360,7 +380,14 @@ static int on_headers_complete(llhttp_t *ll)
 	h->accept_json = !h->has_accept || p->accept.yes[0];
 	h->accept_sse = !h->has_accept || p->accept.yes[1];
 	p->head_end = true;
-	return HPE_PAUSED;
+	return 0;
+}
+
+static int on_headers_complete(llhttp_t *ll)
+{
+	int r = sp_http1_judge(sp_container_of(ll, struct sp_http1, ll));
+
+	return r ? r : HPE_PAUSED;
 }
 
 static const llhttp_settings_t settings = {
@@ -413,6 +440,8 @@ void sp_http1_read_head(struct sp_http1 *p, const uint8_t *buf, size_t len)
 
 	if (first && p->memo)
 		sp_http1_recall(p, buf, len);
+	if (p->state != SP_HTTP1_HEAD)
+		return;
 	if (p->used_up)
 		sp_http1_begin_next(p);
 	if (first && !p->recalled) {
@@ -436,6 +465,6 @@ void sp_http1_read_head(struct sp_http1 *p, const uint8_t *buf, size_t len)
 		return;
 	p->head.bytes = p->scan;
 	p->state = SP_HTTP1_BODY;
-	if (first && p->memo && !p->recalled)
+	if (first && p->memo)
 		sp_http1_learn(p, buf);
 }

@@ -81,6 +81,41 @@ enum sp_scan { SP_SCAN_MORE, SP_SCAN_END, SP_SCAN_BAD };
 /// Judge line ends, folding and control bytes up to `len`; p->scan is how far llhttp may read.
 /// BAD: p->error is set but llhttp's verdict on the bytes before p->scan comes first.
 enum sp_scan sp_http1_scan(struct sp_http1 *p, const uint8_t *buf, size_t len);
+/// First byte at or after `i` that is no visible ASCII and no space, or `n`.
+size_t sp_http1_special(const uint8_t *b, size_t i, size_t n);
+
+/// What a header is read for: one of SP_HTTP_HEADERS, or one of these.
+enum sp_header_kind { SP_HDR_UNREAD = -1, SP_HDR_ACCEPT = -2, SP_HDR_PARAM = -3 };
+/// By its name, a token: an enum sp_http_header or enum sp_header_kind.
+int sp_http1_kind(struct sp_bytes name);
+/// A header was read: 0, or p->error is set and llhttp is to stop with what this returns.
+int sp_http1_take(
+	struct sp_http1 *p, int kind, struct sp_http_span name, struct sp_http_span value);
+/// The same with p->field and p->value.
+int sp_http1_take_read(struct sp_http1 *p);
+/// All headers were read: the same.
+int sp_http1_judge(struct sp_http1 *p);
+
+#define SP_HTTP1_TAIL_VALUES 6u
+/// How a head went on behind its known beginning: what stood before, between and behind the values of its headers.
+struct sp_http1_tail {
+	bool known;
+	uint8_t values_n;
+	uint8_t others; ///< heads since that went on in another way
+	struct {
+		int8_t kind;
+		uint8_t name_n, name_back; ///< before the value's first byte
+	} value[SP_HTTP1_TAIL_VALUES];
+	uint8_t between_n[SP_HTTP1_TAIL_VALUES + 1];
+	uint8_t between[160];
+};
+/// A head of which p->recalled bytes are known goes on in the known way: read it to its end. False: it does not, or
+/// must be refused, or is not all there; then `p` is of no use.
+bool sp_http1_read_tail(
+	struct sp_http1 *p, const struct sp_http1_tail *t, const uint8_t *buf, size_t len);
+/// A head was accepted that begins as `begun` knows: how it goes on.
+void sp_http1_learn_tail(struct sp_http1_tail *t, const struct sp_http1 *begun,
+	const struct sp_http1 *p, const uint8_t *buf);
 
 #define SP_HTTP1_MEMO_BYTES 1536u
 struct sp_http1_memo {
@@ -89,14 +124,15 @@ struct sp_http1_memo {
 	uint16_t used;    ///< by later heads
 	uint16_t pause;   ///< heads to come that are just read
 	uint64_t stamp;   ///< another one with each text
+	struct sp_http1_tail tail; ///< behind the beginning
 	struct sp_http1 state;
 	uint8_t text[SP_HTTP1_MEMO_BYTES];
 };
 /// What sp_http1_next() left to be done, when nothing is known of the head that begins.
 void sp_http1_begin_next(struct sp_http1 *p);
-/// At the first byte of a head: p is as if it had read what is known of it, if anything is.
+/// At the first byte of a head: p is as if it had read what is known of it, if anything is, which may be all.
 void sp_http1_recall(struct sp_http1 *p, const uint8_t *buf, size_t len);
-/// A whole head was read from its first byte, all of it.
+/// A whole head was read, more than what was known of it, in one piece.
 void sp_http1_learn(struct sp_http1 *p, const uint8_t *buf);
 /// Read the head on: p->state becomes BODY, ERROR or stays HEAD.
 void sp_http1_read_head(struct sp_http1 *p, const uint8_t *buf, size_t len);

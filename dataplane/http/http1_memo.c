@@ -4,6 +4,7 @@
 
 #define LEAST 32u  ///< bytes below which there is nothing to be saved
 #define PAUSE 100u ///< heads that are just read when none was like the one before
+#define OTHERS 16u ///< heads that begin as is known and go on in another way, until the last is what is known
 
 size_t sp_http1_memo_size(void)
 {
@@ -21,20 +22,31 @@ void sp_http1_forget(struct sp_http1_memo *m)
 		sp_wipe(m, sizeof(*m));
 }
 
-void sp_http1_recall(struct sp_http1 *p, const uint8_t *buf, size_t len)
+/// As if all that is known had been read.
+static void restore(struct sp_http1 *p, const struct sp_http1_memo *m)
 {
-	struct sp_http1_memo *m = p->memo;
 	const struct sp_http_head *h = &m->state.head;
 	bool is_head_answer = p->is_head_answer;
 
+	memcpy(p, &m->state, SP_HTTP1_BEGIN_BYTES);
+	if (h->params_n) {
+		memcpy(p->head.param_name, h->param_name, h->params_n * sizeof(h->param_name[0]));
+		memcpy(p->head.param_value, h->param_value, h->params_n * sizeof(h->param_value[0]));
+	}
+	p->is_head_answer = is_head_answer;
+}
+
+void sp_http1_recall(struct sp_http1 *p, const uint8_t *buf, size_t len)
+{
+	struct sp_http1_memo *m = p->memo;
+
 	if (!m->begin_n || len < m->begin_n || memcmp(buf, m->text, m->begin_n) != 0)
 		return;
-	memcpy(p, &m->state, SP_HTTP1_BEGIN_BYTES);
-	memcpy(p->head.param_name, h->param_name, h->params_n * sizeof(h->param_name[0]));
-	memcpy(p->head.param_value, h->param_value, h->params_n * sizeof(h->param_value[0]));
-	p->is_head_answer = is_head_answer;
+	restore(p, m);
 	if (m->used < UINT16_MAX)
 		m->used++;
+	if (m->tail.known && !sp_http1_read_tail(p, &m->tail, buf, len))
+		restore(p, m);
 }
 
 uint64_t sp_http1_stamp(const struct sp_http1 *p, struct sp_http_span s)
@@ -77,6 +89,7 @@ static void keep(struct sp_http1_memo *m, const uint8_t *buf, size_t n)
 	sp_wipe(m->text + n, m->text_n > n ? m->text_n - n : 0);
 	m->text_n = (uint32_t)n;
 	m->begin_n = 0;
+	m->tail.known = false;
 	m->used = 0;
 }
 
@@ -102,6 +115,11 @@ void sp_http1_learn(struct sp_http1 *p, const uint8_t *buf)
 	struct sp_http1_memo *m = p->memo;
 	size_t n = whole_lines(buf, sp_min((size_t)p->head.bytes - 2, (size_t)SP_HTTP1_MEMO_BYTES)), same, lines;
 
+	if (p->recalled) {
+		if (++m->tail.others == OTHERS)
+			sp_http1_learn_tail(&m->tail, &m->state, p, buf);
+		return;
+	}
 	if (m->pause) {
 		m->pause--;
 		return;
@@ -110,6 +128,8 @@ void sp_http1_learn(struct sp_http1 *p, const uint8_t *buf)
 	lines = whole_lines(buf, same);
 	if (lines >= LEAST && lines >= n / 2) {
 		prepare(m, p, and_name(buf, lines, same));
+		if (m->begin_n)
+			sp_http1_learn_tail(&m->tail, &m->state, p, buf);
 		return;
 	}
 	if (m->text_n && !m->used)

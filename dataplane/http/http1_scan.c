@@ -5,8 +5,7 @@
 #endif
 #include "common/banned.h"
 
-/// First byte at or after `i` that is no visible ASCII and no space.
-static size_t next_special(const uint8_t *b, size_t i, size_t n)
+size_t sp_http1_special(const uint8_t *b, size_t i, size_t n)
 {
 #ifdef __SSE2__
 	const __m128i space = _mm_set1_epi8(0x20), del = _mm_set1_epi8(0x7f);
@@ -65,7 +64,7 @@ enum sp_scan sp_http1_scan(struct sp_http1 *p, const uint8_t *buf, size_t len)
 			if (p->line_start)
 				break;
 		}
-		i = next_special(buf, i, len);
+		i = sp_http1_special(buf, i, len);
 		if (i == len)
 			break;
 		if (buf[i] == '\t' || (buf[i] >= 0x80 && p->is_response)) {

@@ -383,6 +383,167 @@ static void parsers_that_share_what_is_known_do_not_disturb_each_other(void **st
 	http_result_done(&alone);
 }
 
+/// A head that begins as those before it: lines with two values.
+struct head_form {
+	bool is_answer;
+	const char *before, *between, *behind;
+};
+struct head_text {
+	char text[384];
+};
+static struct head_text head_of(const struct head_form *f, const char *one, const char *two)
+{
+	struct head_text t;
+
+	snprintf(t.text, sizeof(t.text), "%s%s%s%s%s%s", f->is_answer ? ANSWER : KNOWN, f->before,
+		one, f->between, two, f->behind);
+	return t;
+}
+
+static size_t cut_once(void *user, size_t at, size_t n)
+{
+	const size_t *where = user;
+
+	return at < *where ? sp_min(*where, n) : n;
+}
+
+/// After three that differ from it and from each other in both values.
+static struct http_result as_the_fourth(
+	const struct head_form *f, const char *one, const char *two, http_cut_fn cut, size_t *where)
+{
+	const struct head_text was[] = {
+		head_of(f, "11", "12"), head_of(f, "21", "22"), head_of(f, "3", "4")};
+	const struct head_text is = head_of(f, one, two);
+	const struct sp_bytes before[] = {
+		sp_bytes_cstr(was[0].text), sp_bytes_cstr(was[1].text), sp_bytes_cstr(was[2].text)};
+
+	return http_after(f->is_answer, before, SP_ARRAY_LEN(before), sp_bytes_cstr(is.text), false,
+		cut, where);
+}
+
+static void a_head_that_goes_on_as_those_before_it_reads_as_it_does_alone(void **state)
+{
+	static const struct head_form forms[] = {
+		{false, "Mcp-Name: ", "\r\nContent-Length: ", "\r\n\r\n{}"},
+		{false, "Content-Length: ", "\r\nMcp-Name: ", "\r\n\r\n{}"},
+		{false, "Content-Length: ", "\r\nContent-Length: ", "\r\n\r\n{}"},
+		{false, "Mcp-Name:", "\r\nX-Id:  ", "\r\n\r\n"},
+		{false, "Mcp-Param-A: ", "\r\nmcp-param-b: ", "\r\nExpect: 100-continue\r\n\r\n"},
+		{false, "Mcp-Param-A: ", "\r\nmcp-param-a: ", "\r\n\r\n"},
+		{false, "X-Id: ", "\r\nTransfer-Encoding: ", "\r\n\r\n0\r\n\r\n"},
+		{false, "Transfer-Encoding: chunked\r\nX-Id: ", "\r\nContent-Length: ",
+			"\r\n\r\n0\r\n\r\n"},
+		{false, "X-Id: ", "\r\nConnection: ", "\r\n\r\n"},
+		{false, "Mcp-Name: ", "\r\nX-Id: ", "\r\nMcp-Name: 2\r\n\r\n"},
+		{false, "Mcp-Name: ", "\r\nX-", ": y\r\n\r\n"},
+		{true, "Age: ", "\r\nContent-Length: ", "\r\n\r\n{}"},
+		{true, "Retry-After: ", "\r\nWWW-Authenticate: ", "\r\nConnection: close\r\n\r\n"},
+	};
+	static const char *const values[] = {"1", "2", "03", "0", "12", "65537",
+		"18446744073709551616", "chunked", "close", "upgrade", "x y", " x", "x ", "x\t", "",
+		"x\ry", "x\ny", "\x01", "\x80", "+1", "1\r\nA: b", "1\r\n b", "1\r\n\r\n"};
+	const size_t n = SP_ARRAY_LEN(values);
+
+	(void)state;
+	for (size_t i = 0; i < SP_ARRAY_LEN(forms) * n * n; i++) {
+		const struct head_form *f = &forms[i / n / n];
+		const char *one = values[i / n % n], *two = values[i % n];
+		struct head_text t = head_of(f, one, two);
+		struct http_result alone =
+			http_gather(f->is_answer, sp_bytes_cstr(t.text), false, NULL, NULL);
+		struct http_result known = as_the_fourth(f, one, two, NULL, NULL);
+
+		if (!http_same(&alone, &known))
+			fail_msg("read otherwise than alone: %s", t.text);
+		http_result_done(&alone);
+		http_result_done(&known);
+	}
+}
+
+static void a_head_that_goes_on_as_those_before_it_may_come_in_two_pieces(void **state)
+{
+	static const struct head_form f = {
+		false, "Mcp-Name: ", "\r\nContent-Length: ", "\r\n\r\n{}"};
+	struct head_text t = head_of(&f, "five", "2");
+	struct http_result alone = http_gather(false, sp_bytes_cstr(t.text), false, NULL, NULL);
+
+	(void)state;
+	assert_int_equal(alone.state, SP_HTTP1_DONE);
+	for (size_t where = 1; where < strlen(t.text); where++) {
+		struct http_result cut = as_the_fourth(&f, "five", "2", cut_once, &where);
+
+		assert_true(http_same(&alone, &cut));
+		http_result_done(&cut);
+	}
+	http_result_done(&alone);
+}
+
+static void limits_hold_for_a_head_that_goes_on_as_those_before_it(void **state)
+{
+	static const struct head_form f = {
+		false, "Mcp-Name: ", "\r\nContent-Length: ", "\r\n\r\n{}"};
+	struct sp_http_limits limits = {
+		.max_head_bytes = (uint32_t)strlen(head_of(&f, "four", "99").text) - 2,
+		.max_headers = 6,
+		.max_body_bytes = 99};
+	static const struct {
+		const char *one, *two;
+		uint16_t status;
+	} rows[] = {{"a", "1", 0}, {"b", "2", 0}, {"c", "99", 0}, {"four", "99", 0},
+		{"e", "100", 413}, {"fives", "99", 431}};
+	struct sp_http1_memo *memo = calloc(1, sp_http1_memo_size());
+	struct sp_http1 *p = malloc(sp_http1_size());
+
+	(void)state;
+	assert_true(memo && p);
+	for (size_t i = 0; i < SP_ARRAY_LEN(rows); i++) {
+		struct head_text t = head_of(&f, rows[i].one, rows[i].two);
+		struct http_result r;
+
+		sp_http1_init(p, false, &limits);
+		sp_http1_remember(p, memo);
+		r = http_gather_on(p, sp_bytes_cstr(t.text), false, NULL, NULL);
+		assert_int_equal(r.error.status, rows[i].status);
+		http_result_done(&r);
+	}
+	sp_http1_forget(memo);
+	free(memo);
+	free(p);
+}
+
+static void a_way_to_go_on_is_known_until_others_have_come_instead_of_it(void **state)
+{
+	static const struct head_form short_one = {false, "Mcp-Name: ", "\r\nX-Id: ", "\r\n\r\n"};
+	static const struct head_form long_one = {
+		false, "Mcp-Name: ", "\r\nX-Id: ", "\r\nX-Other: 1\r\n\r\n"};
+	struct sp_http1_memo *memo = calloc(1, sp_http1_memo_size());
+	struct sp_http1 *p = malloc(sp_http1_size());
+	unsigned others = 0;
+
+	(void)state;
+	assert_true(memo && p);
+	sp_http1_init(p, false, &http_limits);
+	sp_http1_remember(p, memo);
+	for (unsigned i = 0; i < 60; i++) {
+		char id[2] = {(char)('0' + i % 10), 0};
+		struct head_text t = head_of(i < 20 ? &short_one : &long_one, id, "1");
+		struct http_result r = http_gather_on(p, sp_bytes_cstr(t.text), false, NULL, NULL);
+
+		assert_int_equal(r.state, SP_HTTP1_DONE);
+		if (i >= 2)
+			assert_true(p->recalled && memo->tail.known);
+		if (i < 20 || i >= 36)
+			assert_int_equal(memo->tail.others, 0);
+		others = sp_max(others, memo->tail.others);
+		http_result_done(&r);
+		sp_http1_next(p);
+	}
+	assert_int_equal(others, 15);
+	sp_http1_forget(memo);
+	free(memo);
+	free(p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -394,6 +555,10 @@ int main(void)
 		cmocka_unit_test(a_stamp_stands_for_bytes_that_were_compared_and_never_for_others),
 		cmocka_unit_test(an_answer_that_is_streamed_after_others_reads_as_it_does_alone),
 		cmocka_unit_test(parsers_that_share_what_is_known_do_not_disturb_each_other),
+		cmocka_unit_test(a_head_that_goes_on_as_those_before_it_reads_as_it_does_alone),
+		cmocka_unit_test(a_head_that_goes_on_as_those_before_it_may_come_in_two_pieces),
+		cmocka_unit_test(limits_hold_for_a_head_that_goes_on_as_those_before_it),
+		cmocka_unit_test(a_way_to_go_on_is_known_until_others_have_come_instead_of_it),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
