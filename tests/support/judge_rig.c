@@ -54,6 +54,12 @@ void rig_done(struct rig *r)
 	free(r->claims_tok);
 }
 
+int rig_tear_down(void **state)
+{
+	rig_done(*state);
+	return 0;
+}
+
 struct sp_policy_strs rig_list(struct sp_policy *p, const char *names)
 {
 	struct sp_policy_strs ret = {0};

@@ -18,6 +18,7 @@ struct rig {
 };
 void rig_init(struct rig *r);
 void rig_done(struct rig *r);
+int rig_tear_down(void **state); ///< a test's end; its set-up made `*state` the rig
 
 struct sp_policy_strs rig_list(struct sp_policy *p, const char *names);
 struct sp_policy_agent *rig_agent(struct sp_policy *p, const char *name);

@@ -13,7 +13,7 @@ static struct rig rig;
 
 static int fresh(void **state)
 {
-	(void)state;
+	*state = &rig;
 	rig_init(&rig);
 	rig_agent(rig.p, "bot");
 	rig_agent(rig.p, "dev");
@@ -23,13 +23,6 @@ static int fresh(void **state)
 	rig_rule(rig.p, "r2", SP_EFFECT_DENY, "bot", "plain", "request.n == 3");
 	rig_limit(rig.p, "rate", SP_PER_MINUTE, 10);
 	rig_publish(&rig);
-	return 0;
-}
-
-static int done(void **state)
-{
-	(void)state;
-	rig_done(&rig);
 	return 0;
 }
 
@@ -145,12 +138,15 @@ static void asking_ahead_takes_any_agent_and_tool(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(what_is_kept_for_speed_has_to_be_true, fresh, done),
 		cmocka_unit_test_setup_teardown(
-			pairs_name_agents_tools_and_rules_that_are_there, fresh, done),
-		cmocka_unit_test_setup_teardown(every_rule_of_a_pair_is_found, fresh, done),
-		cmocka_unit_test_setup_teardown(rows_begin_on_a_line, fresh, done),
-		cmocka_unit_test_setup_teardown(asking_ahead_takes_any_agent_and_tool, fresh, done),
+			what_is_kept_for_speed_has_to_be_true, fresh, rig_tear_down),
+		cmocka_unit_test_setup_teardown(
+			pairs_name_agents_tools_and_rules_that_are_there, fresh, rig_tear_down),
+		cmocka_unit_test_setup_teardown(
+			every_rule_of_a_pair_is_found, fresh, rig_tear_down),
+		cmocka_unit_test_setup_teardown(rows_begin_on_a_line, fresh, rig_tear_down),
+		cmocka_unit_test_setup_teardown(
+			asking_ahead_takes_any_agent_and_tool, fresh, rig_tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -28,7 +28,7 @@ static int fresh(void **state)
 {
 	struct sp_policy_tool *t;
 
-	(void)state;
+	*state = &rig;
 	rig_init(&rig);
 	rig_allow_list(rig.p, "bot", "up__read,up__write,narrow");
 	rig_agent(rig.p, "dev");
@@ -46,13 +46,6 @@ static int fresh(void **state)
 	rig_limit(rig.p, "of writing", SP_PER_DAY, 5)->tools = rig_list(rig.p, "write");
 	rig_limit(rig.p, "a session", SP_PER_SESSION, 9)->tools = rig_list(rig.p, "narrow");
 	rig_publish(&rig);
-	return 0;
-}
-
-static int done(void **state)
-{
-	(void)state;
-	rig_done(&rig);
 	return 0;
 }
 
@@ -192,10 +185,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
-			a_call_is_judged_the_same_with_what_is_known_and_without, fresh, done),
+			a_call_is_judged_the_same_with_what_is_known_and_without, fresh, rig_tear_down),
 		cmocka_unit_test_setup_teardown(
-			more_rules_than_are_kept_are_asked_for_each_time, fresh, done),
-		cmocka_unit_test_setup_teardown(limits_of_a_session_are_asked_for_each_time, fresh, done),
+			more_rules_than_are_kept_are_asked_for_each_time, fresh, rig_tear_down),
+		cmocka_unit_test_setup_teardown(limits_of_a_session_are_asked_for_each_time, fresh, rig_tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
