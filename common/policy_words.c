@@ -6,45 +6,70 @@
 
 const char *sp_effect_name(unsigned e)
 {
-	static const char *const names[] = {"deny", "review", "allow"};
+	static const char *const names[] = {[SP_EFFECT_DENY] = "deny",
+		[SP_EFFECT_REVIEW] = "review",
+		[SP_EFFECT_ALLOW] = "allow"};
 
 	return NAME_OF(names, e);
 }
 
 const char *sp_limit_kind_name(unsigned k)
 {
-	static const char *const names[] = {NULL, "calls", "tokens", "money"};
+	static const char *const names[] = {[SP_LIMIT_CALLS] = "calls",
+		[SP_LIMIT_TOKENS] = "tokens",
+		[SP_LIMIT_MONEY] = "money"};
 
 	return NAME_OF(names, k);
 }
 
 const char *sp_limit_per_name(unsigned p)
 {
-	static const char *const names[] = {
-		NULL, "request", "second", "minute", "hour", "day", "session"};
+	static const char *const names[] = {[SP_PER_REQUEST] = "request",
+		[SP_PER_SECOND] = "second",
+		[SP_PER_MINUTE] = "minute",
+		[SP_PER_HOUR] = "hour",
+		[SP_PER_DAY] = "day",
+		[SP_PER_SESSION] = "session"};
 
 	return NAME_OF(names, p);
 }
 
 const char *sp_action_class_name(unsigned c)
 {
-	static const char *const names[] = {
-		"auto", "read", "write", "send", "delete", "execute", "admin"};
+	static const char *const names[] = {[SP_CLASS_AUTO] = "auto",
+		[SP_CLASS_READ] = "read",
+		[SP_CLASS_WRITE] = "write",
+		[SP_CLASS_SEND] = "send",
+		[SP_CLASS_DELETE] = "delete",
+		[SP_CLASS_EXECUTE] = "execute",
+		[SP_CLASS_ADMIN] = "admin"};
 
 	return NAME_OF(names, c);
 }
 
 const char *sp_risk_mode_name(unsigned m)
 {
-	static const char *const names[] = {"automatic", "mixed", "manual"};
+	static const char *const names[] = {[SP_RISK_AUTOMATIC] = "automatic",
+		[SP_RISK_MIXED] = "mixed",
+		[SP_RISK_MANUAL] = "manual"};
 
 	return NAME_OF(names, m);
 }
 
 const char *sp_risk_term_name(unsigned t)
 {
-	static const char *const names[] = {"class", "high-risk", "sensitivity", "arguments",
-		"egress", "taint", "history", "failures", "rarity", "rate", "time", "new-session"};
+	static const char *const names[] = {[SP_TERM_CLASS] = "class",
+		[SP_TERM_HIGH_RISK] = "high-risk",
+		[SP_TERM_SENSITIVITY] = "sensitivity",
+		[SP_TERM_ARGUMENTS] = "arguments",
+		[SP_TERM_EGRESS] = "egress",
+		[SP_TERM_TAINT] = "taint",
+		[SP_TERM_HISTORY] = "history",
+		[SP_TERM_FAILURES] = "failures",
+		[SP_TERM_RARITY] = "rarity",
+		[SP_TERM_RATE] = "rate",
+		[SP_TERM_TIME] = "time",
+		[SP_TERM_NEW_SESSION] = "new-session"};
 
 	_Static_assert(SP_ARRAY_LEN(names) == SP_TERM__COUNT, "a name a term");
 	return NAME_OF(names, t);

@@ -26,12 +26,27 @@
 	}
 #define AT(s, f) .off = offsetof(struct s, f)
 
-const char *const sp_profile_words[] = {"development", "production", "compliance", NULL};
-static const char *const mode_words[] = {"adaptive", "busy", NULL};
-static const char *const records_words[] = {"auto", "openssl", NULL};
-static const char *const level_words[] = {"basic", "enhanced", "strict", NULL};
-static const char *const http_words[] = {"auto", "1.1", "2", NULL};
-static const char *const era_words[] = {"auto", "legacy", "modern", "both", NULL};
+const char *const sp_profile_words[] = {
+	[SP_PROFILE_DEVELOPMENT] = "development",
+	[SP_PROFILE_PRODUCTION] = "production",
+	[SP_PROFILE_COMPLIANCE] = "compliance",
+	NULL,
+};
+static const char *const mode_words[] = {
+	[SP_MODE_ADAPTIVE] = "adaptive", [SP_MODE_BUSY] = "busy", NULL};
+static const char *const records_words[] = {
+	[SP_TLS_RECORDS_AUTO] = "auto", [SP_TLS_RECORDS_OPENSSL] = "openssl", NULL};
+static const char *const level_words[] = {[SP_AUDIT_BASIC] = "basic",
+	[SP_AUDIT_ENHANCED] = "enhanced",
+	[SP_AUDIT_STRICT] = "strict",
+	NULL};
+static const char *const http_words[] = {
+	[SP_UP_HTTP_AUTO] = "auto", [SP_UP_HTTP_1] = "1.1", [SP_UP_HTTP_2] = "2", NULL};
+static const char *const era_words[] = {[SP_ERA_AUTO] = "auto",
+	[SP_ERA_LEGACY] = "legacy",
+	[SP_ERA_MODERN] = "modern",
+	[SP_ERA_BOTH] = "both",
+	NULL};
 
 /// What the three profiles set differently, by enum sp_profile.
 #define BY_PROFILE(dev, prod, comp)                                                                \

@@ -1,4 +1,5 @@
 #include "common/clock.h"
+#include "common/sql/sql.h"
 #include "config/policy.h"
 #include "config/policy_native.h"
 #include "config/policy_text.h"
@@ -58,20 +59,46 @@
 		.name = (n), .kind = SP_KIND_NUMBER, AT(s, f), .max = 100, .def = (d), .help = (h) \
 	}
 
-static const char *const level_words[] = {"default", "basic", "enhanced", "strict", NULL};
-static const char *const effect_words[] = {"deny", "review", "allow", NULL};
-static const char *const class_words[] = {
-	"auto", "read", "write", "send", "delete", "execute", "admin", NULL};
-static const char *const sense_words[] = {
-	"unset", "public", "internal", "confidential", "restricted", NULL};
+static const char *const level_words[] = {"default", [SP_AUDIT_BASIC + 1] = "basic",
+	[SP_AUDIT_ENHANCED + 1] = "enhanced", [SP_AUDIT_STRICT + 1] = "strict", NULL};
+static const char *const effect_words[] = {[SP_EFFECT_DENY] = "deny",
+	[SP_EFFECT_REVIEW] = "review",
+	[SP_EFFECT_ALLOW] = "allow",
+	NULL};
+static const char *const class_words[] = {[SP_CLASS_AUTO] = "auto",
+	[SP_CLASS_READ] = "read",
+	[SP_CLASS_WRITE] = "write",
+	[SP_CLASS_SEND] = "send",
+	[SP_CLASS_DELETE] = "delete",
+	[SP_CLASS_EXECUTE] = "execute",
+	[SP_CLASS_ADMIN] = "admin",
+	NULL};
+static const char *const sense_words[] = {[SP_SENSE_UNSET] = "unset",
+	[SP_SENSE_PUBLIC] = "public",
+	[SP_SENSE_INTERNAL] = "internal",
+	[SP_SENSE_CONFIDENTIAL] = "confidential",
+	[SP_SENSE_RESTRICTED] = "restricted",
+	NULL};
 static const char *const dialect_words[] = {
-	"unnamed", "postgres", "mysql", "mssql", "sqlite", "ansi", NULL};
-static const char *const per_words[] = {
-	"request", "second", "minute", "hour", "day", "session", NULL};
-static const char *const sequence_words[] = {
-	"require-before", "forbid-after", "forbid-after-taint", NULL};
-static const char *const refusal_words[] = {"deny", "review", NULL};
-static const char *const mode_words[] = {"automatic", "mixed", "manual", NULL};
+	"unnamed", [SP_SQL_POSTGRES] = "postgres", [SP_SQL_MYSQL] = "mysql",
+	[SP_SQL_MSSQL] = "mssql", [SP_SQL_SQLITE] = "sqlite", [SP_SQL_ANSI] = "ansi", NULL};
+static const char *const per_words[] = {[SP_PER_REQUEST - 1] = "request",
+	[SP_PER_SECOND - 1] = "second",
+	[SP_PER_MINUTE - 1] = "minute",
+	[SP_PER_HOUR - 1] = "hour",
+	[SP_PER_DAY - 1] = "day",
+	[SP_PER_SESSION - 1] = "session",
+	NULL};
+static const char *const sequence_words[] = {[SP_SEQ_REQUIRE_BEFORE - 1] = "require-before",
+	[SP_SEQ_FORBID_AFTER - 1] = "forbid-after",
+	[SP_SEQ_FORBID_AFTER_TAINT - 1] = "forbid-after-taint",
+	NULL};
+static const char *const refusal_words[] = {
+	[SP_EFFECT_DENY] = "deny", [SP_EFFECT_REVIEW] = "review", NULL};
+static const char *const mode_words[] = {[SP_RISK_AUTOMATIC] = "automatic",
+	[SP_RISK_MIXED] = "mixed",
+	[SP_RISK_MANUAL] = "manual",
+	NULL};
 
 static const char *apart_wrong(const char *s)
 {

@@ -21,8 +21,11 @@ const struct cel_type cel_scalar[] = {
 
 void cel_type_text(const struct cel_type *t, char *text, size_t cap)
 {
-	static const char *const name[] = {"dyn", "null", "bool", "int", "uint", "double", "string",
-		"bytes", "list", "map", "duration", "timestamp", "type"};
+	static const char *const name[] = {"dyn", [SP_CEL_NULL] = "null", [SP_CEL_BOOL] = "bool",
+		[SP_CEL_INT] = "int", [SP_CEL_UINT] = "uint", [SP_CEL_DOUBLE] = "double",
+		[SP_CEL_STRING] = "string", [SP_CEL_BYTES] = "bytes", [SP_CEL_LIST] = "list",
+		[SP_CEL_MAP] = "map", [SP_CEL_DURATION] = "duration",
+		[SP_CEL_TIMESTAMP] = "timestamp", [SP_CEL_TYPE] = "type"};
 	char key[32], elem[64];
 
 	if (t->kind == SP_CEL_LIST && t->elem->kind) {

@@ -3,8 +3,11 @@
 
 const char *sp_trace_kind_name(enum sp_trace_kind k)
 {
-	static const char *const names[] = {"", "rule", "condition", "tool", "intent", "limit",
-		"argument", "sequence", "term", "verdict"};
+	static const char *const names[] = {
+		"", [SP_TRACE_RULE] = "rule", [SP_TRACE_CONDITION] = "condition",
+		[SP_TRACE_TOOL] = "tool", [SP_TRACE_INTENT] = "intent", [SP_TRACE_LIMIT] = "limit",
+		[SP_TRACE_ARGUMENT] = "argument", [SP_TRACE_SEQUENCE] = "sequence",
+		[SP_TRACE_TERM] = "term", [SP_TRACE_VERDICT] = "verdict"};
 
 	return k < SP_ARRAY_LEN(names) ? names[k] : "";
 }

@@ -100,8 +100,10 @@ static void first(uint32_t *where, uint32_t number)
 static void trace_rule(
 	const struct judge *j, const struct sp_snap_rule *r, uint32_t number, enum judge_holds h)
 {
-	static const char *const said[] = {"applies", "a condition could not be evaluated",
-		"not known before the call", "does not apply"};
+	static const char *const said[] = {[HOLDS_YES] = "applies",
+		[HOLDS_FAILED] = "a condition could not be evaluated",
+		[HOLDS_UNKNOWN] = "not known before the call",
+		[HOLDS_NO] = "does not apply"};
 	uint8_t buf[SHOW_MAX];
 	struct sp_out out = sp_out_init(buf, sizeof(buf));
 	struct sp_bytes why = judge_str(j, r->reason);

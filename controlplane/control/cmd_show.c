@@ -159,7 +159,8 @@ static void show_routes(const struct sp_snap *s, struct sp_cv_out *o)
 
 static void show_upstreams(const struct sp_snap *s, struct sp_cv_out *o)
 {
-	static const char *const kinds[] = {"tcp", "tls", "unix"};
+	static const char *const kinds[] = {
+		[SP_UP_TCP] = "tcp", [SP_UP_TLS] = "tls", [SP_UP_UNIX] = "unix"};
 
 	sp_cv_put_str(o, "upstreams");
 	sp_cv_put_array(o);

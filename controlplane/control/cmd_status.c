@@ -13,14 +13,20 @@
 
 const char *sp_process_state_name(uint32_t state)
 {
-	static const char *const names[] = {"starting", "ready", "draining", "gone"};
+	static const char *const names[] = {[SP_STATE_STARTING] = "starting",
+		[SP_STATE_READY] = "ready",
+		[SP_STATE_DRAINING] = "draining",
+		[SP_STATE_GONE] = "gone"};
 
 	return state < SP_ARRAY_LEN(names) ? names[state] : "unknown";
 }
 
 const char *sp_audit_state_name(uint32_t state)
 {
-	static const char *const names[] = {"starting", "ready", "latched", "full"};
+	static const char *const names[] = {[SP_STORE_STARTING] = "starting",
+		[SP_STORE_READY] = "ready",
+		[SP_STORE_LATCHED] = "latched",
+		[SP_STORE_FULL] = "full"};
 
 	return state < SP_ARRAY_LEN(names) ? names[state] : "unknown";
 }
