@@ -14,6 +14,7 @@ version: 1
 agents:
   - {name: one, roles: [clerk]}
   - {name: two, roles: [clerk]}
+  - {name: guest, roles: [clerk]}
   - {name: strict, roles: [clerk], audit_level: strict}
   - {name: buyer}
   - {name: intent}
@@ -52,7 +53,8 @@ def shared(build):
     @up.tool("broken")
     def broken(request, reply):
         reply.result({"content": [{"type": "text", "text": "no"}], "isError": True})
-    return Lab(build, {"up": up}, issuer=Issuer(kid="decide"), workers=2, policies={"policy.yaml": POLICY})
+    return Lab(build, {"up": up}, {"/anon": {"upstreams": ["up"], "anonymous_agent": "guest"}},
+               issuer=Issuer(kid="decide"), workers=2, policies={"policy.yaml": POLICY})
 
 
 def reasons(m, *tools):
@@ -76,6 +78,14 @@ def test_an_order_is_one_sessions_own(gateway):
         assert reasons(m, "query_rows", "verify_rows") == [None, None]
         assert reasons(other, "delete_rows") == ["sequence_denied"]
         assert reasons(m, "delete_rows") == [None]
+
+
+def test_callers_without_a_token_share_a_session_that_no_new_connection_cleans(gateway):
+    with Modern(gateway, path="/anon") as m, Legacy(gateway, path="/anon") as legacy:
+        assert reasons(m, "send_mail", "fetch_page") == [None, None]
+        with Modern(gateway, path="/anon") as other:
+            assert reasons(other, "send_mail", "query_rows") == ["sequence_denied", None]
+        assert reasons(legacy, "send_mail") == [None], "a session of its own"
 
 
 def test_the_order_holds_across_workers(gateway):
