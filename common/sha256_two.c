@@ -29,15 +29,35 @@ struct lane {
 	__m128i w[4];
 };
 
-INLINE struct lane lane_of(__m128i abef, __m128i cdgh, const uint8_t *p)
+INLINE struct lane lane_of(const struct sp_sha256_way *w)
+{
+	const __m128i *h = (const __m128i *)w->h;
+
+	return (struct lane){.abef = _mm_loadu_si128(h), .cdgh = _mm_loadu_si128(h + 1)};
+}
+
+INLINE void take_block(struct lane *l, const uint8_t *p)
 {
 	const __m128i swap = _mm_set_epi64x(0x0c0d0e0f08090a0bll, 0x0405060700010203ll);
 	const __m128i *from = (const __m128i *)p;
-	struct lane l = {.abef = abef, .cdgh = cdgh};
 
 	for (unsigned i = 0; i < 4; i++)
-		l.w[i] = _mm_shuffle_epi8(_mm_loadu_si128(from + i), swap);
-	return l;
+		l->w[i] = _mm_shuffle_epi8(_mm_loadu_si128(from + i), swap);
+}
+
+/// The block is done. What was before it comes from memory, for which there is no register; the sums stay in theirs,
+/// which compilers have to be made to leave them in: the next block would wait for what is read back.
+INLINE void add(struct lane *l, struct sp_sha256_way *w)
+{
+	__m128i_u *h = (__m128i_u *)w->h;
+
+	l->abef = _mm_add_epi32(l->abef, h[0]);
+	l->cdgh = _mm_add_epi32(l->cdgh, h[1]);
+	h[0] = l->abef;
+	h[1] = l->cdgh;
+	__asm__("" : "+m"(h[0]), "+m"(h[1])); // another value than the sum, for all they know
+	w->p += SP_SHA256_BLOCK;
+	w->blocks--;
 }
 
 /// Words 4i to 4i + 3 of the schedule, with their constants.
@@ -89,43 +109,30 @@ INLINE void four_both(struct lane *a, struct lane *b, unsigned i)
 
 static UNIT void rest_by_unit(struct sp_sha256_way *w)
 {
-	__m128i *h = (__m128i *)w->h, abef = _mm_loadu_si128(h), cdgh = _mm_loadu_si128(h + 1);
+	struct lane a = lane_of(w);
 
-	for (; w->blocks; w->blocks--, w->p += SP_SHA256_BLOCK) {
-		struct lane a = lane_of(abef, cdgh, w->p);
-
+	while (w->blocks) {
+		take_block(&a, w->p);
 #define STEP(i) four(&a, i);
 		SIXTEEN(STEP)
 #undef STEP
-		abef = _mm_add_epi32(abef, a.abef);
-		cdgh = _mm_add_epi32(cdgh, a.cdgh);
+		add(&a, w);
 	}
-	_mm_storeu_si128(h, abef);
-	_mm_storeu_si128(h + 1, cdgh);
 }
 
 static UNIT void both_by_unit(struct sp_sha256_way *v, struct sp_sha256_way *w)
 {
-	__m128i *g = (__m128i *)v->h, abef = _mm_loadu_si128(g), cdgh = _mm_loadu_si128(g + 1);
-	__m128i *h = (__m128i *)w->h, abef2 = _mm_loadu_si128(h), cdgh2 = _mm_loadu_si128(h + 1);
+	struct lane a = lane_of(v), b = lane_of(w);
 
-	for (; v->blocks && w->blocks; v->blocks--, w->blocks--) {
-		struct lane a = lane_of(abef, cdgh, v->p), b = lane_of(abef2, cdgh2, w->p);
-
+	while (v->blocks && w->blocks) {
+		take_block(&a, v->p);
+		take_block(&b, w->p);
 #define STEP(i) four_both(&a, &b, i);
 		SIXTEEN(STEP)
 #undef STEP
-		abef = _mm_add_epi32(abef, a.abef);
-		cdgh = _mm_add_epi32(cdgh, a.cdgh);
-		abef2 = _mm_add_epi32(abef2, b.abef);
-		cdgh2 = _mm_add_epi32(cdgh2, b.cdgh);
-		v->p += SP_SHA256_BLOCK;
-		w->p += SP_SHA256_BLOCK;
+		add(&a, v);
+		add(&b, w);
 	}
-	_mm_storeu_si128(g, abef);
-	_mm_storeu_si128(g + 1, cdgh);
-	_mm_storeu_si128(h, abef2);
-	_mm_storeu_si128(h + 1, cdgh2);
 }
 
 static bool ask_for_unit(void)
@@ -192,11 +199,14 @@ void sp_sha256_rest(struct sp_sha256_way *w)
 		sp_sha256_rest_plain(w);
 }
 
+/// By sixteens, as the unit wrote the one and will read the other: what is written in smaller pieces has to reach the
+/// cache before it can be read at once.
 void sp_sha256_end(const struct sp_sha256_way *w, uint8_t ret[SP_SHA256])
 {
-	for (unsigned i = 0; i < SP_ARRAY_LEN(order); i++) {
-		uint32_t word = __builtin_bswap32(w->h[i]);
+	const __m128i swap = _mm_set_epi64x(0x08090a0b0c0d0e0fll, 0x0001020304050607ll);
+	const __m128i *h = (const __m128i *)w->h;
+	__m128i feba = _mm_loadu_si128(h), hgdc = _mm_loadu_si128(h + 1);
 
-		memcpy(ret + order[i] * sizeof(word), &word, sizeof(word));
-	}
+	_mm_storeu_si128((__m128i *)ret, _mm_shuffle_epi8(_mm_unpackhi_epi64(feba, hgdc), swap));
+	_mm_storeu_si128((__m128i *)ret + 1, _mm_shuffle_epi8(_mm_unpacklo_epi64(feba, hgdc), swap));
 }

@@ -12,21 +12,27 @@ struct sp_sha256_way {
 	size_t blocks; ///< to come
 };
 #define SP_SHA256_BLOCK 64u
+/// Of a message that is padded already.
+static inline void sp_sha256_begin_padded(struct sp_sha256_way *w, const uint8_t *p, size_t blocks)
+{
+	static const uint32_t start[8] = {0x9b05688c, 0x510e527f, 0xbb67ae85, 0x6a09e667, 0x5be0cd19,
+		0x1f83d9ab, 0xa54ff53a, 0x3c6ef372};
+
+	memcpy(w->h, start, sizeof(start));
+	w->p = p;
+	w->blocks = blocks;
+}
 /// Of `n` bytes at `p`, which stay until the end: writes over the SP_SHA256_PAD bytes behind them.
 #define SP_SHA256_PAD 72u
 static inline void sp_sha256_begin(struct sp_sha256_way *w, uint8_t *p, size_t n)
 {
-	static const uint32_t start[8] = {0x9b05688c, 0x510e527f, 0xbb67ae85, 0x6a09e667, 0x5be0cd19,
-		0x1f83d9ab, 0xa54ff53a, 0x3c6ef372};
 	uint64_t bits = __builtin_bswap64((uint64_t)n * 8);
 	size_t whole = (n + 1 + sizeof(bits) + SP_SHA256_BLOCK - 1) / SP_SHA256_BLOCK * SP_SHA256_BLOCK;
 
+	memset(p + n, 0, SP_SHA256_PAD); // of one length: no call
 	p[n] = 0x80;
-	memset(p + n + 1, 0, whole - n - 1 - sizeof(bits));
 	memcpy(p + whole - sizeof(bits), &bits, sizeof(bits));
-	memcpy(w->h, start, sizeof(start));
-	w->p = p;
-	w->blocks = whole / SP_SHA256_BLOCK;
+	sp_sha256_begin_padded(w, p, whole / SP_SHA256_BLOCK);
 }
 /// On by as many blocks as the shorter one still has.
 void sp_sha256_both(struct sp_sha256_way *a, struct sp_sha256_way *b);

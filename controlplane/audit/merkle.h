@@ -18,7 +18,7 @@ void sp_merkle_root(const struct sp_merkle *m, uint8_t ret[SP_SHA256]);
 struct sp_merkle_step {
 	struct sp_sha256_way hash;
 	unsigned level; ///< of what is being hashed
-	uint8_t bytes[1 + 2 * SP_SHA256 + SP_SHA256_PAD];
+	alignas(16) uint8_t bytes[2 * SP_SHA256_BLOCK];
 };
 void sp_merkle_begin(struct sp_merkle_step *s, const uint8_t leaf[SP_SHA256]);
 /// `hash` is made: there is another one now; or false, the leaf is in the tree.
