@@ -9,6 +9,7 @@
 
 #define TEXT_MAX 512u
 #define NUMBERS 128u
+#define INLINE static inline __attribute__((always_inline))
 
 enum kind { KIND_NONE, KIND_U, KIND_S, KIND_B, KIND_T };
 
@@ -185,14 +186,18 @@ static inline uint64_t number_of(const uint8_t *p, unsigned size)
 	return __builtin_bswap64(v) >> (64 - 8 * size);
 }
 
+/// From so many bytes on, a pair of ours but a long text or a long run is read without a look at where the record ends.
+#define ROOMY 40u
+_Static_assert(ROOMY >= 3 + 32 && ROOMY >= 2 + sizeof(uint64_t), "key, head and value");
+
 /// How long one is should be guessed from the last one, not waited for: hence a branch for each.
-static inline const uint8_t *quick_number(const uint8_t *p, const uint8_t *end, uint64_t *ret)
+INLINE const uint8_t *quick_number(const uint8_t *p, const uint8_t *end, bool roomy, uint64_t *ret)
 {
 	if (p[0] <= 0x7f) {
 		*ret = p[0];
 		return p + 1;
 	}
-	if ((size_t)(end - p) < 1 + sizeof(*ret))
+	if (!roomy && (size_t)(end - p) < 1 + sizeof(*ret))
 		return NULL;
 	switch (p[0]) {
 	case 0xcc:
@@ -212,56 +217,69 @@ static inline const uint8_t *quick_number(const uint8_t *p, const uint8_t *end, 
 	}
 }
 
-/// Of `n` bytes, those that are there: true when they are few, and ASCII.
-static inline bool short_ascii(const uint8_t *p, size_t n, const uint8_t *end)
+INLINE uint64_t high_bits(const uint8_t *p)
 {
-	unsigned high;
-
-	if (n > 16 || end - p < 16)
-		return false;
-	high = (unsigned)_mm_movemask_epi8(_mm_loadu_si128((const __m128i *)p));
-	return !(high & ((1u << n) - 1));
+	return (uint64_t)_mm_movemask_epi8(_mm_loadu_si128((const __m128i *)p));
 }
 
-static inline const uint8_t *quick_run(
-	const uint8_t *p, const uint8_t *end, bool text, struct sp_bytes *ret)
+/// Of `n` bytes, those that are there: true when they are few, and ASCII.
+INLINE bool short_ascii(const uint8_t *p, size_t n, const uint8_t *end, bool roomy)
+{
+	uint64_t high;
+
+	if (n > 32 || (!roomy && end - p < (n > 16 ? 32 : 16)))
+		return false;
+	high = high_bits(p);
+	if (n > 16)
+		high |= high_bits(p + 16) << 16;
+	return !(high & ((1ull << n) - 1));
+}
+
+INLINE const uint8_t *quick_run(
+	const uint8_t *p, const uint8_t *end, bool text, bool roomy, struct sp_bytes *ret)
 {
 	bool fix = text && p[0] >> 5 == 0xa0 >> 5;
 	size_t head = fix ? 1 : 2, n;
 
-	if ((size_t)(end - p) < head || (!fix && p[0] != (text ? 0xd9 : 0xc4)))
+	if ((!roomy && (size_t)(end - p) < head) || (!fix && p[0] != (text ? 0xd9 : 0xc4)))
 		return NULL;
 	n = fix ? p[0] & 0x1f : p[1];
 	p += head;
-	if (n > (size_t)(end - p) || (text && !short_ascii(p, n, end) && !sp_utf8_ok(sp_bytes(p, n))))
+	if ((!roomy || !fix) && n > (size_t)(end - p))
+		return NULL;
+	if (text && !short_ascii(p, n, end, roomy) && !sp_utf8_ok(sp_bytes(p, n)))
 		return NULL;
 	*ret = sp_bytes(p, n);
 	return p + n;
 }
 
-/// Pairs as our own writer makes them, as far as there are: where they end. The rest is read the long way.
-static const uint8_t *quick_pairs(const uint8_t *p, const uint8_t *end, uint32_t *pairs, struct sp_record *r)
+/// Pairs as our own writer makes them, as far as there are, and as far as there is room when it has to be roomy: where
+/// they end.
+INLINE const uint8_t *quick_pairs(
+	const uint8_t *p, const uint8_t *end, bool roomy, uint32_t *pairs, struct sp_record *r)
 {
 	uint64_t seen = r->present[0];
+	uint32_t left = *pairs;
 
-	for (; *pairs && end - p >= 2; --*pairs) {
+	for (; left && end - p >= (roomy ? ROOMY : 2); left--) {
 		unsigned f = p[0], kind = f < 64 ? kinds[f] : KIND_NONE;
 		const uint8_t *next = NULL;
 
 		if (seen >> (f & 63) & 1)
 			break;
 		if (kind == KIND_S)
-			next = quick_run(p + 1, end, true, &r->b[f]);
+			next = quick_run(p + 1, end, true, roomy, &r->b[f]);
 		else if (kind == KIND_B)
-			next = quick_run(p + 1, end, false, &r->b[f]);
+			next = quick_run(p + 1, end, false, roomy, &r->b[f]);
 		else if (kind != KIND_NONE)
-			next = quick_number(p + 1, end, &r->u[f]);
+			next = quick_number(p + 1, end, roomy, &r->u[f]);
 		if (!next)
 			break;
 		seen |= 1ull << (f & 63);
 		p = next;
 	}
 	r->present[0] = seen;
+	*pairs = left;
 	return p;
 }
 
@@ -277,7 +295,8 @@ int sp_record_read(struct sp_bytes bytes, struct sp_record *ret)
 	while (pairs && !m.bad) {
 		uint64_t f;
 
-		m.p = quick_pairs(m.p, m.end, &pairs, ret);
+		m.p = quick_pairs(m.p, m.end, true, &pairs, ret);
+		m.p = quick_pairs(m.p, m.end, false, &pairs, ret); // the rest is read the long way
 		if (pairs == 0)
 			break;
 		pairs--;

@@ -174,7 +174,7 @@ static void each_byte_of_a_text_has_to_be_part_of_a_character(void **state)
 	(void)state;
 	for (size_t n = 1; n <= sizeof(text); n++)
 		for (size_t i = 0; i < n; i++)
-			for (size_t behind = 0; behind < 40; behind += 20) {
+			for (size_t behind = 0; behind <= 40; behind += 20) {
 				memset(text, 't', sizeof(text));
 				text[i] = 0xfe;
 				sp_record_begin(&w, buf, sizeof(buf));
