@@ -15,6 +15,7 @@
 #define DESCRIPTORS 1024u
 #define TX_WAITING 1024u
 #define CACHE 256u
+#define FRESH 16u
 #define REVIVE_NS (100 * SP_NS_PER_MS)
 #define REVIVE_POLLS 256u ///< the clock is looked at once in so many empty polls
 
@@ -28,8 +29,8 @@ struct dpdk_wire {
 	uint32_t polls;
 	uint64_t dialled_ns;
 	struct rte_mempool *pool;
-	struct rte_mbuf *writing;
-	uint32_t tx_n;
+	uint32_t fresh_n, tx_n;
+	struct rte_mbuf *fresh[FRESH]; ///< to be written to, the last one first
 	struct rte_mbuf *tx[TX_WAITING];
 };
 
@@ -149,7 +150,7 @@ static unsigned wire_receive(struct sp_wire *wire, struct sp_frame *frames, unsi
 static void wire_give_back(struct sp_wire *wire, void *handle)
 {
 	(void)wire;
-	rte_pktmbuf_free(handle);
+	rte_pktmbuf_free_seg(handle); // it has one, or the stack would not have seen it
 }
 
 /// What the driver does not take stays queued: its ring is full, or the other end is away.
@@ -175,18 +176,22 @@ static void wire_flush(struct sp_wire *wire)
 static uint8_t *wire_room(struct sp_wire *wire, uint32_t n)
 {
 	struct dpdk_wire *w = of(wire);
+	struct rte_mbuf *m;
 
 	if (w->tx_n == TX_WAITING)
 		wire_flush(wire);
 	if (w->tx_n == TX_WAITING) // nobody takes them: what is new is worth more than what is old
 		drop_waiting(w);
-	if (!w->writing)
-		w->writing = rte_pktmbuf_alloc(w->pool);
-	if (!w->writing || n > rte_pktmbuf_tailroom(w->writing))
+	if (!w->fresh_n && rte_pktmbuf_alloc_bulk(w->pool, w->fresh, FRESH) == 0)
+		w->fresh_n = FRESH;
+	if (!w->fresh_n)
 		return NULL;
-	w->writing->data_len = (uint16_t)n;
-	w->writing->pkt_len = n;
-	return rte_pktmbuf_mtod(w->writing, uint8_t *);
+	m = w->fresh[w->fresh_n - 1];
+	if (n > rte_pktmbuf_tailroom(m))
+		return NULL;
+	m->data_len = (uint16_t)n;
+	m->pkt_len = n;
+	return rte_pktmbuf_mtod(m, uint8_t *);
 }
 
 /// The stack left the checksums of IPv4 and TCP to the port, which wants the pseudo header's sum.
@@ -228,11 +233,11 @@ static void ask_for_sums(struct rte_mbuf *m)
 static void wire_send(struct sp_wire *wire)
 {
 	struct dpdk_wire *w = of(wire);
+	struct rte_mbuf *m = w->fresh[--w->fresh_n];
 
 	if (wire->sums_out)
-		ask_for_sums(w->writing);
-	w->tx[w->tx_n++] = w->writing;
-	w->writing = NULL;
+		ask_for_sums(m);
+	w->tx[w->tx_n++] = m;
 }
 
 /// The port itself ends with the process, as EAL does: closing it takes calls a sandboxed process has not.
@@ -241,7 +246,7 @@ static void wire_free(struct sp_wire *wire)
 	struct dpdk_wire *w = of(wire);
 
 	sp_dpdk_after_callbacks(NULL, NULL);
-	rte_pktmbuf_free(w->writing);
+	rte_pktmbuf_free_bulk(w->fresh, w->fresh_n);
 	rte_pktmbuf_free_bulk(w->tx, w->tx_n);
 	free(w);
 }

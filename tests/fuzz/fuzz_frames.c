@@ -3,6 +3,7 @@
 #define LOOP_FRAMES 256u
 #include "common/clock.h"
 #include "dataplane/io/lwip/ahead.h"
+#include "dataplane/io/lwip/checksum.h"
 #include "dataplane/io/lwip/lwip.h"
 #include "tests/unit/wire_loop.h"
 
@@ -68,6 +69,7 @@ static void look_ahead(const uint8_t *data, size_t n)
 
 	SP_BUG_IF(!copy);
 	memcpy(f.data, data, n);
+	(void)lwip_sums_right(f.data, n);
 	lwip_ahead_frame(&a, &f);
 	lwip_ahead_pcb(&a);
 	lwip_ahead_stream(&a);

@@ -1,66 +1,107 @@
 /// The Internet checksum (RFC 1071) in wide words: the sum does not mind the width it is taken in.
-#include <lwip/opt.h>
-
-#include "common/bytes.h"
+#include "dataplane/io/lwip/checksum.h"
 
 #include <immintrin.h>
 #include "common/banned.h"
 
-static uint64_t add(uint64_t sum, uint64_t v)
+#define WIDE __attribute__((target("avx2,tune=haswell"))) // or gcc loads by halves
+
+/// 32 bytes added to the sums of words; with `to` they are copied on the way. The processor adds pairs of signed words,
+/// so each goes in less 2^15.
+WIDE static inline __m256i add32(__m256i sum, uint8_t *to, const uint8_t *p)
 {
-	sum += v;
-	return sum + (sum < v);
+	__m256i v = _mm256_loadu_si256((const __m256i *)p);
+
+	if (to)
+		_mm256_storeu_si256((__m256i *)to, v);
+	v = _mm256_madd_epi16(_mm256_xor_si256(v, _mm256_set1_epi16(INT16_MIN)), _mm256_set1_epi16(1));
+	return _mm256_add_epi32(sum, v);
 }
 
-/// The sum of `n` bytes, a multiple of 64, as words of 32 bits.
-__attribute__((target("avx2"))) static uint64_t add_wide(const uint8_t *p, size_t n)
+/// The sum of `n` bytes, a multiple of 32, as words of 16 bits.
+WIDE static inline uint64_t add_wide(uint8_t *to, const uint8_t *p, size_t n)
 {
-	const __m256i low = _mm256_set1_epi64x(UINT32_MAX);
 	__m256i a = _mm256_setzero_si256(), b = a;
-	uint64_t sum[4];
+	size_t i = 0;
+	__m128i x;
 
-	for (; n; n -= 64, p += 64) {
-		__m256i x = _mm256_loadu_si256((const __m256i *)p);
-		__m256i y = _mm256_loadu_si256((const __m256i *)(p + 32));
-
-		a = _mm256_add_epi64(a, _mm256_add_epi64(_mm256_and_si256(x, low), _mm256_srli_epi64(x, 32)));
-		b = _mm256_add_epi64(b, _mm256_add_epi64(_mm256_and_si256(y, low), _mm256_srli_epi64(y, 32)));
+	for (; i + 64 <= n; i += 64) {
+		a = add32(a, to ? to + i : NULL, p + i);
+		b = add32(b, to ? to + i + 32 : NULL, p + i + 32);
 	}
-	_mm256_storeu_si256((__m256i *)sum, _mm256_add_epi64(a, b));
-	return sum[0] + sum[1] + sum[2] + sum[3];
+	if (i < n)
+		a = add32(a, to ? to + i : NULL, p + i);
+	a = _mm256_add_epi32(a, b);
+	x = _mm_add_epi32(_mm256_castsi256_si128(a), _mm256_extracti128_si256(a, 1));
+	x = _mm_add_epi32(x, _mm_shuffle_epi32(x, 0x4e));
+	x = _mm_add_epi32(x, _mm_shuffle_epi32(x, 0xb1));
+	return (uint64_t)(_mm_cvtsi128_si32(x) + (int64_t)(n / 2 << 15)); // and the 2^15 put back
+}
+
+WIDE static uint64_t sum_wide(const uint8_t *p, size_t n)
+{
+	return add_wide(NULL, p, n);
+}
+
+WIDE static uint64_t copy_wide(uint8_t *to, const uint8_t *p, size_t n)
+{
+	return add_wide(to, p, n);
+}
+
+static uint64_t add8(const uint8_t *p)
+{
+	uint64_t v;
+
+	memcpy(&v, p, 8);
+	return (v & UINT32_MAX) + (v >> 32);
+}
+
+/// Of what is too short for wide words.
+static uint64_t sum_narrow(const uint8_t *p, size_t n)
+{
+	uint64_t sum = 0;
+	uint32_t v4;
+	uint16_t v2;
+
+	for (; n >= 8; n -= 8, p += 8)
+		sum += add8(p);
+	if (n & 4) {
+		memcpy(&v4, p, 4);
+		sum += v4;
+		p += 4;
+	}
+	if (n & 2) {
+		memcpy(&v2, p, 2);
+		sum += v2;
+		p += 2;
+	}
+	return n & 1 ? sum + *p : sum;
+}
+
+static size_t wide_part(size_t n)
+{
+	return n >= 64 && __builtin_cpu_supports("avx2") ? n / 32 * 32 : 0;
+}
+
+uint64_t sp_lwip_sum(const void *data, size_t n)
+{
+	size_t wide = wide_part(n);
+	uint64_t sum = wide ? sum_wide(data, wide) : 0;
+
+	return sum + sum_narrow((const uint8_t *)data + wide, n - wide);
+}
+
+uint64_t sp_lwip_copy(uint8_t *to, const void *data, size_t n)
+{
+	const uint8_t *p = data;
+	size_t wide = wide_part(n);
+	uint64_t sum = wide ? copy_wide(to, p, wide) : 0;
+
+	memcpy(to + wide, p + wide, n - wide);
+	return sum + sum_narrow(p + wide, n - wide);
 }
 
 uint16_t sp_lwip_checksum(const void *data, int n)
 {
-	const uint8_t *p = data;
-	uint64_t a = 0, b = 0, v;
-
-	if (n >= 128 && __builtin_cpu_supports("avx2")) {
-		int wide = n / 64 * 64;
-
-		a = add_wide(p, (size_t)wide);
-		n -= wide;
-		p += wide;
-	}
-	for (; n >= 16; n -= 16, p += 16) {
-		memcpy(&v, p, 8);
-		a = add(a, v);
-		memcpy(&v, p + 8, 8);
-		b = add(b, v);
-	}
-	for (; n >= 2; n -= 2, p += 2) {
-		uint16_t w;
-
-		memcpy(&w, p, 2);
-		a = add(a, w);
-	}
-	if (n)
-		a = add(a, *p);
-	a = add(a, b);
-	a = (a & 0xffffffff) + (a >> 32);
-	a = (a & 0xffffffff) + (a >> 32);
-	a = (a & 0xffff) + (a >> 16);
-	a = (a & 0xffff) + (a >> 16);
-	a = (a & 0xffff) + (a >> 16);
-	return (uint16_t)a;
+	return sp_lwip_fold(sp_lwip_sum(data, (size_t)n));
 }

@@ -2,6 +2,7 @@
 #include "dataplane/io/lwip/stack.h"
 
 #include "dataplane/io/lwip/ahead.h"
+#include "dataplane/io/lwip/checksum.h"
 #include "dataplane/io/lwip/hooks.h"
 
 #include <lwip/ethip6.h>
@@ -59,6 +60,30 @@ static void release(struct pbuf *p)
 	owner->wire->ops->give_back(owner->wire, f->handle);
 }
 
+static void copy_out(uint8_t *to, const struct pbuf *p)
+{
+	for (; p; p = p->next) {
+		memcpy(to, p->payload, p->len);
+		to += p->len;
+	}
+}
+
+/// One pass over the data, where it comes from: what was stored just now is slow to be read.
+static void copy_out_summed(uint8_t *frame, const struct pbuf *p)
+{
+	uint64_t sum = 0;
+	uint32_t at = p->len;
+
+	memcpy(frame, p->payload, p->len);
+	for (const struct pbuf *q = p->next; q; q = q->next) {
+		uint64_t s = sp_lwip_copy(frame + at, q->payload, q->len);
+
+		sum += at % 2 ? __builtin_bswap16(sp_lwip_fold(s)) : s;
+		at += q->len;
+	}
+	lwip_sums_fill(frame, at, p->payload, p->len, sum);
+}
+
 static err_t transmit(struct netif *netif, struct pbuf *p)
 {
 	struct lwip_io *l = netif->state;
@@ -69,10 +94,10 @@ static err_t transmit(struct netif *netif, struct pbuf *p)
 		l->stats.frames_dropped++;
 		return ERR_MEM;
 	}
-	for (const struct pbuf *q = p; q; q = q->next) {
-		memcpy(to, q->payload, q->len);
-		to += q->len;
-	}
+	if (w->sums_out)
+		copy_out(to, p);
+	else
+		copy_out_summed(to, p);
 	w->ops->send(w);
 	l->stats.frames_out++;
 	return ERR_OK;
@@ -120,9 +145,9 @@ int lwip_netif_up(struct lwip_io *l)
 	owner = l;
 	if (!netif_add(&l->netif, &addr, &mask, &gateway, l, prepare, ethernet_input))
 		return -EINVAL;
-	if (l->wire->sums_out)
-		NETIF_SET_CHECKSUM_CTRL(&l->netif,
-			NETIF_CHECKSUM_ENABLE_ALL & ~(NETIF_CHECKSUM_GEN_IP | NETIF_CHECKSUM_GEN_TCP));
+	// transmit() or the port
+	NETIF_SET_CHECKSUM_CTRL(&l->netif,
+		NETIF_CHECKSUM_ENABLE_ALL & ~(NETIF_CHECKSUM_GEN_IP | NETIF_CHECKSUM_GEN_TCP));
 	netif_set_default(&l->netif);
 	netif_set_up(&l->netif);
 	l->up = true;
@@ -162,7 +187,7 @@ static void take_in(struct lwip_io *l, const struct sp_frame *f)
 	in->custom.custom_free_function = release;
 	p = pbuf_alloced_custom(PBUF_RAW, (u16_t)f->len, PBUF_REF, &in->custom, f->data, (u16_t)f->len);
 	l->out++;
-	if (f->sums == SP_SUMS_GOOD)
+	if (f->sums == SP_SUMS_GOOD || lwip_sums_right(f->data, f->len))
 		l->netif.chksum_flags &= (u16_t)~checks;
 	else
 		l->netif.chksum_flags |= checks;

@@ -96,5 +96,6 @@ void lwip_tx_acked(struct lwip_stream *ls)
 	if (!ls->given)
 		ls->block = NULL; // what follows begins at the queue's head
 	sp_tx_consume(&ls->s, done);
-	sp_stream_mark(&ls->s);
+	if (ls->s.queued > ls->given || ls->s.phase != SP_STREAM_OPEN)
+		sp_stream_mark(&ls->s);
 }
