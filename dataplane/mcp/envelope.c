@@ -32,7 +32,7 @@ bool sp_method_named(enum sp_method m)
 
 /// Everything one pass over the interesting objects finds: token of each member or NONE.
 struct reading {
-	struct sp_envelope e;
+	struct sp_envelope *e;
 	uint32_t jsonrpc, method;
 	uint32_t name, uri;
 	uint32_t token; ///< params.progressToken
@@ -50,22 +50,22 @@ typedef uint32_t *member_fn(struct reading *r, struct sp_bytes key);
 static inline uint32_t *message_member(struct reading *r, struct sp_bytes key)
 {
 	return IS(key, "jsonrpc")  ? &r->jsonrpc
-	       : IS(key, "id")     ? &r->e.id
+	       : IS(key, "id")     ? &r->e->id
 	       : IS(key, "method") ? &r->method
-	       : IS(key, "params") ? &r->e.params
-	       : IS(key, "result") ? &r->e.result
-	       : IS(key, "error")  ? &r->e.error
+	       : IS(key, "params") ? &r->e->params
+	       : IS(key, "result") ? &r->e->result
+	       : IS(key, "error")  ? &r->e->error
 				   : NULL;
 }
 
 static inline uint32_t *params_member(struct reading *r, struct sp_bytes key)
 {
-	return IS(key, "_meta")           ? &r->e.meta
+	return IS(key, "_meta")           ? &r->e->meta
 	       : IS(key, "name")          ? &r->name
 	       : IS(key, "uri")           ? &r->uri
-	       : IS(key, "arguments")     ? &r->e.arguments
-	       : IS(key, "cursor")        ? &r->e.cursor
-	       : IS(key, "requestId")     ? &r->e.request_id
+	       : IS(key, "arguments")     ? &r->e->arguments
+	       : IS(key, "cursor")        ? &r->e->cursor
+	       : IS(key, "requestId")     ? &r->e->request_id
 	       : IS(key, "progressToken") ? &r->token
 					  : NULL;
 }
@@ -78,21 +78,21 @@ static const struct sp_bytes params_names[] = {SP_LIT("_meta"), SP_LIT("name"), 
 
 static inline uint32_t *meta_member(struct reading *r, struct sp_bytes key)
 {
-	return IS(key, "progressToken")                                ? &r->e.progress_token
-	       : IS(key, "traceparent")                                ? &r->e.traceparent
-	       : IS(key, "io.modelcontextprotocol/protocolVersion")    ? &r->e.meta_version
-	       : IS(key, "io.modelcontextprotocol/clientCapabilities") ? &r->e.meta_capabilities
-	       : IS(key, "io.modelcontextprotocol/logLevel")           ? &r->e.log_level
+	return IS(key, "progressToken")                                ? &r->e->progress_token
+	       : IS(key, "traceparent")                                ? &r->e->traceparent
+	       : IS(key, "io.modelcontextprotocol/protocolVersion")    ? &r->e->meta_version
+	       : IS(key, "io.modelcontextprotocol/clientCapabilities") ? &r->e->meta_capabilities
+	       : IS(key, "io.modelcontextprotocol/logLevel")           ? &r->e->log_level
 								       : NULL;
 }
 
 static inline uint32_t *result_member(struct reading *r, struct sp_bytes key)
 {
-	return IS(key, "_meta")        ? &r->e.meta
-	       : IS(key, "isError")    ? &r->e.is_error
-	       : IS(key, "resultType") ? &r->e.result_type
-	       : IS(key, "cacheScope") ? &r->e.cache_scope
-	       : IS(key, "ttlMs")      ? &r->e.ttl_ms
+	return IS(key, "_meta")        ? &r->e->meta
+	       : IS(key, "isError")    ? &r->e->is_error
+	       : IS(key, "resultType") ? &r->e->result_type
+	       : IS(key, "cacheScope") ? &r->e->cache_scope
+	       : IS(key, "ttlMs")      ? &r->e->ttl_ms
 				       : NULL;
 }
 
@@ -133,6 +133,26 @@ static inline __attribute__((always_inline)) void find(
 	}
 }
 
+#define ID_DIGITS 15u ///< fewer than 2^53 has
+
+/// No sign, fraction or exponent in the 4 to ID_DIGITS bytes of a number that the scan let pass: nothing else in one
+/// has a digit's upper half. The last bytes overlap the first.
+static bool only_digits(struct sp_bytes s)
+{
+	const uint64_t upper = 0xf0f0f0f0f0f0f0f0u, digits = 0x3030303030303030u;
+	uint64_t half[2];
+	uint32_t quarter[2];
+
+	if (s.n < 8) {
+		memcpy(&quarter[0], s.p, 4);
+		memcpy(&quarter[1], s.p + s.n - 4, 4);
+		return (((uint64_t)quarter[0] << 32 | quarter[1]) & upper) == digits;
+	}
+	memcpy(&half[0], s.p, 8);
+	memcpy(&half[1], s.p + s.n - 8, 8);
+	return (half[0] & upper) == digits && (half[1] & upper) == digits;
+}
+
 /// A request id or progress token: a string of 1..256 bytes as written, or a plain integer within
 /// +-2^53.
 static bool id_ok(const struct sp_json *j, uint32_t t)
@@ -142,6 +162,8 @@ static bool id_ok(const struct sp_json *j, uint32_t t)
 
 	if (j->tok[t].type == SP_JSON_STRING)
 		return s.n >= 1 && s.n <= ID_MAX;
+	if (j->tok[t].type == SP_JSON_NUMBER && s.n >= 4 && s.n <= ID_DIGITS && only_digits(s))
+		return true;
 	if (sp_json_i64(j, t, &v) != 0 || (v == 0 && s.n > 1))
 		return false;
 	return v >= -ID_INT_MAX && v <= ID_INT_MAX;
@@ -184,7 +206,7 @@ static bool settle_id(const struct sp_json *j, uint32_t *t, bool known)
 
 static int read_meta(struct reading *r, const struct sp_json *j, bool known)
 {
-	struct sp_envelope *e = &r->e;
+	struct sp_envelope *e = r->e;
 
 	if (e->meta == SP_JSON_NONE)
 		return 0;
@@ -204,7 +226,7 @@ static int read_meta(struct reading *r, const struct sp_json *j, bool known)
 
 static int read_params(struct reading *r, const struct sp_json *j)
 {
-	struct sp_envelope *e = &r->e;
+	struct sp_envelope *e = r->e;
 	bool known = e->method != SP_METHOD_OTHER;
 	struct sp_bytes named = methods[e->method].name;
 	int why;
@@ -238,7 +260,7 @@ static int read_params(struct reading *r, const struct sp_json *j)
 /// A method with an id is a request, without one a notification; ours must come as what they are.
 static int read_call(struct reading *r, const struct sp_json *j, bool has_id)
 {
-	struct sp_envelope *e = &r->e;
+	struct sp_envelope *e = r->e;
 	unsigned flags;
 
 	if (j->tok[r->method].type != SP_JSON_STRING || e->result != SP_JSON_NONE ||
@@ -255,7 +277,7 @@ static int read_call(struct reading *r, const struct sp_json *j, bool has_id)
 
 static int read_answer(struct reading *r, const struct sp_json *j)
 {
-	struct sp_envelope *e = &r->e;
+	struct sp_envelope *e = r->e;
 	int64_t code;
 
 	if (e->params != SP_JSON_NONE || (e->result == SP_JSON_NONE) == (e->error == SP_JSON_NONE))
@@ -279,7 +301,7 @@ static int read_answer(struct reading *r, const struct sp_json *j)
 
 static int read_message(struct reading *r, const struct sp_json *j)
 {
-	struct sp_envelope *e = &r->e;
+	struct sp_envelope *e = r->e;
 	uint32_t id;
 	int why;
 
@@ -306,14 +328,14 @@ static int read_message(struct reading *r, const struct sp_json *j)
 int sp_envelope_read(const struct sp_json *j, struct sp_envelope *ret)
 {
 	struct reading r;
-	int why;
 
-	memset(&r, 0xff, sizeof(r)); /* SP_JSON_NONE in every token */
+	/* SP_JSON_NONE in every token */
+	memset(&r, 0xff, sizeof(r));
+	memset(ret, 0xff, sizeof(*ret));
+	r.e = ret;
 	r.alike = false;
-	r.e.kind = (enum sp_rpc_kind)0;
-	r.e.method = SP_METHOD_OTHER;
-	r.e.method_text = SP_NOBYTES;
-	why = read_message(&r, j);
-	*ret = r.e;
-	return why;
+	ret->kind = (enum sp_rpc_kind)0;
+	ret->method = SP_METHOD_OTHER;
+	ret->method_text = SP_NOBYTES;
+	return read_message(&r, j);
 }

@@ -278,9 +278,41 @@ static void ids_are_bounded_at_256_bytes_and_two_to_the_53(void **state)
 	}
 }
 
+static int read_with_id(const char *id)
+{
+	char text[128];
+
+	snprintf(text, sizeof(text), "{\"jsonrpc\":\"2.0\",\"id\":%s,\"method\":\"ping\"}", id);
+	return read_text(text);
+}
+
+static void ids_are_plain_digits_wherever_the_other_byte_is(void **state)
+{
+	char id[32];
+
+	(void)state;
+	for (int n = 1; n < 16; n++) {
+		snprintf(id, sizeof(id), "%.*s", n, "987654321098765");
+		assert_int_equal(read_with_id(id), 0);
+		assert_true(raw_is(env.id, id));
+		for (int at = 1; at + 1 < n; at++) {
+			char digit = id[at];
+
+			id[at] = '.';
+			assert_int_equal(read_with_id(id), INVALID);
+			id[at] = 'e';
+			assert_int_equal(read_with_id(id), INVALID);
+			id[at] = 'E';
+			assert_int_equal(read_with_id(id), INVALID);
+			id[at] = digit;
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(ids_are_plain_digits_wherever_the_other_byte_is),
 		cmocka_unit_test(a_modern_call_shows_all_its_members),
 		cmocka_unit_test(every_method_of_the_list_is_found_by_its_name),
 		cmocka_unit_test(a_method_not_ours_is_other_and_keeps_its_text),
