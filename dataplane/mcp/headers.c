@@ -150,16 +150,7 @@ int sp_headers_agree(const struct sp_http_head *head, const uint8_t *buf, const 
 {
 	bool request = e->kind == SP_RPC_REQUEST;
 	struct sp_bytes method = sp_http_get(buf, head->header[SP_HDR_MCP_METHOD]);
-	enum sp_revision rev;
-	enum sign says = sign_of(has(head, SP_HDR_PROTOCOL_VERSION),
-		sp_http_get(buf, head->header[SP_HDR_PROTOCOL_VERSION]), &rev);
 
-	if (says == SAYS_NOTHING)
-		return SP_REASON_HEADER_MISMATCH;
-	if (e->meta_version != SP_JSON_NONE && !version_agrees(head, buf, j, e))
-		return SP_REASON_HEADER_MISMATCH;
-	if (says != SAYS_MODERN)
-		return SP_REASON_VERSION_UNSUPPORTED;
 	if ((request || has(head, SP_HDR_MCP_METHOD)) && !sp_bytes_eq(method, e->method_text))
 		return SP_REASON_HEADER_MISMATCH;
 	if (sp_method_named(e->method)) {

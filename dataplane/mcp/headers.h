@@ -24,10 +24,9 @@
 SP_MUST_CHECK int sp_headers_era(const struct sp_http_head *head, const uint8_t *buf,
 	const struct sp_json *j, const struct sp_envelope *e, enum sp_revision *ret);
 
-/// The headers of a modern message against its body: MCP-Protocol-Version, Mcp-Method, Mcp-Name
-/// (decoded) where the method has one, and that _meta has what a request must have. A notification
-/// may leave headers out; those it has must agree. HEADER_MISMATCH, VERSION_UNSUPPORTED,
-/// META_MISSING.
+/// The other headers of a message that sp_headers_era() took for a modern one against its body: Mcp-Method,
+/// Mcp-Name (decoded) where the method has one, and that _meta has what a request must have. A
+/// notification may leave headers out; those it has must agree. HEADER_MISMATCH, META_MISSING.
 SP_MUST_CHECK int sp_headers_agree(const struct sp_http_head *head, const uint8_t *buf,
 	const struct sp_json *j, const struct sp_envelope *e);
 
