@@ -31,8 +31,11 @@ static struct sp_param_entry *set_of(struct sp_param_cache *c, uint64_t upstream
 static struct sp_param_entry *find(struct sp_param_cache *c, uint64_t upstream, struct sp_bytes name,
 	uint64_t now_ns)
 {
-	struct sp_param_entry *set = set_of(c, upstream, name);
+	struct sp_param_entry *set;
 
+	if (c->until_ns <= now_ns)
+		return NULL;
+	set = set_of(c, upstream, name);
 	for (unsigned i = 0; i < WAYS; i++)
 		if (set[i].until_ns > now_ns && set[i].upstream == upstream &&
 			sp_bytes_eq(sp_bytes(set[i].bytes, set[i].name_len), name))
@@ -94,7 +97,7 @@ bool sp_param_cache_learn(struct sp_param_cache *c, uint64_t upstream, struct sp
 	}
 	e = place(c, upstream, name, now_ns, evicted);
 	e->upstream = upstream;
-	e->until_ns = now_ns + SP_PARAM_KEEP_NS;
+	e->until_ns = c->until_ns = now_ns + SP_PARAM_KEEP_NS;
 	e->used_ns = now_ns;
 	e->name_len = (uint16_t)name.n;
 	e->text_len = (uint16_t)o.len;

@@ -19,6 +19,7 @@ struct sp_param_entry {
 struct sp_param_cache {
 	struct sp_param_entry *entry;
 	uint32_t sets;
+	uint64_t until_ns; ///< of the entry that is kept longest: most upstreams annotate nothing
 };
 SP_MUST_CHECK int sp_param_cache_init(struct sp_param_cache *c, uint32_t entries);
 void sp_param_cache_done(struct sp_param_cache *c);
