@@ -38,6 +38,8 @@ struct sp_conn_seen {
 	uint32_t windows_n; ///< that its calls are counted in
 	uint64_t window[SP_JUDGE_AHEAD_KEYS];
 	struct sp_principal principal; ///< here, for each call reads it: the first lines are asked for ahead
+	struct sp_bytes peer; ///< as the judge is told of it, in peer_text; empty until it was
+	char stand_in[32]; ///< what the judge takes for one, where there is no session; goes with `peer`
 	struct sp_record_piece who; ///< what records say of the principal and its peer, once one was made
 	uint8_t bearer[1024]; ///< the exact header value, to compare; wiped at close
 	struct sp_session session;

@@ -75,6 +75,25 @@ static struct sp_bytes session_of(const struct sp_call *c, char buf[33])
 	return sp_bytes(buf, o.len);
 }
 
+/// The same for all calls of a connection with one token.
+static void put_caller(struct sp_call *c, struct sp_judge_call *ret)
+{
+	struct sp_conn_seen *seen = c->conn->seen;
+	bool keeps = c->known_here && !c->has_session;
+
+	if (keeps && seen->peer.n) {
+		ret->peer = seen->peer;
+		ret->session = sp_bytes(seen->stand_in, sizeof(seen->stand_in));
+		return;
+	}
+	ret->peer = sp_judge_peer(sp_bytes_cstr(c->conn->peer_text));
+	ret->session = session_of(c, c->w->facts->session);
+	if (keeps) {
+		seen->peer = ret->peer;
+		memcpy(seen->stand_in, ret->session.p, sizeof(seen->stand_in));
+	}
+}
+
 static int gather(struct sp_call *c)
 {
 	struct sp_facts *f = c->w->facts;
@@ -91,8 +110,6 @@ static int gather(struct sp_call *c)
 		.meta = SP_JSON_NONE,
 		.scopes = sp_principal_scopes(&c->principal),
 		.client_id = sp_principal_client(&c->principal),
-		.session = session_of(c, f->session),
-		.peer = sp_judge_peer(sp_bytes_cstr(c->conn->peer_text)),
 		.route = sp_snap_str(s, sp_call_route(c)->path),
 		.revision = sp_revision_name(c->revision),
 		.method = sp_method_name(c->method),
@@ -101,6 +118,7 @@ static int gather(struct sp_call *c)
 		.history = &f->past,
 		.arena = &f->arena,
 	};
+	put_caller(c, &f->call);
 	if (c->issuer < s->h->issuers.n)
 		f->call.issuer = sp_snap_str(
 			s, SP_SNAP_GET(s, s->h->issuers, sp_snap_issuer, c->issuer)->iss);

@@ -116,6 +116,7 @@ static void remember_bearer(struct sp_call *c, struct sp_bytes header)
 	conn->bearer_generation = c->snap->h->generation;
 	conn->seen->judged = false;
 	conn->seen->who.len = 0;
+	conn->seen->peer = SP_NOBYTES;
 	c->known_here = true;
 	sp_principal_copy(&conn->seen->principal, &c->principal);
 }
