@@ -19,7 +19,7 @@ struct sp_compiling {
 /// Collects values by key; values of one key come in ascending order, repeats do no harm.
 struct sp_inverse {
 	uint64_t *pair;
-	size_t n, cap;
+	uint32_t n, cap; ///< at most SP_COMPILED_HITS_MAX
 	uint32_t *last; ///< value + 1 of each key
 	uint32_t keys;
 };

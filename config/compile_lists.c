@@ -1,5 +1,6 @@
 #include "config/compile_inner.h"
 
+#include "common/room.h"
 #include "common/url.h"
 #include "common/banned.h"
 
@@ -23,20 +24,17 @@ void sp_inverse_done(struct sp_inverse *v)
 
 int sp_inverse_add(struct sp_compiling *k, struct sp_inverse *v, uint32_t key, uint32_t value)
 {
+	uint64_t *room;
+
 	SP_BUG_IF(key >= v->keys);
 	if (v->last[key] == value + 1)
 		return 0;
 	if (++k->entries > SP_COMPILED_HITS_MAX)
 		return -E2BIG;
-	if (v->n == v->cap) {
-		size_t cap = v->cap ? v->cap * 2 : 1024;
-		uint64_t *p = realloc(v->pair, cap * sizeof(*p));
-
-		if (!p)
-			return -ENOMEM;
-		v->pair = p;
-		v->cap = cap;
-	}
+	room = sp_room_for_one(v->pair, v->n, &v->cap, sizeof(*room));
+	if (!room)
+		return -ENOMEM;
+	v->pair = room;
 	v->last[key] = value + 1;
 	v->pair[v->n++] = (uint64_t)key << 32 | value;
 	return 0;

@@ -1,4 +1,5 @@
 #include "config/load.h"
+#include "common/room.h"
 #include "config/policy_read.h"
 
 #include <dirent.h>
@@ -11,7 +12,7 @@
 struct folder {
 	const char *dir;
 	char **name;
-	size_t n, cap;
+	uint32_t n, cap;
 	struct sp_check *check;
 	struct sp_policy *policy;
 	EVP_MD_CTX *hash;
@@ -19,17 +20,14 @@ struct folder {
 
 static int add_name(struct folder *f, const char *name)
 {
+	char **v;
+
 	if (f->n == FILES_MAX)
 		return -E2BIG;
-	if (f->n == f->cap) {
-		size_t cap = f->cap ? f->cap * 2 : 64;
-		char **v = realloc(f->name, cap * sizeof(*v));
-
-		if (!v)
-			return -ENOMEM;
-		f->name = v;
-		f->cap = cap;
-	}
+	v = sp_room_for_one(f->name, f->n, &f->cap, sizeof(*v));
+	if (!v)
+		return -ENOMEM;
+	f->name = v;
 	f->name[f->n] = strdup(name);
 	if (!f->name[f->n])
 		return -ENOMEM;

@@ -1,5 +1,6 @@
 #include "config/policy.h"
 
+#include "common/room.h"
 #include "config/snapshot.h"
 #include "common/banned.h"
 
@@ -122,16 +123,11 @@ static uint32_t *index_slot(const struct sp_policy *p, const struct names *v, st
 
 static int array_grow(void **v, uint32_t n, uint32_t *cap, size_t size)
 {
-	uint32_t more = *cap ? *cap * 2 : 64;
-	void *p;
+	void *room = sp_room_for_one(*v, n, cap, size);
 
-	if (n < *cap)
-		return 0;
-	p = realloc(*v, more * size);
-	if (!p)
+	if (!room)
 		return -ENOMEM;
-	*v = p;
-	*cap = more;
+	*v = room;
 	return 0;
 }
 

@@ -1,5 +1,7 @@
 #include "config/lint/lint_run.h"
 
+#include "common/room.h"
+
 #include <stdarg.h>
 #include "common/banned.h"
 
@@ -29,16 +31,11 @@ void sp_lint_done(struct sp_lint *l)
 
 static int grow(struct sp_lint *l)
 {
-	uint32_t cap = l->cap ? l->cap * 2 : 64;
-	struct sp_lint_finding *v;
+	struct sp_lint_finding *v = sp_room_for_one(l->v, l->n, &l->cap, sizeof(*v));
 
-	if (l->n < l->cap)
-		return 0;
-	v = realloc(l->v, cap * sizeof(*v));
 	if (!v)
 		return -ENOMEM;
 	l->v = v;
-	l->cap = cap;
 	return 0;
 }
 

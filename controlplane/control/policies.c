@@ -1,5 +1,6 @@
 #include "controlplane/control/policies.h"
 
+#include "common/room.h"
 #include "config/policy_read.h"
 #include "controlplane/control/statefile.h"
 
@@ -167,26 +168,21 @@ static int remove_entry(const struct sp_policies *p, uint64_t generation)
 
 struct listing {
 	uint64_t *generation;
-	size_t n, cap;
+	uint32_t n, cap;
 };
 
 static int add_generation(int dir_fd, const char *name, void *user)
 {
 	struct listing *l = user;
-	uint64_t v;
+	uint64_t v, *room;
 
 	(void)dir_fd;
 	if (sp_bytes_u64(sp_bytes_cstr(name), &v) < 0)
 		return 0;
-	if (l->n == l->cap) {
-		size_t cap = l->cap ? l->cap * 2 : 64;
-		uint64_t *grown = realloc(l->generation, cap * sizeof(*grown));
-
-		if (!grown)
-			return -ENOMEM;
-		l->generation = grown;
-		l->cap = cap;
-	}
+	room = sp_room_for_one(l->generation, l->n, &l->cap, sizeof(*room));
+	if (!room)
+		return -ENOMEM;
+	l->generation = room;
 	l->generation[l->n++] = v;
 	return 0;
 }

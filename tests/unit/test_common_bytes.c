@@ -1,4 +1,5 @@
 #include "common/bytes.h"
+#include "common/room.h"
 
 #include <inttypes.h>
 #include <setjmp.h>
@@ -169,6 +170,26 @@ static void a_short_copy_is_whole_and_no_more(void **state)
 	}
 }
 
+static void an_array_grows_before_it_is_full_and_fails_as_it_was(void **state)
+{
+	uint32_t cap = 0, far = 1u << 31;
+	uint64_t *v = NULL, *room;
+
+	(void)state;
+	for (uint32_t n = 0; n < 1000; n++) {
+		room = sp_room_for_one(v, n, &cap, sizeof(*v));
+		assert_non_null(room);
+		assert_true(n < cap);
+		v = room;
+		v[n] = n;
+	}
+	for (uint32_t n = 0; n < 1000; n++)
+		assert_int_equal(v[n], n);
+	assert_null(sp_room_for_one(v, far, &far, sizeof(*v)));
+	assert_int_equal(far, 1u << 31);
+	free(v);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -181,6 +202,7 @@ int main(void)
 		cmocka_unit_test(short_equality_looks_at_every_byte),
 		cmocka_unit_test(printable_is_every_byte_or_it_is_not),
 		cmocka_unit_test(a_short_copy_is_whole_and_no_more),
+		cmocka_unit_test(an_array_grows_before_it_is_full_and_fails_as_it_was),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

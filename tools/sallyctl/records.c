@@ -3,6 +3,7 @@
 #include "common/clock.h"
 #include "common/json.h"
 #include "common/record.h"
+#include "common/room.h"
 #include "tools/sallyctl/args.h"
 
 #include "common/banned.h"
@@ -182,18 +183,14 @@ static int all_texts(const struct line *l, struct sp_recorded_call *c)
 /// Room for one more of `n`.
 static int grow(void **v, uint32_t n, uint32_t *cap, size_t size)
 {
-	uint32_t want = *cap ? *cap * 2 : 256;
 	void *more;
 
-	if (n < *cap)
-		return 0;
-	if (want > SP_RECORDS_MAX)
+	if (n == SP_RECORDS_MAX)
 		return -E2BIG;
-	more = realloc(*v, want * size);
+	more = sp_room_for_one(*v, n, cap, size);
 	if (!more)
 		return -ENOMEM;
 	*v = more;
-	*cap = want;
 	return 0;
 }
 
