@@ -49,6 +49,19 @@ void sp_field_show(const struct sp_field *f, uint64_t v, char *buf, size_t cap)
 		snprintf(buf, cap, "%llu", (unsigned long long)v);
 }
 
+void sp_field_put_range(struct sp_out *out, const struct sp_field *f)
+{
+	uint64_t min, max;
+	char text[32];
+
+	sp_field_range(f, &min, &max);
+	sp_field_show(f, min, text, sizeof(text));
+	sp_out_bytes(out, sp_bytes_cstr(text));
+	sp_out_lit(out, " to ");
+	sp_field_show(f, max, text, sizeof(text));
+	sp_out_bytes(out, sp_bytes_cstr(text));
+}
+
 static const char *unit_hint(const struct sp_field *f)
 {
 	switch (f->kind) {

@@ -109,6 +109,8 @@ void sp_schema_show(struct sp_out *out, const struct sp_schema *schema, const vo
 void sp_field_range(const struct sp_field *f, uint64_t *ret_min, uint64_t *ret_max);
 /// A number as a file would say it, with its unit.
 void sp_field_show(const struct sp_field *f, uint64_t v, char *buf, size_t cap);
+/// Both ends of a number's range, "1 to 4096". Overflow shows on `out`.
+void sp_field_put_range(struct sp_out *out, const struct sp_field *f);
 /// Settings of `apply` that differ between two structs of one schema: their dotted names,
 /// comma-separated, to `out`; of a list's entries the first that differs. Returns how many.
 unsigned sp_schema_diff(const struct sp_schema *schema, const void *a, const void *b,

@@ -22,18 +22,8 @@ static void indent(struct writer *w, unsigned depth)
 		put(w, "  ");
 }
 
-static void put_number(struct writer *w, const struct sp_field *f, uint64_t v)
-{
-	char buf[32];
-
-	sp_field_show(f, v, buf, sizeof(buf));
-	put(w, buf);
-}
-
 static void put_range(struct writer *w, const struct sp_field *f)
 {
-	uint64_t min, max;
-
 	if (f->kind == SP_KIND_WORD) {
 		put(w, "; one of");
 		for (const char *const *word = f->words; *word; word++) {
@@ -43,11 +33,8 @@ static void put_range(struct writer *w, const struct sp_field *f)
 	}
 	if (f->kind != SP_KIND_NUMBER && f->kind != SP_KIND_DURATION && f->kind != SP_KIND_SIZE)
 		return;
-	sp_field_range(f, &min, &max);
 	put(w, "; ");
-	put_number(w, f, min);
-	put(w, " to ");
-	put_number(w, f, max);
+	sp_field_put_range(w->out, f);
 	if (f->word) {
 		put(w, ", or ");
 		put(w, f->word);

@@ -24,26 +24,13 @@ static void put_cell(struct writer *w, const char *s)
 	}
 }
 
-static void put_number(struct writer *w, const struct sp_field *f, uint64_t v)
-{
-	char buf[32];
-
-	sp_field_show(f, v, buf, sizeof(buf));
-	put(w, buf);
-}
-
 static void put_range(struct writer *w, const struct sp_field *f)
 {
-	uint64_t min, max;
-
-	sp_field_range(f, &min, &max);
 	put(w, f->kind == SP_KIND_DURATION ? "duration, "
 		: f->kind == SP_KIND_SIZE  ? "size, "
 		: f->kind == SP_KIND_MONEY ? "amount, "
 					   : "number, ");
-	put_number(w, f, min);
-	put(w, " to ");
-	put_number(w, f, max);
+	sp_field_put_range(w->out, f);
 	if (f->word) {
 		put(w, ", or `");
 		put(w, f->word);
