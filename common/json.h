@@ -2,8 +2,9 @@
 /// at any of it. Refused besides bad grammar: byte-order marks, NUL, invalid UTF-8, lone surrogates,
 /// duplicate keys (after unescaping), depth and token count over the limit, trailing bytes.
 /// AVX2 where the CPU has it, one scalar twin, same verdict, index and error from both.
-/// Pure: no I/O, no allocation, any process. Time is O(n) but for repeated keys, which are sought when an
-/// object closes: linear up to 32 members, O(n log n) beyond whatever the keys are. Depth costs no stack.
+/// Pure: no I/O, no allocation, any process. Time is O(n) but for repeated keys: of most objects is seen on the way
+/// that there are none, of the others they are sought when the object closes: linear up to 32 members, O(n log n)
+/// beyond whatever the keys are. Depth costs no stack. No byte outside of the text is read.
 #pragma once
 
 #include "common/bytes.h"

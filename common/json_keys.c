@@ -259,3 +259,21 @@ uint32_t sp_json_repeated_key(const uint8_t *base, struct sp_json_tok *tok, uint
 		return SP_JSON_NONE;
 	return repeated_among_few(base, tok, obj);
 }
+
+bool sp_json_new_name(const uint8_t *base, const struct sp_json_tok *tok, uint32_t obj, uint32_t n, uint32_t count,
+	struct sp_bytes name)
+{
+	if (count > FEW || !name.n)
+		return false;
+	for (uint32_t k = obj + 1; k < n; k = next_key(tok, k)) {
+		const uint8_t *p = base + tok[k].off;
+		unsigned differ;
+
+		if (tok[k].len != name.n)
+			continue;
+		differ = (p[0] ^ name.p[0]) | (p[name.n - 1] ^ name.p[name.n - 1]);
+		if (!(differ & ~0x20u))
+			return false;
+	}
+	return true;
+}

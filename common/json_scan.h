@@ -44,6 +44,11 @@ const uint8_t *sp_json_number(
 /// O(n log n) in the bytes of the keys whatever they are; scratch lives in the key tokens and is undone.
 uint32_t sp_json_repeated_key(const uint8_t *base, struct sp_json_tok *tok, uint32_t obj);
 
+/// A plain name that is none of the `count - 1` which the open object `obj` has, all plain, and differs from each in
+/// more than case: by length, first and last byte, of a few. There are `n` tokens.
+bool sp_json_new_name(const uint8_t *base, const struct sp_json_tok *tok, uint32_t obj, uint32_t n, uint32_t count,
+	struct sp_bytes name);
+
 /// Bytes of a string token, unescaped, one at a time. The token was validated.
 struct sp_json_reader {
 	const uint8_t *p, *end;

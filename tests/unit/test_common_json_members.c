@@ -134,6 +134,39 @@ static void a_name_that_comes_again_is_found_beside_any_number_of_others(void **
 			}
 }
 
+/// A name, values with `n` names of their own, and a name once more: whether it is the first is `same`.
+static size_t object_around(char *buf, size_t cap, unsigned n, bool same, uint32_t *ret_off)
+{
+	size_t len = (size_t)snprintf(buf, cap, "{\"q\":[{\"q\":0");
+
+	for (unsigned i = 0; i < n; i++)
+		len += (size_t)snprintf(buf + len, cap - len, "%s\"n%u\":%u", i % 7 == 6 ? "},{" : ",", i, i);
+	len += (size_t)snprintf(buf + len, cap - len, "}],\"r\":{\"q\":1},");
+	*ret_off = (uint32_t)len + 1;
+	return len + (size_t)snprintf(buf + len, cap - len, "\"%s\":2}", same ? "q" : "s");
+}
+
+static void a_name_that_comes_again_is_found_behind_values_with_any_number_of_names(void **state)
+{
+	static char text[1 << 14];
+
+	(void)state;
+	for (unsigned n = 0; n < 600; n++) {
+		uint32_t off = 0;
+		size_t len = object_around(text, sizeof(text), n, true, &off);
+		struct json_both b = json_both(sp_bytes(text, len), DEPTH, 2048);
+
+		assert_int_equal(b.err, -EEXIST);
+		assert_int_equal(b.error.off, off);
+		json_both_done(&b);
+		len = object_around(text, sizeof(text), n, false, &off);
+		b = json_both(sp_bytes(text, len), DEPTH, 2048);
+		assert_int_equal(b.err, 0);
+		assert_true(b.j.tok[0].apart);
+		json_both_done(&b);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -141,6 +174,7 @@ int main(void)
 		cmocka_unit_test(a_text_cut_anywhere_or_with_a_wrong_byte_is_refused_there),
 		cmocka_unit_test(of_tokens_there_are_never_more_than_there_is_room_for),
 		cmocka_unit_test(a_name_that_comes_again_is_found_beside_any_number_of_others),
+		cmocka_unit_test(a_name_that_comes_again_is_found_behind_values_with_any_number_of_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
