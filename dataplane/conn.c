@@ -366,7 +366,7 @@ static void on_soon(const void *user)
 	sp_prefetch(c->http, 2);
 	if (!c->bearer_len)
 		return;
-	sp_prefetch(c->heads, 8);
+	sp_prefetch(c->heads, 11);
 	sp_prefetch(c->seen, 4);
 }
 

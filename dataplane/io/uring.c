@@ -279,53 +279,48 @@ static void dispatch(struct uring_io *u, uint64_t tag, int res, uint32_t flags)
 	}
 }
 
-/// The stream an event that has come, `ahead` of the one at `head`, is for; NULL when it is for none, or has not come.
-static const struct sp_stream *stream_ahead(
-	const struct uring_io *u, unsigned head, unsigned ahead, const struct io_uring_cqe **ret)
+/// The event at `at` will have its turn: its stream is fetched, and returned if bytes have come for it.
+static const struct sp_stream *foresee(const struct uring_io *u, unsigned at, unsigned end)
 {
-	const struct io_uring_cq *cq = &u->ring.cq;
-	const struct io_uring_cqe *c = &cq->cqes[(head + ahead) & cq->ring_mask];
+	const struct io_uring_cqe *c = &u->ring.cq.cqes[at & u->ring.cq.ring_mask];
+	const struct sp_stream *s;
 	enum uring_op op;
 
-	if (*cq->ktail - head <= ahead)
+	if ((int)(end - at) <= 0)
 		return NULL;
 	op = (enum uring_op)(c->user_data & 15);
-	*ret = c;
-	return op == URING_OP_RECV || op == URING_OP_SEND ? sp_io_stream(&u->io, (uint32_t)c->user_data >> 4) :
-							    NULL;
+	if (op != URING_OP_RECV && op != URING_OP_SEND)
+		return NULL;
+	s = sp_io_stream(&u->io, (uint32_t)c->user_data >> 4);
+	sp_prefetch(s, 2);
+	return op == URING_OP_RECV && c->res > 0 ? s : NULL;
 }
 
 /// What an event touches has mostly left the caches since the stream's last one. So it is fetched while those before
-/// are worked on: first the stream, then its user, then what that one names.
-static void foresee(const struct uring_io *u, unsigned head)
-{
-	const struct io_uring_cqe *c;
-	const struct sp_stream *s;
-
-	if ((s = stream_ahead(u, head, 3, &c)))
-		sp_prefetch(s, 2);
-	if ((s = stream_ahead(u, head, 2, &c)))
-		sp_prefetch(s->user, 2);
-	if ((s = stream_ahead(u, head, 1, &c)) && c->res > 0 && s->phase == SP_STREAM_OPEN && s->ops->on_soon)
-		s->ops->on_soon(s->user);
-}
-
+/// are worked on: first the stream, then its user, then what that one names. Events that are posted meanwhile are for
+/// the next turn, which does not wait then.
 static unsigned drain(struct uring_io *u)
 {
-	struct io_uring_cqe *c;
-	unsigned head, n = 0, unseen = 0;
+	const struct io_uring_cq *cq = &u->ring.cq;
+	unsigned head = *cq->khead, n = io_uring_cq_ready(&u->ring), end = head + n;
+	const struct sp_stream *next, *second = foresee(u, head + 1, end), *third = foresee(u, head + 2, end);
 
-	io_uring_for_each_cqe(&u->ring, head, c)
-	{
-		foresee(u, head);
-		dispatch(u, c->user_data, c->res, c->flags);
-		n++;
-		if (++unseen == 32) {
-			io_uring_cq_advance(&u->ring, unseen);
-			unseen = 0;
-		}
+	for (unsigned at = head; at != end; at++) {
+		const struct io_uring_cqe *c = &cq->cqes[at & cq->ring_mask];
+		uint64_t tag = c->user_data;
+		uint32_t flags = c->flags;
+		int res = c->res;
+
+		next = second;
+		second = third;
+		third = foresee(u, at + 3, end);
+		if (second)
+			sp_prefetch(second->user, 3);
+		if (next && next->phase == SP_STREAM_OPEN && next->ops->on_soon)
+			next->ops->on_soon(next->user);
+		io_uring_cq_advance(&u->ring, 1);
+		dispatch(u, tag, res, flags);
 	}
-	io_uring_cq_advance(&u->ring, unseen);
 	return n;
 }
 

@@ -32,7 +32,9 @@ enum uring_op {
 enum uring_op_state { URING_IDLE = 0, URING_BUSY, URING_CANCELLING };
 
 struct uring_stream {
-	struct sp_stream s;
+	// Two cache lines have what a message needs.
+	_Alignas(SP_CACHE_LINE) struct sp_stream s;
+	uint32_t slot; ///< in the fixed table, which is the stream's index
 	int fd;
 	uint32_t gen;
 	uint32_t ops; ///< operations the kernel holds, cancels included
@@ -46,10 +48,16 @@ struct uring_stream {
 	uint32_t held_head, held_tail; ///< receive buffers kept while paused
 	struct uring_stream *linger_next, *linger_prev;
 	uint64_t linger_ns;
-	struct msghdr msg;
-	struct iovec iov[URING_GATHER];
-	struct sockaddr_storage addr;
-	socklen_t addr_len;
+	union {
+		struct { ///< of a send under way
+			struct msghdr msg;
+			struct iovec iov[URING_GATHER];
+		};
+		struct { ///< of a connect
+			struct sockaddr_storage addr;
+			socklen_t addr_len;
+		};
+	};
 };
 
 struct uring_listener {

@@ -19,6 +19,7 @@ int uring_stream_open(struct uring_io *u, struct sp_stream *s, int fd)
 		return r < 0 ? r : -EIO;
 	}
 	memset((char *)us + sizeof(us->s), 0, offsetof(struct uring_stream, msg) - sizeof(us->s));
+	us->slot = sp_stream_index(s);
 	us->fd = fd;
 	us->gen = gen;
 	us->held_head = us->held_tail = URING_BUF_NONE;
@@ -60,7 +61,7 @@ static struct io_uring_sqe *stream_sqe(struct uring_io *u, struct uring_stream *
 
 static uint64_t tag(const struct uring_stream *us, enum uring_op op)
 {
-	return uring_tag(op, sp_stream_index(&us->s), us->gen);
+	return uring_tag(op, us->slot, us->gen);
 }
 
 static void start_recv(struct uring_io *u, struct uring_stream *us)
@@ -69,7 +70,7 @@ static void start_recv(struct uring_io *u, struct uring_stream *us)
 
 	if (!sqe)
 		return;
-	io_uring_prep_recv_multishot(sqe, (int)sp_stream_index(&us->s), NULL, 0, 0);
+	io_uring_prep_recv_multishot(sqe, (int)us->slot, NULL, 0, 0);
 	sqe->flags |= IOSQE_FIXED_FILE | IOSQE_BUFFER_SELECT;
 	sqe->buf_group = 0;
 	sqe->user_data = tag(us, URING_OP_RECV);
@@ -78,7 +79,7 @@ static void start_recv(struct uring_io *u, struct uring_stream *us)
 
 static void start_send(struct uring_io *u, struct uring_stream *us)
 {
-	int slot = (int)sp_stream_index(&us->s), flags = MSG_NOSIGNAL | MSG_WAITALL;
+	int slot = (int)us->slot, flags = MSG_NOSIGNAL | MSG_WAITALL;
 	const struct sp_block *b = us->s.tx_head;
 	struct io_uring_sqe *sqe = stream_sqe(u, us);
 	unsigned n = 0;
@@ -104,8 +105,7 @@ static void start_connect(struct uring_io *u, struct uring_stream *us)
 
 	if (!sqe)
 		return;
-	io_uring_prep_connect(
-		sqe, (int)sp_stream_index(&us->s), (struct sockaddr *)&us->addr, us->addr_len);
+	io_uring_prep_connect(sqe, (int)us->slot, (struct sockaddr *)&us->addr, us->addr_len);
 	sqe->flags |= IOSQE_FIXED_FILE;
 	sqe->user_data = tag(us, URING_OP_CONNECT);
 	us->conn = URING_BUSY;
@@ -202,7 +202,7 @@ static void flush_dying(struct uring_io *u, struct uring_stream *us)
 	sqe = stream_sqe(u, us);
 	if (!sqe)
 		return;
-	io_uring_prep_close_direct(sqe, sp_stream_index(s));
+	io_uring_prep_close_direct(sqe, us->slot);
 	sqe->user_data = tag(us, URING_OP_CLOSE);
 }
 

@@ -35,7 +35,9 @@ int sp_upstreams_new(const struct sp_upstreams_conf *conf, struct sp_upstreams *
 	u->conf = *conf;
 	u->head_cap = sp_min(conf->limits.max_head_bytes, UP_HEAD_MAX);
 	u->conf.limits.max_head_bytes = (uint32_t)u->head_cap;
-	u->conns = calloc(conf->max_connections, sizeof(*u->conns));
+	u->conns = aligned_alloc(SP_CACHE_LINE, conf->max_connections * sizeof(*u->conns));
+	if (u->conns)
+		memset(u->conns, 0, conf->max_connections * sizeof(*u->conns));
 	u->exchanges = calloc(conf->max_exchanges, sizeof(*u->exchanges));
 	u->heads = calloc(conf->max_connections, u->head_cap + 1);
 	u->parsers = aligned_alloc(64, conf->max_connections * parser);

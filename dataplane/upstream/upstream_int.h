@@ -34,19 +34,18 @@ struct up_h2;
 struct up_h2_shared; ///< h2_int.h
 
 struct up_conn {
-	struct up_conn *next, *prev; ///< idle or shared list of the pool; free list
+	// Two cache lines have what an answer needs.
+	_Alignas(SP_CACHE_LINE) struct up_conn *next; ///< idle or shared list of the pool; free list
+	struct up_conn *prev;
 	struct sp_upstreams *u;
 	struct up_pool *pool;
 	struct sp_exchange *x; ///< not while shared
 	struct sp_stream *stream;
 	struct sp_tls *tls;
 	struct sp_http1 *parser;
-	struct up_h2 *h2; ///< once it speaks HTTP/2, until its stream has closed
-	uint8_t *buf; ///< an answer's head that came in pieces
 	size_t have;
 	uint64_t idle_since_ns;
 	struct sp_timer timer; ///< connecting: its deadline; else now and then: idle for too long?
-	uint32_t tried;        ///< addresses that failed
 	uint8_t state;         ///< enum up_conn_state
 	uint8_t interim;
 	bool warm;     ///< has carried an exchange before
@@ -54,6 +53,9 @@ struct up_conn {
 	bool head_shown;
 	bool answered; ///< the answer is complete
 	bool stray;    ///< and more came
+	uint32_t tried; ///< addresses that failed
+	uint8_t *buf; ///< an answer's head that came in pieces
+	struct up_h2 *h2; ///< once it speaks HTTP/2, until its stream has closed
 };
 
 enum up_exchange_state { UP_X_FREE = 0, UP_X_WAITING, UP_X_CONN, UP_X_OVER };
