@@ -204,6 +204,7 @@ int up_conn_dial(struct up_pool *p, struct sp_exchange *x)
 void up_conn_begin(struct up_conn *c, struct sp_exchange *x)
 {
 	c->x = x;
+	c->user = x->user;
 	c->state = UP_BUSY;
 	c->have = 0;
 	c->interim = 0;
@@ -367,8 +368,8 @@ static void on_soon(const void *user)
 	sp_prefetch(c->parser, 4);
 	if (!c->x)
 		return;
-	sp_prefetch(c->x, 2);
-	sp_prefetch(c->x->user, 2);
+	sp_prefetch(c->x, 3);
+	sp_prefetch(c->user, 2);
 }
 
 static void on_drained(struct sp_stream *s, void *user)

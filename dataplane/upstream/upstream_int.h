@@ -45,15 +45,16 @@ struct up_conn {
 	struct sp_http1 *parser;
 	size_t have;
 	uint64_t idle_since_ns;
-	struct sp_timer timer; ///< connecting: its deadline; else now and then: idle for too long?
-	uint8_t state;         ///< enum up_conn_state
+	const void *user; ///< of its exchange as that began: only what is asked of memory ahead goes by it
+	uint8_t state; ///< enum up_conn_state
 	uint8_t interim;
 	bool warm;     ///< has carried an exchange before
 	bool began;    ///< a byte of the answer came
 	bool head_shown;
 	bool answered; ///< the answer is complete
 	bool stray;    ///< and more came
-	uint32_t tried; ///< addresses that failed
+	struct sp_timer timer; ///< connecting: its deadline; else now and then: idle for too long?
+	uint32_t tried;        ///< addresses that failed
 	uint8_t *buf; ///< an answer's head that came in pieces
 	struct up_h2 *h2; ///< once it speaks HTTP/2, until its stream has closed
 };
