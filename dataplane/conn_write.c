@@ -107,6 +107,16 @@ void sp_conn_pump(struct sp_conn *c)
 	}
 }
 
+static void out_status(struct sp_out *o, unsigned status)
+{
+	sp_out_lit(o, "HTTP/1.1 ");
+	sp_out_u64(o, status);
+	sp_out_lit(o, " ");
+	sp_out_bytes(o, sp_bytes_cstr(status_text(status)));
+}
+
+#define JSON_FOLLOWS "\r\nContent-Type: application/json"
+
 void sp_conn_answer(struct sp_conn *c, unsigned status, struct sp_bytes headers,
 	const struct sp_bytes *body, unsigned body_n)
 {
@@ -121,12 +131,13 @@ void sp_conn_answer(struct sp_conn *c, unsigned status, struct sp_bytes headers,
 		if (body[i].n)
 			c->part[c->parts_n++] = body[i];
 	}
-	sp_out_lit(&o, "HTTP/1.1 ");
-	sp_out_u64(&o, status);
-	sp_out_lit(&o, " ");
-	sp_out_bytes(&o, sp_bytes_cstr(status_text(status)));
-	if (total)
-		sp_out_lit(&o, "\r\nContent-Type: application/json");
+	if (status == 200 && total) { // at once, as nearly all answers begin
+		sp_out_lit(&o, "HTTP/1.1 200 OK" JSON_FOLLOWS);
+	} else {
+		out_status(&o, status);
+		if (total)
+			sp_out_lit(&o, JSON_FOLLOWS);
+	}
 	sp_out_lit(&o, "\r\nContent-Length: ");
 	sp_out_u64(&o, total);
 	sp_out_lit(&o, "\r\n");
