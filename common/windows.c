@@ -170,8 +170,7 @@ static uint64_t part_wait_ms(const struct sp_windows *t, const struct part *p, u
 
 	if (!sp_cell_load(&p->cell, &word) || word_after(t, p, word))
 		return 0;
-	if (p->n > p->limit || !p->h->length ||
-		!is_open(t, p->h, word, p->now))
+	if (p->n > p->limit || !p->h->length || !is_open(t, p->h, word, p->now))
 		return UINT64_MAX;
 	ms = (length_of(t, p->h) - age(p->h, word, p->now)) * (p->h->unit_ns / SP_NS_PER_MS);
 	return ms - boot_ns % p->h->unit_ns / SP_NS_PER_MS;
@@ -279,8 +278,8 @@ static int take_once(const struct sp_windows *t, const struct sp_window_owner *o
 		err = part_take(t, p);
 		if (!err)
 			continue;
-		while (p-- > part)
-			part_refund(t, p);
+		while (p > part)
+			part_refund(t, --p);
 		if (err == -ESTALE)
 			return err;
 		err = refusal(t, part, (unsigned)(end - part), boot_ns, ret_refused, ret_ms);
