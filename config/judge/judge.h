@@ -164,7 +164,7 @@ uint64_t sp_judge_session_key(uint64_t salt, struct sp_bytes session);
 uint32_t sp_judge_sequence_twin(
 	const struct sp_snap *of, uint32_t number, const struct sp_snap *in);
 
-/// The same where they are kept: NULL when they are not.
+/// What sp_judge_limits() finds, where `known` keeps it: NULL when it does not.
 const struct sp_judge_limit *sp_judge_limits_known(
 	const struct sp_judge_call *c, const struct sp_judge_verdict *v, uint32_t *ret_n);
 uint32_t sp_judge_limits(const struct sp_judge_call *c, const struct sp_judge_verdict *v,
