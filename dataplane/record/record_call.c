@@ -328,6 +328,8 @@ enum sp_step sp_stage_record_decision(struct sp_call *c)
 	return SP_STEP_WAIT;
 }
 
+_Static_assert(SP_OUTCOME_CANCELLED < SP_RECORD_OUTCOMES, "a place for each outcome");
+
 static void put_ending(struct sp_record_writer *r, const struct sp_call *c)
 {
 	struct sp_record_ended *e = &c->w->phrases.ended[c->outcome % SP_RECORD_OUTCOMES];
