@@ -405,6 +405,7 @@ static void on_closed(struct sp_stream *s, void *user, int err)
 		sp_wipe(c->seen->bearer, sizeof(c->seen->bearer));
 		sp_wipe(&c->seen->principal, sizeof(c->seen->principal));
 		sp_wipe(&c->seen->who, sizeof(c->seen->who));
+		sp_wipe(c->seen->stand_in, sizeof(c->seen->stand_in));
 	}
 	sp_http1_forget(c->heads);
 	sp_count(c->w, SP_STAT_CLOSED);
