@@ -280,7 +280,7 @@ static void ids_are_bounded_at_256_bytes_and_two_to_the_53(void **state)
 
 static int read_with_id(const char *id)
 {
-	char text[128];
+	static char text[128]; // what was read borrows it
 
 	snprintf(text, sizeof(text), "{\"jsonrpc\":\"2.0\",\"id\":%s,\"method\":\"ping\"}", id);
 	return read_text(text);
