@@ -71,11 +71,11 @@ static void *work(void *user)
 	return NULL;
 }
 
-static void start(struct worker *w)
+static void start(struct worker *w, void *(*what)(void *))
 {
 	sem_init(&w->stopped, 0, 0);
 	sem_init(&w->go, 0, 0);
-	assert_int_equal(pthread_create(&w->thread, NULL, work, w), 0);
+	assert_int_equal(pthread_create(&w->thread, NULL, what, w), 0);
 	sem_wait(&w->stopped);
 }
 
@@ -107,7 +107,7 @@ static void run(struct sp_windows *t, unsigned stop_a, unsigned stop_b, bool bot
 		assert_int_equal(take(t, FILLER + i, SP_PER_DAY, 100 * SEC), 0);
 	assert_int_equal(take(t, FORMER, SP_PER_SECOND, 101 * SEC), 0);
 	for (unsigned i = 0; i < STALLED; i++)
-		start(&w[i]);
+		start(&w[i], work);
 	assert_int_equal(take(t, OTHER, SP_PER_SECOND, 104 * SEC) == -EDQUOT, 0);
 	for (unsigned i = 0; i < LIMIT; i++)
 		assert_int_equal(take(t, FORMER, SP_PER_SECOND, now), 0);
@@ -155,7 +155,7 @@ static void a_worker_that_comes_late_closes_no_window_that_was_opened_meanwhile(
 			assert_int_equal(sp_windows_attach(mem, n, 1, 3600 * SEC, &t), 0);
 			if (was_over)
 				assert_int_equal(take(&t, FORMER, SP_PER_SECOND, 101 * SEC), 0);
-			start(&w);
+			start(&w, work);
 			for (unsigned i = 0; i <= SP_CELLS; i++)
 				held[i] = take(&t, FILLER + i, SP_PER_DAY, 103 * SEC) == 0;
 			finish_worker(&w);
@@ -212,7 +212,7 @@ static void an_agents_share_holds_whenever_a_worker_stops_that_makes_a_cell_for_
 			new_table(mem, &t);
 			if (again)
 				w.now = live_through_all_sequences(&t);
-			start(&w);
+			start(&w, work);
 			held = fill(&t, 2, w.now);
 			assert_in_range(fill(&t, 4, w.now), t.agent_cells - 1, t.agent_cells);
 			finish_worker(&w);
@@ -223,12 +223,56 @@ static void an_agents_share_holds_whenever_a_worker_stops_that_makes_a_cell_for_
 	free(mem);
 }
 
+static void *work_in_two(void *user)
+{
+	struct worker *w = user;
+	struct sp_window_ask ask[] = {{FORMER, SP_LIMIT_CALLS, SP_PER_SECOND, 1, LIMIT, 0},
+		{OTHER, SP_LIMIT_CALLS, SP_PER_SECOND, 1, LIMIT, 0}};
+	unsigned refused;
+	uint64_t ms;
+
+	self = w;
+	w->took = sp_windows_take(w->t, NULL, ask, SP_ARRAY_LEN(ask), w->now, &refused, &ms) == 0;
+	if (w->done <= w->stop)
+		sem_post(&w->stopped);
+	return NULL;
+}
+
+static void a_worker_that_finds_its_second_window_full_leaves_nothing_in_its_first(void **state)
+{
+	size_t n = sp_windows_bytes(1);
+	struct sp_window_bucket *mem = aligned_alloc(SP_CACHE_LINE, n);
+	unsigned refused = 0;
+	bool went_through = false; ///< the worker had no such step
+	struct sp_windows t;
+
+	(void)state;
+	for (unsigned stop = 0; !went_through; stop++) {
+		struct worker w = {.t = &t, .now = 103 * SEC, .stop = stop};
+		unsigned others = 0;
+
+		memset(mem, 0, n);
+		assert_int_equal(sp_windows_attach(mem, n, 1, 3600 * SEC, &t), 0);
+		start(&w, work_in_two);
+		for (unsigned i = 0; i < LIMIT; i++)
+			others += take(&t, OTHER, SP_PER_SECOND, w.now) == 0;
+		finish_worker(&w);
+		assert_int_equal(used(&t, FORMER, w.now), w.took);
+		assert_int_equal(used(&t, OTHER, w.now), others + w.took);
+		refused += !w.took;
+		went_through = w.done <= stop;
+	}
+	assert_true(refused > 0);
+	free(mem);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_agents_share_holds_whenever_a_worker_stops_that_makes_a_cell_for_it),
 		cmocka_unit_test(a_worker_that_comes_late_closes_no_window_that_was_opened_meanwhile),
 		cmocka_unit_test(a_worker_that_comes_late_takes_no_cell_from_a_key_that_came_back),
+		cmocka_unit_test(a_worker_that_finds_its_second_window_full_leaves_nothing_in_its_first),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
