@@ -5,6 +5,7 @@
 #include "dataplane/io/lwip/lwip.h"
 
 #include <rte_eal.h>
+#include <rte_log.h>
 #include <sched.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -139,6 +140,7 @@ static int start_eal(const struct sp_port *port)
 	while (cpu < CPU_SETSIZE - 1 && !CPU_ISSET(cpu, &cpus))
 		cpu++;
 	remove_stale_socket(port->device);
+	(void)rte_openlog_stream(stderr); // no syslog beside it, whose socket the sandbox would kill us for
 	build_args(&a, port, cpu);
 	if (rte_eal_init(a.n, a.v) < 0)
 		return -EINVAL;
