@@ -1,6 +1,8 @@
 /// Drivers change their rings from EAL's interrupt thread, some without asking whether a burst is under way:
 /// when a memif peer leaves, its memory is unmapped beneath the poller. So every callback that a driver
 /// registers is called through here, and runs only between two bursts; a burst that meets one is left out.
+/// And a callback ends with the handle it was registered for. When memif cannot greet a peer, who is gone already, it
+/// closes and frees the channel with its callback in place: EAL's thread would wait for a closed descriptor and panic.
 #include "dataplane/io/dpdk_wire.h"
 
 #include <fcntl.h>
@@ -19,6 +21,7 @@ int __real_rte_intr_callback_unregister(
 	const struct rte_intr_handle *h, rte_intr_callback_fn fn, void *arg);
 int __real_rte_intr_callback_unregister_pending(const struct rte_intr_handle *h,
 	rte_intr_callback_fn fn, void *arg, rte_intr_unregister_callback_fn done);
+void __real_rte_intr_instance_free(struct rte_intr_handle *h);
 int __real_rte_eal_alarm_set(uint64_t us, rte_eal_alarm_callback fn, void *arg);
 int __real_rte_eal_alarm_cancel(rte_eal_alarm_callback fn, void *arg);
 int __wrap_rte_intr_callback_register(
@@ -27,12 +30,14 @@ int __wrap_rte_intr_callback_unregister(
 	const struct rte_intr_handle *h, rte_intr_callback_fn fn, void *arg);
 int __wrap_rte_intr_callback_unregister_pending(const struct rte_intr_handle *h,
 	rte_intr_callback_fn fn, void *arg, rte_intr_unregister_callback_fn done);
+void __wrap_rte_intr_instance_free(struct rte_intr_handle *h);
 int __wrap_rte_eal_alarm_set(uint64_t us, rte_eal_alarm_callback fn, void *arg);
 int __wrap_rte_eal_alarm_cancel(rte_eal_alarm_callback fn, void *arg);
 
 struct guarded {
 	void (*fn)(void *arg);
 	void *arg;
+	const struct rte_intr_handle *h; ///< the driver's, which it is registered for; NULL: an alarm
 	unsigned uses; ///< registrations; 0 = free
 	rte_intr_unregister_callback_fn done; ///< called when it is unregistered at last
 };
@@ -92,7 +97,7 @@ static struct guarded *free_slot(void)
 	return NULL;
 }
 
-static struct guarded *guard(void (*fn)(void *arg), void *arg)
+static struct guarded *guard(const struct rte_intr_handle *h, void (*fn)(void *arg), void *arg)
 {
 	struct guarded *g;
 
@@ -100,8 +105,10 @@ static struct guarded *guard(void (*fn)(void *arg), void *arg)
 	g = find(fn, arg);
 	if (!g && (g = free_slot()))
 		*g = (struct guarded){.fn = fn, .arg = arg};
-	if (g)
+	if (g) {
+		g->h = h;
 		g->uses++;
+	}
 	pthread_mutex_unlock(&lock);
 	return g;
 }
@@ -167,7 +174,7 @@ static void never_wait(int fd)
 int __wrap_rte_intr_callback_register(
 	const struct rte_intr_handle *h, rte_intr_callback_fn fn, void *arg)
 {
-	struct guarded *g = guard(fn, arg);
+	struct guarded *g = guard(h, fn, arg);
 	int r;
 
 	never_wait(rte_intr_fd_get(h));
@@ -214,9 +221,35 @@ int __wrap_rte_intr_callback_unregister_pending(const struct rte_intr_handle *h,
 	return __real_rte_intr_callback_unregister_pending(h, call, g, unregistered);
 }
 
+/// A callback that is registered for a handle still. Each is told once.
+static struct guarded *left_behind(const struct rte_intr_handle *h)
+{
+	struct guarded *ret = NULL;
+
+	pthread_mutex_lock(&lock);
+	for (unsigned i = 0; h && !ret && i < SLOTS; i++) {
+		if (!slot[i].uses || slot[i].h != h)
+			continue;
+		ret = &slot[i];
+		ret->h = NULL;
+	}
+	pthread_mutex_unlock(&lock);
+	return ret;
+}
+
+void __wrap_rte_intr_instance_free(struct rte_intr_handle *h)
+{
+	struct guarded *g;
+
+	while ((g = left_behind(h)))
+		if (__real_rte_intr_callback_unregister(h, call, g) > 0)
+			give_up(g);
+	__real_rte_intr_instance_free(h);
+}
+
 int __wrap_rte_eal_alarm_set(uint64_t us, rte_eal_alarm_callback fn, void *arg)
 {
-	struct guarded *g = guard(fn, arg);
+	struct guarded *g = guard(NULL, fn, arg);
 	int r = g ? __real_rte_eal_alarm_set(us, call_alarm, g) : -ENOSPC;
 
 	if (g && r < 0)

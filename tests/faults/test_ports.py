@@ -1,6 +1,7 @@
 """Who is at the other end of a memif port is killed and comes back: agents and an upstream behind it, others beside."""
 import json
 import os
+import socket
 import subprocess
 import threading
 
@@ -71,6 +72,13 @@ def far(g):
     """One call to the upstream behind the port, from a client beside it."""
     with Modern(g, token=g.token(AGENT, aud=f"https://{g.host}/far"), path="/far") as m:
         return m.call(TOOL, ARGS)
+
+
+def come_and_go(g, times):
+    """At the port's memif socket: away before the driver's greeting, as often as it is quicker than the driver."""
+    for _ in range(times):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as s:
+            s.connect(f"{g.dir}/memif")
 
 
 def rss_bytes(pid):
@@ -145,3 +153,15 @@ def test_a_worker_that_is_killed_meets_its_memif_peer_again(make):
         eventually("the peer to be met again", lambda: far(g).result, 30)
     finally:
         peer.kill()
+
+
+def test_peers_that_leave_a_memif_port_at_once_cost_nobody_a_call(make):
+    g = with_port(make)
+    worker = g.pids()[WORKER]
+    come_and_go(g, 200)
+    peer = Peer(g)
+    try:
+        assert far(g).result, "the call to who came then"
+    finally:
+        peer.kill()
+    assert g.pids()[WORKER] == worker, "it is the same process still"
