@@ -203,7 +203,7 @@ static bool comes_again(const struct sp_drain_worker *w, uint64_t seq)
 	return seq && w->last && w->last == w->began && w->last - seq <= w->channel.mask;
 }
 
-static bool take(struct sp_drain *d, uint32_t i, const struct sp_channel_record *r)
+static bool take(struct sp_drain *d, uint32_t i, const struct sp_channel_record *r, uint32_t epoch)
 {
 	struct sp_drain_worker *w = &d->worker[i];
 	struct sp_frame f;
@@ -216,12 +216,17 @@ static bool take(struct sp_drain *d, uint32_t i, const struct sp_channel_record 
 	if (r->bytes.n == 0)
 		w->odd++;
 	seq = judge_seq(w, r->seq);
-	if (!sp_drain_put(d, i, seq, w->epoch, r->bytes, &f))
+	if (!sp_drain_put(d, i, seq, epoch, r->bytes, &f))
 		return false;
 	w->taken++;
 	w->last = seq ? seq : w->last;
 	sp_drain_note(d, &f);
 	return true;
+}
+
+static uint32_t epoch_now(const struct sp_drain_worker *w)
+{
+	return atomic_load_explicit(w->epoch_word, memory_order_acquire);
 }
 
 static void gather_worker(struct sp_drain *d, uint32_t i)
@@ -230,10 +235,13 @@ static void gather_worker(struct sp_drain *d, uint32_t i)
 	struct sp_channel_record r[LOOK];
 	unsigned budget = w->channel.mask + 1;
 
-	w->epoch = atomic_load_explicit(w->epoch_word, memory_order_acquire);
+	w->epoch = epoch_now(w);
 	w->empty = false;
 	while (budget) {
 		unsigned n = sp_channel_peek(&w->channel, w->taken, r, LOOK);
+		// Read after them: a worker may die and its next life write while a commit on the way waits for the
+		// disk. By an older epoch its calls would be put in doubt while it still has them.
+		uint32_t epoch = epoch_now(w);
 
 		if (n == 0) {
 			w->empty = true;
@@ -243,7 +251,7 @@ static void gather_worker(struct sp_drain *d, uint32_t i)
 			// Committing in between released what was taken: the rest is looked at anew.
 			unsigned before = w->taken;
 
-			if (!take(d, i, &r[k]))
+			if (!take(d, i, &r[k], epoch))
 				return;
 			if (w->taken != before + 1)
 				break;

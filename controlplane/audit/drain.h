@@ -19,7 +19,7 @@ struct sp_drain_worker {
 	uint64_t last;     ///< highest worker number taken
 	uint64_t began;    ///< what it was when audit began: only records up to it come again
 	uint64_t durable;  ///< highest worker number durable
-	uint32_t epoch;    ///< seen before the last look at the ring
+	uint32_t epoch;    ///< seen before the ring was last looked through: earlier lives write no more
 	uint32_t settled;  ///< lives before this one have no call left in doubt
 	bool empty;        ///< the last look saw the ring's end
 	uint64_t odd;      ///< records out of order or without readable bytes, ever
