@@ -227,11 +227,12 @@ static struct guarded *left_behind(const struct rte_intr_handle *h)
 	struct guarded *ret = NULL;
 
 	pthread_mutex_lock(&lock);
-	for (unsigned i = 0; h && !ret && i < SLOTS; i++) {
+	for (unsigned i = 0; h && i < SLOTS; i++) {
 		if (!slot[i].uses || slot[i].h != h)
 			continue;
+		slot[i].h = NULL;
 		ret = &slot[i];
-		ret->h = NULL;
+		break;
 	}
 	pthread_mutex_unlock(&lock);
 	return ret;

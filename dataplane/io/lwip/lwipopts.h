@@ -104,7 +104,7 @@ void sp_lwip_release(void *p);
 void *sp_lwip_calloc(size_t n, size_t size);
 #define mem_clib_calloc sp_lwip_calloc
 
-uint16_t sp_lwip_checksum(const void *data, int n);
+#include "dataplane/io/lwip/checksum.h"
 #define LWIP_CHKSUM sp_lwip_checksum
 
 struct ip_addr;
