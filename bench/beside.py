@@ -1,14 +1,16 @@
 """Sallyport, HAProxy and nginx before one upstream, started alike: what side-by-side and curves measure.
 
-Names of candidates: direct, nginx, haproxy, sallyport; ..._h2 reaches the upstream by HTTP/2, ..._port goes over a DPDK
-port, ..._beside is the second build of Sallyport.
+Generator and upstream are one process, sallyport-peer, new for every measurement: the proxies stay and meet it where
+the last one was. Names of candidates: direct, nginx, haproxy, sallyport; ..._h2 reaches the upstream by HTTP/2,
+..._port goes over a DPDK port, ..._beside is the second build of Sallyport.
 """
 import contextlib
+import os
 import sys
 
 from harness import (
-    AGENTS, LOAD_CPU, PROXY_CPU, Failed, agents_file, bench_gateway, family, faults, haproxy, line_ns, load, nginx,
-    pinned, rss_bytes, settle)
+    AGENTS, LOAD_CPU, PROXY_CPU, Failed, agents_file, bench_gateway, family, faults, free_port, haproxy, line_ns,
+    load, nginx, pinned, rss_bytes, settle)
 from options import need
 from port_run import port_run
 
@@ -25,15 +27,14 @@ def on_sockets(names):
 
 class Beside:
     """Everything started; `run` is one measurement of one candidate. `opt` has only, upstream, connections,
-    seconds and era; `second` is the folder of the build that is ..._beside. Upstream, generator and peer are the
-    first build's for all."""
+    seconds and era; `second` is the folder of the build that is ..._beside. The peer is the first build's for all."""
 
     def __init__(self, opt, build, second=None):
         self.opt, self.build, self.second, self.proxies = opt, build, second, {}
-        self.gateway, self.other = bench_gateway(
-            build, prefix=pinned(PROXY_CPU), demo_prefix=pinned(LOAD_CPU), demo_unix=opt.upstream == "unix"), None
-        self.gateway.settings["upstreams"][0]["max_connections"] = 1024
-        self.gateway.write_config()
+        self.gateway, self.other = bench_gateway(build, prefix=pinned(PROXY_CPU), demo=False), None
+        self.upstream = f"127.0.0.1:{free_port()}"
+        if opt.upstream == "unix":
+            self.upstream = f"unix:{os.path.join(self.gateway.dir, 'upstream.sock')}"
         try:
             self.start()
         except BaseException:
@@ -42,27 +43,26 @@ class Beside:
 
     def start(self):
         g = self.gateway
-        upstream = f"unix:{g.demo.socket}" if g.demo.unix else f"127.0.0.1:{g.demo.address[1]}"
         if "nginx" in self.opt.only:
-            self.proxies["nginx"] = nginx(g.dir, g.pki, upstream)
+            self.proxies["nginx"] = nginx(g.dir, g.pki, self.upstream)
         for name in ("haproxy", "haproxy_h2"):
             if name in self.opt.only:
-                self.proxies[name] = haproxy(g.dir, g.pki, upstream.replace("unix:", "unix@"), name)
+                self.proxies[name] = haproxy(g.dir, g.pki, self.upstream.replace("unix:", "unix@"), name)
         ours = on_sockets(self.opt.only)
         if any(name.endswith("_beside") for name in ours):
             self.other = bench_gateway(self.second, prefix=pinned(PROXY_CPU), demo=False, pki=g.pki)
-            self.other.settings["upstreams"] = [dict(u) for u in g.settings["upstreams"]]
         if self.other:
             self.start_gateway(self.other)
         if any(not name.endswith("_beside") for name in ours):
             self.start_gateway(g)
         self.agents = {x: agents_file(x, [(a, "bench") for a in AGENTS]) for x in (g, self.other) if x}
 
-    @staticmethod
-    def start_gateway(g):
-        """With the same upstream once more, by HTTP/2; the issuer's tokens are good for both routes."""
+    def start_gateway(self, g):
+        """With the upstream by HTTP/1.1 and by HTTP/2; the issuer's tokens are good for both routes."""
         s = g.settings
-        s["upstreams"].append({**s["upstreams"][0], "name": "demo2", "http": "2"})
+        at = f"{self.upstream}:/mcp" if self.opt.upstream == "unix" else f"http://{self.upstream}/mcp"
+        s["upstreams"] = [{"name": "demo", "url": at, "era": "both", "max_connections": 1024, "http": "1.1"}]
+        s["upstreams"] += [{**s["upstreams"][0], "name": "demo2", "http": "2"}]
         s["routes"].append({**s["routes"][0], "path": "/h2", "resource": g.resource[:-4] + "/h2",
                             "upstreams": ["demo2"]})
         s["issuers"][0]["audiences"] = [g.resource]
@@ -75,14 +75,14 @@ class Beside:
 
     def url(self, name):
         if name == "direct":
-            return self.gateway.demo.url
+            return f"http://{'localhost:80' if self.opt.upstream == 'unix' else self.upstream}/mcp"
         if name.startswith("sallyport"):
             return self.ours(name).resource[:-4] + ("/h2" if "_h2" in name else "/mcp")
         return self.proxies[name].url
 
     def pids(self, name):
         if name == "direct":
-            return [self.gateway.demo.proc.pid]
+            return []
         return family(self.ours(name).proc.pid) if name.startswith("sallyport") else self.proxies[name].pids()
 
     def run(self, name, rate=0, connections=None):
@@ -100,13 +100,15 @@ class Beside:
 
     def over_sockets(self, name, rate, connections):
         g, pids = self.ours(name), self.pids(name)
-        args = ["--ca", self.gateway.ca, "--agents", self.agents[g], "--connections", str(connections), "--seconds",
-                str(self.opt.seconds), "--warmup", "1", "--era", self.opt.era]
-        if name.startswith("sallyport"):
+        args = ["--serve", self.upstream, "--ca", self.gateway.ca, "--agents", self.agents[g], "--connections",
+                str(connections), "--seconds", str(self.opt.seconds), "--warmup", "1", "--era", self.opt.era]
+        if name == "direct":
+            args += ["--connect", self.upstream]
+        elif name.startswith("sallyport"):
             args += ["--connect", f"127.0.0.1:{g.port}"]
         if rate:
             args += ["--rate", str(rate)]
-        got = load(self.build, self.url(name), *args, pids=pids)
+        got = load(self.build, self.url(name), *args, pids=pids, program="sallyport-peer")
         got["rss_bytes"] = rss_bytes(pids)
         return got
 

@@ -71,16 +71,16 @@ def line_ns(build):
     return json.loads(out)["round_trip_ns"]
 
 
-def load(build, url, *args, pids=(), timeout=600, prefix=()):
-    """One run of sallyport-load; its report as a dictionary."""
-    command = [*pinned(LOAD_CPU), *prefix, programs(build)["sallyport-load"], "--url", url, *args]
+def load(build, url, *args, pids=(), timeout=600, prefix=(), program="sallyport-load"):
+    """One run of the load generator; its report as a dictionary."""
+    command = [*pinned(LOAD_CPU), *prefix, programs(build)[program], "--url", url, *args]
     if pids:
         command += ["--cpu-of", ",".join(map(str, pids))]
     r = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
     if r.stderr:
         print(r.stderr, file=sys.stderr, end="")
     if not r.stdout.startswith("{"):
-        raise Failed(f"sallyport-load ended with {r.returncode}: {r.stderr}")
+        raise Failed(f"{program} ended with {r.returncode}: {r.stderr}")
     return json.loads(r.stdout)
 
 

@@ -1,6 +1,7 @@
 #include "bench/load_report.h"
 
 #include <stdio.h>
+#include <time.h>
 #include "common/banned.h"
 
 int load_cpu_parse(struct load_cpu *c, const char *list)
@@ -50,14 +51,24 @@ static uint64_t one_us(int pid)
 	return (field(after + 1, 12) + field(after + 1, 13)) * 1000000 / (uint64_t)sysconf(_SC_CLK_TCK);
 }
 
+static uint64_t own_us(void)
+{
+	struct timespec t;
+
+	SP_BUG_IF(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t) < 0);
+	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
 void load_cpu_begin(struct load_cpu *c)
 {
+	c->own_begun_us = own_us();
 	for (unsigned i = 0; i < c->n; i++)
 		c->begun_us[i] = one_us(c->pid[i]);
 }
 
 void load_cpu_end(struct load_cpu *c)
 {
+	c->own_us = own_us() - c->own_begun_us;
 	for (unsigned i = 0; i < c->n; i++) {
 		uint64_t now_us = one_us(c->pid[i]);
 
@@ -69,6 +80,7 @@ static void print_cpu(const struct load_cpu *cpu, uint64_t calls)
 {
 	uint64_t sum_us = 0;
 
+	printf("\"own_cpu_us_per_call\":%.3f,", calls ? (double)cpu->own_us / (double)calls : 0.0);
 	if (!cpu->n)
 		return;
 	printf("\"cpu_us_of\":{");

@@ -10,6 +10,7 @@
 struct load_cpu {
 	int pid[PIDS_MAX];
 	uint64_t begun_us[PIDS_MAX], used_us[PIDS_MAX]; ///< user and system time
+	uint64_t own_begun_us, own_us; ///< this process's
 	unsigned n;
 };
 /// `list` is process ids with commas. -EINVAL.

@@ -9,6 +9,7 @@
 #include <netdb.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/un.h>
 #include "common/banned.h"
 
 #define LISTENERS_MAX 4u
@@ -81,6 +82,18 @@ static int open_io(struct peer *p)
 	return p->port.device[0] ? sp_io_dpdk_new(&conf, &p->port, &p->io) : sp_io_uring_new(&conf, &p->io);
 }
 
+/// A socket file that an earlier peer left is replaced.
+static int listen_at_path(struct peer *p, const char *path)
+{
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+
+	if (strlen(path) >= sizeof(a.sun_path))
+		return -ENAMETOOLONG;
+	memcpy(a.sun_path, path, strlen(path));
+	(void)unlink(path);
+	return sp_io_listen_addr(p->io, (const struct sockaddr *)&a, sizeof(a), peer_server_accept, &p->server);
+}
+
 static int listen_on(struct peer *p, const char *where)
 {
 	const struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM};
@@ -88,6 +101,8 @@ static int listen_on(struct peer *p, const char *where)
 	char host[64], port[8];
 	int r;
 
+	if (strncmp(where, "unix:", 5) == 0)
+		return listen_at_path(p, where + 5);
 	SP_TRY(demo_split_address(where, host, sizeof(host), port, sizeof(port)));
 	if (getaddrinfo(host, port, &hints, &found) != 0)
 		return -EINVAL;
@@ -141,7 +156,8 @@ int main(int argc, char **argv)
 
 	if (load_run_parse(&peer.run, argc, argv, &more) < 0) {
 		fprintf(stderr,
-			"usage: sallyport-peer [--port DEVARGS --address ADDR/BITS] [--serve ADDR:PORT]...\n%s"
+			"usage: sallyport-peer [--port DEVARGS --address ADDR/BITS]\n"
+			"  [--serve ADDR:PORT|unix:PATH]...\n%s"
 			"It is also the upstream: an MCP server at each --serve, in the same thread. With --port all\n"
 			"of it goes over a DPDK port with a TCP/IP stack of its own instead of the kernel's network.\n",
 			load_run_usage);

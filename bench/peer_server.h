@@ -1,4 +1,5 @@
-/// The demo's MCP server over the worker's own I/O interface: what stands behind the gateway in the bench.
+/// The demo's MCP server over the worker's own I/O interface, HTTP/1.1 and HTTP/2 by prior knowledge: what stands
+/// behind the gateway in the bench.
 #pragma once
 
 #include "dataplane/io/io.h"

@@ -7,6 +7,7 @@ import threading
 import time
 
 from client import MODERN, Legacy, Modern
+from gateway import Demo
 from runner import eventually
 from upstream import Lab, Upstream, policy
 
@@ -318,6 +319,19 @@ def test_an_upstream_that_is_not_there_is_a_clear_error(make):
             eventually("the upstream to be found", lambda: m.call("echo").result, 10, 0.2)
     finally:
         server.stop()
+
+
+def test_a_server_behind_a_unix_socket_leaves_and_comes_back(make):
+    gateway = make(demo_unix=True)
+
+    def read(m):
+        return m.call("read_customer_data", {"customer_id": "C-1001"})
+    with Modern(gateway, "customer-support-bot") as m:
+        assert read(m).result
+        gateway.demo.stop()
+        assert read(m).reason == "upstream_connect"
+        gateway.demo = Demo(gateway.build, gateway.dir, unix=True)
+        assert eventually("the server to be found again", lambda: read(m).result, 10, 0.2)
 
 
 def test_calls_that_reach_no_upstream_take_nothing_of_a_limit(make):
