@@ -309,6 +309,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(addresses_alone_are_no_memory),
+#ifndef TLS_SANITIZED
+		// before others leave the allocator something that no limit holds for
+		cmocka_unit_test(where_there_is_no_memory_nothing_is_handed_out),
+#endif
 		cmocka_unit_test(records_leave_what_they_took_for_the_next),
 		cmocka_unit_test(what_is_kept_is_bounded),
 		cmocka_unit_test(a_block_that_grows_leaves_its_place_to_the_next),
@@ -318,9 +322,6 @@ int main(void)
 #endif
 		cmocka_unit_test(what_is_given_back_tells_nothing),
 		cmocka_unit_test(blocks_of_all_sizes_keep_what_is_put_into_them),
-#ifndef TLS_SANITIZED
-		cmocka_unit_test(where_there_is_no_memory_nothing_is_handed_out),
-#endif
 		cmocka_unit_test(what_finds_no_place_is_the_allocators),
 	};
 
