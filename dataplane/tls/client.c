@@ -167,7 +167,7 @@ int sp_tls_connect(struct sp_tls_client *cli, const char *server_name, struct sp
 		r = SSL_set_session(t->ssl, cli->session) == 1 ? 0 : -EINVAL;
 	if (r == 0) {
 		SSL_do_handshake(t->ssl);
-		r = t->no_block ? -ENOBUFS : 0;
+		r = t->no_room ? -ENOBUFS : 0;
 	}
 	ERR_clear_error();
 	if (r < 0) {

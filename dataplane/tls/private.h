@@ -23,9 +23,11 @@ struct sp_tls {
 	size_t in_n;
 	struct sp_tls_server *server; ///< a reference, or NULL
 	struct sp_tls_client *client; ///< a reference, or NULL
-	bool established, failed, no_block;
+	bool open; ///< established, neither failed nor ended, nothing held
+	bool established, failed, no_room;
 	bool dry;   ///< this call wants more than was fed
 	bool ended; ///< close-notify read: the other direction still works
+	struct tls_held *held; ///< or NULL
 	char sni[TLS_SNI_MAX];
 };
 
@@ -54,6 +56,17 @@ struct sp_tls_client {
 SP_MUST_CHECK int tls_open(SSL_CTX *ctx, struct sp_stream *out, struct sp_tls **ret);
 /// Versions, groups, ciphers and options of both sides. -EINVAL.
 SP_MUST_CHECK int tls_ctx_new(const SSL_METHOD *method, SSL_CTX **ret);
+
+// held.c
+#define TLS_HELD_MAX 65536u ///< bytes of one connection
+#define TLS_HOLDING_MAX 64u ///< connections
+struct tls_held {
+	size_t n;
+	uint8_t bytes[TLS_HELD_MAX];
+};
+/// `n` more bytes to be written later. -ENOBUFS: none of them is held.
+SP_MUST_CHECK int tls_hold(struct sp_tls *t, const uint8_t *p, size_t n);
+struct tls_held *tls_held_free(struct tls_held *h);
 
 // client.c
 void tls_client_established(struct sp_tls *t);

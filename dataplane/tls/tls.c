@@ -40,7 +40,7 @@ static int pipe_write(BIO *b, const char *buf, size_t n, size_t *ret)
 		uint8_t *to = sp_stream_reserve(t->out, 1, &room);
 
 		if (!to) {
-			t->no_block = true;
+			t->no_room = true;
 			return -1;
 		}
 		room = sp_min(room, left);
@@ -153,6 +153,7 @@ struct sp_tls *sp_tls_free(struct sp_tls *t)
 	if (t->established && !t->failed)
 		SSL_set_shutdown(t->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
 	SSL_free(t->ssl);
+	tls_held_free(t->held);
 	sp_tls_server_free(t->server);
 	sp_tls_client_free(t->client);
 	free(t);
@@ -172,80 +173,144 @@ void sp_tls_feed(struct sp_tls *t, const uint8_t *data, size_t n)
 	t->in_n = n;
 }
 
+/// Off the way of those who read and write on an open connection.
+#define APART __attribute__((noinline))
+
+static int fail(struct sp_tls *t)
+{
+	t->open = false;
+	t->failed = true;
+	return t->no_room ? -ENOBUFS : -EPROTO;
+}
+
 /// What a call of OpenSSL's that failed means. SSL_get_error() would ask the thread's error queue, in which others may
 /// have left theirs: it would have to be looked through before each record.
 static int outcome(struct sp_tls *t)
 {
 	ERR_clear_error();
-	if (t->no_block) {
-		t->failed = true;
-		return -ENOBUFS;
-	}
-	if (t->dry) // OpenSSL does nothing more after that
+	if (t->no_room)
+		return fail(t);
+	if (t->dry) { // OpenSSL does nothing more after that
+		t->dry = false;
 		return -EAGAIN;
+	}
 	// An alert of a failure counts as a shutdown, too, but leaves no state in which data could go on.
 	if ((SSL_get_shutdown(t->ssl) & SSL_RECEIVED_SHUTDOWN) && SSL_is_init_finished(t->ssl)) {
+		t->open = false;
 		t->ended = true;
 		return -EPIPE;
 	}
-	t->failed = true;
-	return -EPROTO;
+	return fail(t);
 }
 
 static int shake_hands(struct sp_tls *t)
 {
-	int r = SSL_do_handshake(t->ssl);
+	int r;
 
-	if (r != 1 || t->no_block)
+	t->dry = false; // it was set when a client began
+	r = SSL_do_handshake(t->ssl);
+	if (r != 1 || t->no_room)
 		return outcome(t);
-	t->established = true;
+	t->open = t->established = true;
 	if (t->client)
 		tls_client_established(t);
 	return 0;
 }
 
-int sp_tls_read(struct sp_tls *t, uint8_t *buf, size_t cap, size_t *ret)
+static int decrypt(struct sp_tls *t, uint8_t *buf, size_t cap, size_t *ret)
 {
 	size_t n = 0;
-	int r;
+	int r = SSL_read_ex(t->ssl, buf, cap, &n);
 
-	if (t->failed)
-		return t->no_block ? -ENOBUFS : -EPROTO;
-	if (t->ended)
-		return -EPIPE;
-	// Asking OpenSSL for a record of which no byte is there costs a quarter of reading one.
-	if (t->established && !t->in_n && !SSL_has_pending(t->ssl))
-		return -EAGAIN;
-	t->dry = false;
-	if (!t->established)
-		SP_TRY(shake_hands(t));
-	r = SSL_read_ex(t->ssl, buf, cap, &n);
-	if (r != 1 || t->no_block)
+	if (r != 1 || t->no_room)
 		return outcome(t);
 	*ret = n;
 	return 0;
 }
 
-int sp_tls_write(struct sp_tls *t, const uint8_t *p, size_t n)
+static int hold(struct sp_tls *t, const uint8_t *p, size_t n)
+{
+	t->no_room = tls_hold(t, p, n) < 0;
+	return t->no_room ? fail(t) : 0;
+}
+
+/// OpenSSL did not take `n` bytes.
+static APART int not_written(struct sp_tls *t, const uint8_t *p, size_t n)
+{
+	ERR_clear_error();
+	if (!t->dry || t->no_room)
+		return fail(t);
+	t->dry = t->open = false;
+	return hold(t, p, n);
+}
+
+static int encrypt(struct sp_tls *t, const uint8_t *p, size_t n)
 {
 	size_t done;
 
-	if (t->failed && t->no_block)
+	return SSL_write_ex(t->ssl, p, n, &done) == 1 ? 0 : not_written(t, p, n);
+}
+
+/// The peer's message has come whole.
+static int let_go(struct sp_tls *t)
+{
+	struct tls_held *h = t->held;
+	int r;
+
+	t->held = NULL;
+	t->open = !t->ended;
+	r = encrypt(t, h->bytes, h->n);
+	tls_held_free(h);
+	return r;
+}
+
+static APART int read_unless_open(struct sp_tls *t, uint8_t *buf, size_t cap, size_t *ret)
+{
+	int r;
+
+	if (t->failed)
+		return t->no_room ? -ENOBUFS : -EPROTO;
+	if (t->ended)
+		return -EPIPE;
+	if (!t->established)
+		SP_TRY(shake_hands(t));
+	r = decrypt(t, buf, cap, ret);
+	if (t->held && !t->failed && SSL_is_init_finished(t->ssl))
+		SP_TRY(let_go(t));
+	return r;
+}
+
+int sp_tls_read(struct sp_tls *t, uint8_t *buf, size_t cap, size_t *ret)
+{
+	if (!t->open)
+		return read_unless_open(t, buf, cap, ret);
+	// Asking OpenSSL for a record of which no byte is there costs a quarter of reading one.
+	if (!t->in_n && !SSL_has_pending(t->ssl))
+		return -EAGAIN;
+	return decrypt(t, buf, cap, ret);
+}
+
+static APART int write_unless_open(struct sp_tls *t, const uint8_t *p, size_t n)
+{
+	if (t->failed && t->no_room)
 		return -ENOBUFS;
 	if (!t->established || t->failed)
 		return -EPROTO;
 	if (!n)
 		return 0;
-	if (SSL_write_ex(t->ssl, p, n, &done) == 1)
-		return 0;
-	ERR_clear_error();
-	t->failed = true;
-	return t->no_block ? -ENOBUFS : -EPROTO;
+	return t->held ? hold(t, p, n) : encrypt(t, p, n);
+}
+
+int sp_tls_write(struct sp_tls *t, const uint8_t *p, size_t n)
+{
+	if (!t->open || !n)
+		return write_unless_open(t, p, n);
+	return encrypt(t, p, n);
 }
 
 void sp_tls_shutdown(struct sp_tls *t)
 {
-	if (!t->established || t->no_block || (SSL_get_shutdown(t->ssl) & SSL_SENT_SHUTDOWN))
+	if (!t->established || t->no_room || (SSL_get_shutdown(t->ssl) & SSL_SENT_SHUTDOWN))
 		return;
 	(void)SSL_shutdown(t->ssl);
 	ERR_clear_error();

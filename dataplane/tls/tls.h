@@ -53,9 +53,10 @@ void sp_tls_feed(struct sp_tls *t, const uint8_t *data, size_t n);
 /// Advance the handshake and decrypt: *ret > 0 plaintext bytes. -EAGAIN all input used, -EPROTO (alert
 /// queued; close the stream), -EPIPE close-notify read (writing still works), -ENOBUFS no transmit blocks.
 SP_MUST_CHECK int sp_tls_read(struct sp_tls *t, uint8_t *buf, size_t cap, size_t *ret);
-/// Encrypt all `n` bytes into the stream's queue: 0, -ENOBUFS (the connection is then unusable), -EPROTO.
+/// Encrypt all `n` bytes into the stream's queue: 0, -ENOBUFS (the connection is then unusable), -EPROTO. While only a
+/// part of a handshake message has come, bytes are kept until the rest has, up to a bound: -ENOBUFS above it.
 SP_MUST_CHECK int sp_tls_write(struct sp_tls *t, const uint8_t *p, size_t n);
-/// Queue close-notify. Errors do not matter any more.
+/// Queue close-notify. Errors do not matter any more. What is still kept is lost, and the peer is told nothing.
 void sp_tls_shutdown(struct sp_tls *t);
 
 bool sp_tls_established(const struct sp_tls *t);
