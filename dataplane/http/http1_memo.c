@@ -113,7 +113,7 @@ static void prepare(struct sp_http1_memo *m, const struct sp_http1 *p, size_t n)
 void sp_http1_learn(struct sp_http1 *p, const uint8_t *buf)
 {
 	struct sp_http1_memo *m = p->memo;
-	size_t n = whole_lines(buf, sp_min((size_t)p->head.bytes - 2, (size_t)SP_HTTP1_MEMO_BYTES)), same, lines;
+	size_t n, same, lines;
 
 	if (p->recalled) {
 		if (++m->tail.others == OTHERS)
@@ -124,6 +124,7 @@ void sp_http1_learn(struct sp_http1 *p, const uint8_t *buf)
 		m->pause--;
 		return;
 	}
+	n = whole_lines(buf, sp_min((size_t)p->head.bytes - 2, (size_t)SP_HTTP1_MEMO_BYTES));
 	same = alike(buf, m->text, sp_min(n, (size_t)m->text_n));
 	lines = whole_lines(buf, same);
 	if (lines >= LEAST && lines >= n / 2) {
