@@ -253,7 +253,7 @@ bool up_conn_ready(struct up_conn *c)
 	}
 	p->dialing_n--;
 	c->state = UP_BUSY;
-	if (up_request_send(c, x, NULL) < 0)
+	if (up_request_send(c, x, NULL, 0) < 0)
 		up_exchange_fail(x, SP_REASON_OVERLOAD);
 	else
 		up_conn_begin(c, x);

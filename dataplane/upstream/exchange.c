@@ -52,9 +52,10 @@ static struct sp_exchange *take(
 }
 
 /// Send on a connection that is ready; one that takes nothing is of no use to anybody.
-static bool send_on(struct up_conn *c, struct sp_exchange *x, const struct sp_exchange_req *req)
+static bool send_on(
+	struct up_conn *c, struct sp_exchange *x, const struct sp_exchange_req *req, size_t n)
 {
-	if (up_request_send(c, x, req) < 0) {
+	if (up_request_send(c, x, req, n) < 0) {
 		up_conn_drop(c);
 		return false;
 	}
@@ -122,19 +123,19 @@ void up_exchange_retry(struct sp_exchange *x)
 
 static int launch(struct sp_exchange *x, const struct sp_exchange_req *req)
 {
-	bool small = up_request_bytes(x->pool, req) <= UP_PIECE_BYTES;
+	size_t n = up_request_bytes(x->pool, req);
 	struct up_conn *c = x->pool->shared ? NULL : up_conn_take_idle(x->pool);
 
-	if (c && small && !x->idempotent && send_on(c, x, req))
+	if (c && n <= UP_PIECE_BYTES && !x->idempotent && send_on(c, x, req, n))
 		return 0;
 	if (c && c->state == UP_CLOSING)
 		c = NULL;
-	if (up_request_keep(x, req) < 0) {
+	if (up_request_keep(x, req, n) < 0) {
 		if (c)
 			up_conn_put_idle(c);
 		return SP_REASON_OVERLOAD;
 	}
-	if (c && send_on(c, x, NULL))
+	if (c && send_on(c, x, NULL, 0))
 		return 0;
 	return up_exchange_place(x);
 }
@@ -285,7 +286,7 @@ static bool serve_one(struct up_pool *p)
 	}
 	c = up_conn_take_idle(p);
 	if (c) {
-		if (!send_on(c, x, NULL))
+		if (!send_on(c, x, NULL, 0))
 			return false;
 		up_wait_remove(x);
 		return true;

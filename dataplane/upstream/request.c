@@ -56,10 +56,9 @@ void up_request_write(const struct up_pool *p, const struct sp_exchange_req *req
 	sp_out_bytes(o, req->body);
 }
 
-int up_request_keep(struct sp_exchange *x, const struct sp_exchange_req *req)
+int up_request_keep(struct sp_exchange *x, const struct sp_exchange_req *req, size_t n)
 {
 	struct sp_upstreams *u = x->u;
-	size_t n = up_request_bytes(x->pool, req);
 	uint8_t *to = x->room;
 	struct sp_out o;
 
@@ -96,9 +95,9 @@ static int send_bytes(struct up_conn *c, const uint8_t *p, size_t n)
 
 /// Straight from the caller's spans into the transmit queue.
 static int send_direct(
-	struct up_conn *c, const struct up_pool *p, const struct sp_exchange_req *req)
+	struct up_conn *c, const struct up_pool *p, const struct sp_exchange_req *req, size_t n)
 {
-	size_t n = up_request_bytes(p, req), room;
+	size_t room;
 	uint8_t *to = c->tls ? c->u->out : sp_stream_reserve(c->stream, n, &room);
 	struct sp_out o;
 
@@ -113,9 +112,10 @@ static int send_direct(
 	return 0;
 }
 
-int up_request_send(struct up_conn *c, struct sp_exchange *x, const struct sp_exchange_req *req)
+int up_request_send(
+	struct up_conn *c, struct sp_exchange *x, const struct sp_exchange_req *req, size_t n)
 {
-	int r = req ? send_direct(c, x->pool, req) : send_bytes(c, x->keep, x->keep_len);
+	int r = req ? send_direct(c, x->pool, req, n) : send_bytes(c, x->keep, x->keep_len);
 
 	if (r < 0)
 		return r;

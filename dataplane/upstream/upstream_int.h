@@ -156,13 +156,14 @@ void up_wait_remove(struct sp_exchange *x);
 // request.c
 size_t up_request_bytes(const struct up_pool *p, const struct sp_exchange_req *req);
 void up_request_write(const struct up_pool *p, const struct sp_exchange_req *req, struct sp_out *o);
-/// Keep a copy of the request with the exchange: 0 or -ENOBUFS.
-SP_MUST_CHECK int up_request_keep(struct sp_exchange *x, const struct sp_exchange_req *req);
+/// Keep a copy of the request, of `n` bytes, with the exchange: 0 or -ENOBUFS.
+SP_MUST_CHECK int up_request_keep(
+	struct sp_exchange *x, const struct sp_exchange_req *req, size_t n);
 void up_request_drop(struct sp_exchange *x);
-/// Queue the request on a connection that is ready, from `req` or, when NULL, from the kept copy: 0, or
+/// Queue the request on a connection that is ready, from `req`, of `n` bytes, or, when NULL, from the kept copy: 0, or
 /// negative and nothing was queued (the connection may be unusable).
 SP_MUST_CHECK int up_request_send(struct up_conn *c, struct sp_exchange *x,
-	const struct sp_exchange_req *req);
+	const struct sp_exchange_req *req, size_t n);
 
 // exchange.c
 /// Find a connection for an exchange whose request is kept, or queue it: 0 or a reason.
