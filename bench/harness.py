@@ -161,6 +161,7 @@ http {
 		ssl_certificate PKI/server.pem;
 		ssl_certificate_key PKI/server.key;
 		ssl_protocols TLSv1.3;
+		ssl_conf_command Ciphersuites TLS_AES_128_GCM_SHA256;
 		location / {
 			proxy_pass http://demo;
 			proxy_http_version 1.1;
@@ -174,6 +175,7 @@ HAPROXY = """
 global
 	nbthread 1
 	maxconn 8192
+	ssl-default-bind-ciphersuites TLS_AES_128_GCM_SHA256
 defaults
 	mode http
 	timeout client 300s

@@ -224,6 +224,9 @@ int peer_agents_init(struct peer_agents *p, struct sp_io *io, const struct load_
 
 		if (r < 0 && (r != -ENOENT || !ca))
 			return r;
+		r = sp_tls_fast_records();
+		if (r < 0 && r != -ENOTSUP)
+			return r;
 		SP_TRY(open_ca(ca, &p->tls));
 	}
 	sp_io_set_awake(io, awake, NULL);
