@@ -1,6 +1,7 @@
 """What the bench scripts share: a release build, pinned processes, proxies, one run of the load generator."""
 import json
 import os
+import pwd
 import re
 import statistics
 import subprocess
@@ -113,7 +114,9 @@ class Proxy:
         self.name, self.port = name, free_port()
         path = os.path.join(folder, f"{name}.conf")
         with open(path, "w", encoding="utf-8") as f:
-            f.write(config.replace("{port}", str(self.port)).replace("{dir}", folder))
+            for what, value in (("port", self.port), ("dir", folder), ("user", pwd.getpwuid(os.getuid()).pw_name)):
+                config = config.replace(f"{{{what}}}", str(value))
+            f.write(config)
         self.log = open(os.path.join(folder, f"{name}.log"), "wb")
         self.proc = subprocess.Popen([*pinned(PROXY_CPU), *[c.replace("{config}", path) for c in command]],
                                      stdout=self.log, stderr=self.log, stdin=subprocess.DEVNULL)
@@ -139,6 +142,7 @@ NGINX = """
 worker_processes 1;
 daemon off;
 error_log stderr warn;
+user {user};
 pid {dir}/nginx.pid;
 events { worker_connections 8192; }
 http {
