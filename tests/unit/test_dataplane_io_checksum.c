@@ -103,6 +103,28 @@ static size_t make_summed(uint8_t *f, bool v6, bool tagged)
 	return n;
 }
 
+/// Of a first piece that ends within IP's header nothing is known, however long the frame is.
+static void nothing_is_read_behind_the_first_piece(void **state)
+{
+	uint8_t f[MOST], was[MOST];
+
+	(void)state;
+	for (unsigned kind = 0; kind < 4; kind++) {
+		bool v6 = kind & 1, tagged = kind & 2;
+		size_t n = make_frame(f, v6, tagged), ip = ETH + (tagged ? TAG : 0);
+
+		memcpy(was, f, n);
+		for (size_t k = 0; k < ip + (v6 ? IP6 : IP4); k++) {
+			uint8_t *head = malloc(k + 1);
+
+			memcpy(head + 1, f, k);
+			lwip_sums_fill(f, n, head + 1, k, 0);
+			assert_memory_equal(f, was, n);
+			free(head);
+		}
+	}
+}
+
 static bool tcp_sum_is_right(const uint8_t *f, size_t n, bool v6, size_t ip)
 {
 	size_t addresses = v6 ? 32 : 8, at = ip + (v6 ? IP6 : IP4);
@@ -178,6 +200,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_sum_is_right_whatever_the_length_and_the_place),
 		cmocka_unit_test(carries_of_all_ones_are_not_lost),
+		cmocka_unit_test(nothing_is_read_behind_the_first_piece),
 		cmocka_unit_test(the_sums_of_a_frame_are_filled_in_and_found_right),
 		cmocka_unit_test(a_frame_that_was_changed_or_cut_is_not_found_right),
 		cmocka_unit_test(of_a_frame_that_is_not_plain_tcp_nothing_is_said),

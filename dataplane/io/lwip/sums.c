@@ -47,25 +47,26 @@ static void find_in6(const uint8_t *ip, size_t n, struct parts *p)
 	p->pseudo = sp_lwip_sum(ip + 8, 32) + PP_HTONS(IP6_NEXTH_TCP) + lwip_htons((uint16_t)len);
 }
 
-/// False: neither IPv4 nor IPv6.
-static bool find(const uint8_t *frame, size_t n, struct parts *ret)
+/// In a frame of `n` bytes, of which `head_n` may be read. False: neither IPv4 nor IPv6.
+static bool find(const uint8_t *head, size_t head_n, size_t n, struct parts *ret)
 {
 	uint32_t type;
 
 	*ret = (struct parts){.ip = SIZEOF_ETH_HDR};
-	if (n < SIZEOF_ETH_HDR + SIZEOF_VLAN_HDR)
+	if (head_n < SIZEOF_ETH_HDR + SIZEOF_VLAN_HDR)
 		return false;
-	type = get16(frame + 12);
+	type = get16(head + 12);
 	if (type == ETHTYPE_VLAN) {
-		type = get16(frame + 16);
+		type = get16(head + 16);
 		ret->ip += SIZEOF_VLAN_HDR;
 	}
+	head_n -= ret->ip;
 	n -= ret->ip;
 	ret->v6 = type == ETHTYPE_IPV6;
-	if (type == ETHTYPE_IP && n >= IP_HLEN)
-		find_in4(frame + ret->ip, n, ret);
-	else if (type == ETHTYPE_IPV6 && n >= IP6_HLEN)
-		find_in6(frame + ret->ip, n, ret);
+	if (type == ETHTYPE_IP && head_n >= IP_HLEN)
+		find_in4(head + ret->ip, n, ret);
+	else if (type == ETHTYPE_IPV6 && head_n >= IP6_HLEN)
+		find_in6(head + ret->ip, n, ret);
 	else
 		return false;
 	return true;
@@ -75,7 +76,7 @@ bool lwip_sums_right(const uint8_t *frame, size_t n)
 {
 	struct parts p;
 
-	if (!find(frame, n, &p) || !p.tcp)
+	if (!find(frame, n, n, &p) || !p.tcp)
 		return false;
 	if (!p.v6 && sp_lwip_fold(sp_lwip_sum(frame + p.ip, IP_HLEN)) != 0xffff)
 		return false;
@@ -93,11 +94,11 @@ void lwip_sums_fill(uint8_t *frame, size_t n, const uint8_t *head, size_t head_n
 {
 	struct parts p;
 
-	if (!find(head, n, &p))
+	if (!find(head, head_n, n, &p))
 		return;
+	SP_BUG_IF(p.tcp && head_n < p.tcp + TCP_HLEN);
 	if (!p.v6)
 		put(frame + p.ip + IP4_SUM_AT, sp_lwip_sum(head + p.ip, IP_HLEN));
-	SP_BUG_IF(p.tcp && head_n < p.tcp + TCP_HLEN);
 	if (p.tcp)
 		put(frame + p.tcp + TCP_SUM_AT, p.pseudo + sp_lwip_sum(head + p.tcp, head_n - p.tcp) + rest);
 }
