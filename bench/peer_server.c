@@ -6,6 +6,7 @@
 /// One connection of the gateway's. What it sent of a request that is not whole yet is kept.
 struct caller {
 	struct peer_server *server;
+	LIST_ENTRY(caller) open;
 	struct demo_buf kept;
 	struct demo_h2 *h2;
 	bool known; ///< which HTTP it speaks
@@ -117,6 +118,7 @@ static void on_closed(struct sp_stream *s, void *user, int err)
 
 	(void)s;
 	(void)err;
+	LIST_REMOVE(c, open);
 	demo_h2_free(c->h2);
 	demo_buf_done(&c->kept);
 	free(c);
@@ -131,11 +133,14 @@ int peer_server_accept(struct sp_stream *s, void *user, const struct sockaddr_st
 	if (!c)
 		return -ENOMEM;
 	c->server = user;
+	LIST_INSERT_HEAD(&c->server->callers, c, open);
 	sp_stream_set_ops(s, &ops, c);
 	return 0;
 }
 
 void peer_server_done(struct peer_server *p)
 {
+	for (struct caller *c; (c = LIST_FIRST(&p->callers));)
+		on_closed(NULL, c, 0);
 	demo_buf_done(&p->out);
 }

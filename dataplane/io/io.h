@@ -59,6 +59,7 @@ void sp_io_mem_chunk(struct sp_io *io, size_t n);
 SP_MUST_CHECK int sp_io_mem_pair(struct sp_io *io, const struct sp_stream_ops *ops_a, void *user_a,
 	const struct sp_stream_ops *ops_b, void *user_b, struct sp_stream **ret_a,
 	struct sp_stream **ret_b);
+/// Streams still open end without on_closed: what their users have is theirs to free.
 struct sp_io *sp_io_free(struct sp_io *io);
 
 /// Called for each accepted connection. Set ops with sp_stream_set_ops() and return 0, or refuse it
