@@ -257,6 +257,23 @@ static void the_echo_is_whole(struct sp_io *io, struct end *e)
 	assert_true(turn_until(io, all_closed, e));
 }
 
+static void part(pid_t server)
+{
+	kill(server, SIGKILL);
+	waitpid(server, NULL, 0);
+}
+
+/// A server that was found, and by which all that was sent came back.
+static pid_t meet(struct sp_io *io, struct end *e)
+{
+	pid_t server = start_server();
+
+	find_server(io);
+	dial(io, e);
+	the_echo_is_whole(io, e);
+	return server;
+}
+
 /// Away again before the driver greets it, which is not called during a burst. True if it was let in.
 static bool one_comes_and_goes(void)
 {
@@ -277,45 +294,31 @@ static void peers_that_leave_before_they_are_greeted_cost_the_next_one_nothing(v
 {
 	static struct end e[STREAMS];
 	struct sp_io *io = *state;
-	pid_t server;
 
 	for (unsigned n = 0; n < 50; n += one_comes_and_goes())
 		assert_true(sp_io_turn(io, sp_clock_boot_ns(), 0) >= 0);
-	server = start_server();
-	find_server(io);
-	dial(io, e);
-	the_echo_is_whole(io, e);
-	kill(server, SIGKILL);
-	waitpid(server, NULL, 0);
+	part(meet(io, e));
 }
 
 static void what_is_sent_over_memif_arrives_and_a_peer_may_die_and_come_back(void **state)
 {
 	static struct end e[STREAMS];
 	struct sp_io *io = *state;
-	pid_t server = start_server();
+	pid_t server = meet(io, e);
 
-	find_server(io);
-	dial(io, e);
-	the_echo_is_whole(io, e);
 	for (unsigned round = 0; round < 3; round++) {
 		dial(io, e);
 		for (unsigned i = 0; i < 200 * (round + 1); i++)
 			assert_true(sp_io_turn(io, sp_clock_boot_ns(), 0) >= 0);
-		kill(server, SIGKILL);
-		waitpid(server, NULL, 0);
+		part(server);
 		assert_true(turn_until(io, none_stands, e));
 		for (unsigned i = 0; i < STREAMS; i++)
 			if (e[i].s)
 				sp_stream_abort(e[i].s);
 		assert_true(turn_until(io, all_closed, e));
-		server = start_server();
-		find_server(io);
-		dial(io, e);
-		the_echo_is_whole(io, e);
+		server = meet(io, e);
 	}
-	kill(server, SIGKILL);
-	waitpid(server, NULL, 0);
+	part(server);
 }
 
 /// The server of memif's: who stays is met again by who comes. EAL starts once in a process's life.
