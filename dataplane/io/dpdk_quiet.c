@@ -3,6 +3,7 @@
 /// registers is called through here, and runs only between two bursts; a burst that meets one is left out.
 /// And a callback ends with the handle it was registered for. When memif cannot greet a peer, who is gone already, it
 /// closes and frees the channel with its callback in place: EAL's thread would wait for a closed descriptor and panic.
+/// One that is given up while it waits for a burst's end is not called any more.
 #include "dataplane/io/dpdk_wire.h"
 
 #include <fcntl.h>
@@ -30,6 +31,8 @@ int __wrap_rte_intr_callback_unregister(
 	const struct rte_intr_handle *h, rte_intr_callback_fn fn, void *arg);
 int __wrap_rte_intr_callback_unregister_pending(const struct rte_intr_handle *h,
 	rte_intr_callback_fn fn, void *arg, rte_intr_unregister_callback_fn done);
+int __wrap_rte_intr_callback_unregister_sync(
+	const struct rte_intr_handle *h, rte_intr_callback_fn fn, void *arg);
 void __wrap_rte_intr_instance_free(struct rte_intr_handle *h);
 int __wrap_rte_eal_alarm_set(uint64_t us, rte_eal_alarm_callback fn, void *arg);
 int __wrap_rte_eal_alarm_cancel(rte_eal_alarm_callback fn, void *arg);
@@ -39,6 +42,7 @@ struct guarded {
 	void *arg;
 	const struct rte_intr_handle *h; ///< the driver's, which it is registered for; NULL: an alarm
 	unsigned uses; ///< registrations; 0 = free
+	bool over; ///< to be unregistered, and not to be called any more
 	rte_intr_unregister_callback_fn done; ///< called when it is unregistered at last
 };
 
@@ -137,15 +141,14 @@ static void call(void *arg)
 {
 	struct guarded g;
 
-	pthread_mutex_lock(&lock);
-	g = *(struct guarded *)arg;
-	pthread_mutex_unlock(&lock);
-	if (!g.uses)
-		return;
 	atomic_store_explicit(&wanted, 1, memory_order_seq_cst);
 	while (atomic_load_explicit(&in_burst, memory_order_seq_cst))
 		sched_yield();
-	g.fn(g.arg);
+	pthread_mutex_lock(&lock);
+	g = *(struct guarded *)arg;
+	pthread_mutex_unlock(&lock);
+	if (g.uses && !g.over)
+		g.fn(g.arg);
 	call_after();
 	atomic_store_explicit(&wanted, 0, memory_order_release);
 }
@@ -196,6 +199,17 @@ int __wrap_rte_intr_callback_unregister(
 	return r;
 }
 
+/// EAL's own goes by the driver's function, which it does not know. Not within a burst, whose end a callback waits for.
+int __wrap_rte_intr_callback_unregister_sync(
+	const struct rte_intr_handle *h, rte_intr_callback_fn fn, void *arg)
+{
+	int r;
+
+	while ((r = __wrap_rte_intr_callback_unregister(h, fn, arg)) == -EAGAIN)
+		sched_yield();
+	return r;
+}
+
 static void unregistered(struct rte_intr_handle *h, void *arg)
 {
 	struct guarded g;
@@ -208,17 +222,34 @@ static void unregistered(struct rte_intr_handle *h, void *arg)
 		g.done(h, g.arg);
 }
 
+static void end(struct guarded *g, bool over, rte_intr_unregister_callback_fn done)
+{
+	pthread_mutex_lock(&lock);
+	g->over = over;
+	g->done = done;
+	pthread_mutex_unlock(&lock);
+}
+
 int __wrap_rte_intr_callback_unregister_pending(const struct rte_intr_handle *h,
 	rte_intr_callback_fn fn, void *arg, rte_intr_unregister_callback_fn done)
 {
 	struct guarded *g = known(fn, arg);
+	int r;
 
 	if (!g)
 		return __real_rte_intr_callback_unregister_pending(h, fn, arg, done);
-	pthread_mutex_lock(&lock);
-	g->done = done;
-	pthread_mutex_unlock(&lock);
-	return __real_rte_intr_callback_unregister_pending(h, call, g, unregistered);
+	end(g, true, done);
+	while ((r = __real_rte_intr_callback_unregister_pending(h, call, g, unregistered)) == -EAGAIN) {
+		// It was running when the driver looked, and is not now: EAL leaves it registered, and memif loses it.
+		r = __real_rte_intr_callback_unregister(h, call, g);
+		if (r > 0)
+			unregistered((struct rte_intr_handle *)(uintptr_t)h, g);
+		if (r != -EAGAIN)
+			break;
+	}
+	if (r <= 0)
+		end(g, false, NULL);
+	return r;
 }
 
 /// A callback that is registered for a handle still. Each is told once.

@@ -4,10 +4,14 @@
 #include "dataplane/io/dpdk_wire.h"
 
 #include <netinet/in.h>
+#include <rte_interrupts.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
+#include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -321,6 +325,103 @@ static void what_is_sent_over_memif_arrives_and_a_peer_may_die_and_come_back(voi
 	part(server);
 }
 
+// a driver's callback
+
+struct source {
+	struct rte_intr_handle *h;
+	_Atomic unsigned called, ended;
+};
+
+static void on_event(void *arg)
+{
+	struct source *s = arg;
+	uint64_t n;
+
+	(void)!read(rte_intr_fd_get(s->h), &n, sizeof(n));
+	atomic_fetch_add(&s->called, 1);
+}
+
+static void on_end(struct rte_intr_handle *h, void *arg)
+{
+	struct source *s = arg;
+
+	(void)h;
+	atomic_fetch_add(&s->ended, 1);
+}
+
+static void open_source(struct source *s)
+{
+	*s = (struct source){.h = rte_intr_instance_alloc(RTE_INTR_INSTANCE_F_PRIVATE)};
+	assert_non_null(s->h);
+	assert_int_equal(rte_intr_fd_set(s->h, eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)), 0);
+	assert_int_equal(rte_intr_type_set(s->h, RTE_INTR_HANDLE_EXT), 0);
+	assert_int_equal(rte_intr_callback_register(s->h, on_event, s), 0);
+}
+
+static void close_source(struct source *s)
+{
+	close(rte_intr_fd_get(s->h));
+	rte_intr_instance_free(s->h);
+}
+
+static void ring(const struct source *s)
+{
+	assert_int_equal(write(rte_intr_fd_get(s->h), &(uint64_t){1}, sizeof(uint64_t)), sizeof(uint64_t));
+}
+
+static bool comes(const _Atomic unsigned *what)
+{
+	uint64_t until = sp_clock_boot_ns() + 30 * SP_NS_PER_SEC;
+
+	while (!atomic_load(what) && sp_clock_boot_ns() < until)
+		sched_yield();
+	return atomic_load(what);
+}
+
+static void a_callback_whose_end_was_waited_for_is_registered_no_more(void **state)
+{
+	struct source s;
+
+	(void)state;
+	open_source(&s);
+	ring(&s);
+	assert_true(comes(&s.called));
+	assert_int_equal(rte_intr_callback_unregister_sync(s.h, on_event, &s), 1);
+	assert_int_equal(rte_intr_callback_unregister_sync(s.h, on_event, &s), -ENOENT);
+	close_source(&s);
+}
+
+static void a_callback_that_is_given_up_while_it_waits_for_a_burst_is_not_called(void **state)
+{
+	struct source s;
+
+	(void)state;
+	open_source(&s);
+	assert_true(sp_dpdk_burst_begin());
+	ring(&s);
+	while (sp_dpdk_burst_begin())
+		sched_yield();
+	assert_int_equal(rte_intr_callback_unregister(s.h, on_event, &s), -EAGAIN);
+	assert_int_equal(rte_intr_callback_unregister_pending(s.h, on_event, &s, on_end), 1);
+	sp_dpdk_burst_end();
+	assert_true(comes(&s.ended));
+	assert_int_equal(atomic_load(&s.called), 0);
+	close_source(&s);
+}
+
+/// As when a driver found it running, and it has returned since.
+static void a_callback_that_is_to_end_when_it_is_not_running_ends_at_once(void **state)
+{
+	struct source s;
+
+	(void)state;
+	open_source(&s);
+	assert_int_equal(rte_intr_callback_unregister_pending(s.h, on_event, &s, on_end), 1);
+	assert_int_equal(atomic_load(&s.ended), 1);
+	assert_int_equal(rte_intr_callback_unregister(s.h, on_event, &s), -ENOENT);
+	close_source(&s);
+}
+
 /// The server of memif's: who stays is met again by who comes. EAL starts once in a process's life.
 static int open_port(void **state)
 {
@@ -338,6 +439,9 @@ static int close_port(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_callback_whose_end_was_waited_for_is_registered_no_more),
+		cmocka_unit_test(a_callback_that_is_given_up_while_it_waits_for_a_burst_is_not_called),
+		cmocka_unit_test(a_callback_that_is_to_end_when_it_is_not_running_ends_at_once),
 		cmocka_unit_test(peers_that_leave_before_they_are_greeted_cost_the_next_one_nothing),
 		cmocka_unit_test(what_is_sent_over_memif_arrives_and_a_peer_may_die_and_come_back),
 	};
