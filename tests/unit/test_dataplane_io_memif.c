@@ -23,6 +23,7 @@
 #define CLIENT 0x0a090002u
 #define STREAMS 64u
 #define BYTES 200000u
+#define HELD_MOST 300u ///< more than a port has callbacks
 
 static char folder[64], socket_path[96];
 
@@ -278,20 +279,51 @@ static pid_t meet(struct sp_io *io, struct end *e)
 	return server;
 }
 
+static bool is_let_in(int fd)
+{
+	struct sockaddr_un un = {.sun_family = AF_UNIX};
+
+	memcpy(un.sun_path, socket_path, sizeof(socket_path));
+	return connect(fd, (struct sockaddr *)&un, sizeof(un)) == 0; // few may wait at the door
+}
+
+static int open_socket(void)
+{
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	assert_true(fd >= 0);
+	return fd;
+}
+
 /// Away again before the driver greets it, which is not called during a burst. True if it was let in.
 static bool one_comes_and_goes(void)
 {
-	struct sockaddr_un un = {.sun_family = AF_UNIX};
-	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int fd = open_socket();
 	bool in;
 
-	assert_true(fd >= 0);
-	memcpy(un.sun_path, socket_path, sizeof(socket_path));
 	(void)sp_dpdk_burst_begin();
-	in = connect(fd, (struct sockaddr *)&un, sizeof(un)) == 0; // few may wait at the door
+	in = is_let_in(fd);
 	close(fd);
 	sp_dpdk_burst_end();
 	return in;
+}
+
+/// Comes and says nothing. False: the port hung up instead of greeting it.
+static bool one_comes_and_is_greeted(struct sp_io *io, int fd)
+{
+	uint64_t until = sp_clock_boot_ns() + 30 * SP_NS_PER_SEC;
+	bool in = false;
+	uint8_t hello[256];
+	ssize_t n = -1;
+
+	while (n < 0 && sp_clock_boot_ns() < until) {
+		in = in || is_let_in(fd);
+		assert_true(sp_io_turn(io, sp_clock_boot_ns(), 0) >= 0);
+		n = in ? recv(fd, hello, sizeof(hello), 0) : -1;
+		assert_true(n >= 0 || !in || errno == EAGAIN);
+	}
+	assert_true(n >= 0);
+	return n > 0;
 }
 
 static void peers_that_leave_before_they_are_greeted_cost_the_next_one_nothing(void **state)
@@ -301,6 +333,26 @@ static void peers_that_leave_before_they_are_greeted_cost_the_next_one_nothing(v
 
 	for (unsigned n = 0; n < 50; n += one_comes_and_goes())
 		assert_true(sp_io_turn(io, sp_clock_boot_ns(), 0) >= 0);
+	part(meet(io, e));
+}
+
+static void connections_that_are_held_are_bounded_and_cost_who_is_served_nothing(void **state)
+{
+	static struct end e[STREAMS];
+	struct sp_io *io = *state;
+	pid_t server = meet(io, e);
+	int held[HELD_MOST];
+	unsigned n = 0;
+
+	do {
+		assert_true(n < HELD_MOST);
+		held[n] = open_socket();
+	} while (one_comes_and_is_greeted(io, held[n++]));
+	dial(io, e);
+	the_echo_is_whole(io, e);
+	while (n)
+		close(held[--n]);
+	part(server);
 	part(meet(io, e));
 }
 
@@ -443,6 +495,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_callback_that_is_given_up_while_it_waits_for_a_burst_is_not_called),
 		cmocka_unit_test(a_callback_that_is_to_end_when_it_is_not_running_ends_at_once),
 		cmocka_unit_test(peers_that_leave_before_they_are_greeted_cost_the_next_one_nothing),
+		cmocka_unit_test(connections_that_are_held_are_bounded_and_cost_who_is_served_nothing),
 		cmocka_unit_test(what_is_sent_over_memif_arrives_and_a_peer_may_die_and_come_back),
 	};
 	const char *tmp = getenv("TMPDIR");
