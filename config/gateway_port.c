@@ -138,6 +138,24 @@ static bool take_mac(struct sp_port *port, const char *s)
 	return !(port->mac[0] & 1) && memcmp(port->mac, (const uint8_t[6]){0}, 6) != 0;
 }
 
+/// Who reaches a memif's socket is the other end, so who may has to be said: by the permissions of a path. The
+/// driver's default, an abstract name, has none. Of what is said twice the driver takes the last.
+static bool anyone_may_be_the_other_end(const char *device)
+{
+	bool path = false, abstract = true;
+
+	if (strncmp(device, "net_memif", 9) != 0)
+		return false;
+	while ((device = strchr(device, ','))) {
+		device++;
+		if (strncmp(device, "socket=", 7) == 0)
+			path = device[7] == '/';
+		else if (strncmp(device, "socket-abstract=", 16) == 0)
+			abstract = strcspn(device, ",") != 18 || strncmp(device + 16, "no", 2) != 0;
+	}
+	return abstract || !path;
+}
+
 static void fit_port(const struct fit *f)
 {
 	struct sp_gw_port *p = f->p;
@@ -146,6 +164,9 @@ static void fit_port(const struct fit *f)
 	p->port = (struct sp_port){.mtu = (uint16_t)p->mtu, .vlan = (uint16_t)p->vlan,
 		.frames = (uint32_t)p->frames, .half_open = (uint32_t)p->half_open};
 	snprintf(p->port.device, sizeof(p->port.device), "%s", p->device.s);
+	if (anyone_may_be_the_other_end(p->device.s))
+		wrong(f, &p->device, "socket=/run/sallyport-port/memif,socket-abstract=no",
+			"names no socket by its path: anyone could be the other end");
 	for (uint32_t i = 0; i < p->addresses.n; i++)
 		if ((what = take_address(&p->port, p->addresses.v[i].s)))
 			wrong(f, &p->addresses.v[i], "192.0.2.10/24 or 2001:db8::10/64", what);

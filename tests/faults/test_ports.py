@@ -155,6 +155,16 @@ def test_a_worker_that_is_killed_meets_its_memif_peer_again(make):
         peer.kill()
 
 
+def test_nobody_but_the_workers_user_may_connect_to_a_memif_port(make):
+    was = os.umask(0)
+    try:
+        g = with_port(make)
+    finally:
+        os.umask(was)
+    mode = os.stat(f"{g.dir}/memif").st_mode
+    assert mode & 0o777 == 0o750, oct(mode)
+
+
 def test_peers_that_leave_a_memif_port_at_once_cost_nobody_a_call(make):
     g = with_port(make)
     worker = g.pids()[WORKER]

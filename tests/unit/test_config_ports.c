@@ -14,7 +14,7 @@
 	"upstreams:\n  - name: crm\n    url: http://127.0.0.1:9000/mcp\n"                           \
 	"routes:\n  - path: /mcp\n    resource: https://gw.example/mcp\n    upstreams: [crm]\n"   \
 	"    anonymous_agent: a\n"
-#define PORT "ports:\n  - device: net_memif0\n    addresses: [192.0.2.10/24]\n"
+#define PORT "ports:\n  - device: net_tap0\n    addresses: [192.0.2.10/24]\n"
 
 static struct sp_check check;
 
@@ -43,7 +43,7 @@ static void a_port_says_what_stands_there(void **state)
 	static const char text[] = FIRST
 		"ports:\n  - device: \"0000:3b:02.1\"\n    addresses: [192.0.2.10/24, \"2001:db8::10/64\"]\n"
 		"    gateways: [192.0.2.1, \"2001:db8::1\"]\n    mac: 02:00:5e:10:00:01\n    mtu: 9000\n"
-		"    vlan: 7\n    frames: 4096\n    half_open: 64\n  - device: net_memif1\n"
+		"    vlan: 7\n    frames: 4096\n    half_open: 64\n  - device: net_tap1\n"
 		"    addresses: [192.0.2.11/24]\n";
 	static const struct sp_plan_facts facts = {.config_path = "/etc/s.yaml", .cpus = 4};
 	struct sp_plan plan = {0};
@@ -73,20 +73,20 @@ static void a_port_says_what_stands_there(void **state)
 static void what_no_port_could_be_is_refused(void **state)
 {
 	(void)state;
-	bad("ports:\n  - device: net_memif0\n", "addresses");
-	bad("ports:\n  - device: net_memif0\n    addresses: [192.0.2.10]\n", "is no address with a prefix");
-	bad("ports:\n  - device: net_memif0\n    addresses: [127.0.0.1/8]\n", "no address a host could have");
-	bad("ports:\n  - device: net_memif0\n    addresses: [192.0.2.1/24, 192.0.2.2/24]\n", "has one");
-	bad("ports:\n  - device: net_memif0\n    addresses: [\"2001:db8::1/48\"]\n", "needs the prefix 64");
-	bad("ports:\n  - device: net_memif0\n    addresses: [192.0.2.0/24]\n", "no address a host could have");
-	bad("ports:\n  - device: net_memif0\n    addresses: [192.0.2.255/24]\n", "no address a host could have");
-	bad("ports:\n  - device: net_memif0\n    addresses: [\"2001:db8::1/64\", \"2001:db8:0::1/64\"]\n",
+	bad("ports:\n  - device: net_tap0\n", "addresses");
+	bad("ports:\n  - device: net_tap0\n    addresses: [192.0.2.10]\n", "is no address with a prefix");
+	bad("ports:\n  - device: net_tap0\n    addresses: [127.0.0.1/8]\n", "no address a host could have");
+	bad("ports:\n  - device: net_tap0\n    addresses: [192.0.2.1/24, 192.0.2.2/24]\n", "has one");
+	bad("ports:\n  - device: net_tap0\n    addresses: [\"2001:db8::1/48\"]\n", "needs the prefix 64");
+	bad("ports:\n  - device: net_tap0\n    addresses: [192.0.2.0/24]\n", "no address a host could have");
+	bad("ports:\n  - device: net_tap0\n    addresses: [192.0.2.255/24]\n", "no address a host could have");
+	bad("ports:\n  - device: net_tap0\n    addresses: [\"2001:db8::1/64\", \"2001:db8:0::1/64\"]\n",
 		"stands there twice");
 	bad(PORT "    gateways: [192.0.2.10]\n", "is the port's own address");
 	bad(PORT "    gateways: [192.0.2.255]\n", "no address a host could have");
-	bad("ports:\n  - device: net_memif0\n    addresses: [\"2001:db8::1/64\"]\n    gateways: [\"::\"]\n",
+	bad("ports:\n  - device: net_tap0\n    addresses: [\"2001:db8::1/64\"]\n    gateways: [\"::\"]\n",
 		"no address a host could have");
-	bad("ports:\n  - device: net_memif0\n    addresses: [\"2001:db8::1/64\"]\n    gateways: [\"ff02::1\"]\n",
+	bad("ports:\n  - device: net_tap0\n    addresses: [\"2001:db8::1/64\"]\n    gateways: [\"ff02::1\"]\n",
 		"no address a host could have");
 	bad(PORT "    mac: 00:00:00:00:00:00\n", "no MAC address of one station");
 	bad(PORT "    gateways: [198.51.100.1]\n", "is not in the network");
@@ -94,7 +94,7 @@ static void what_no_port_could_be_is_refused(void **state)
 	bad(PORT "    mac: 01:00:5e:00:00:01\n", "no MAC address of one station");
 	bad(PORT "    mac: 02:00:5e:00:00\n", "no MAC address of one station");
 	bad(PORT "    vlan: 4095\n", "vlan");
-	bad(PORT "  - device: net_memif0\n    addresses: [192.0.2.11/24]\n", "is another worker's");
+	bad(PORT "  - device: net_tap0\n    addresses: [192.0.2.11/24]\n", "is another worker's");
 	bad("ports:\n  - device: \"0000:3b:02.1\"\n    addresses: [192.0.2.10/24]\n"
 	    "  - device: \"0000:3b:02.1,rx_burst=32\"\n    addresses: [192.0.2.11/24]\n",
 		"is another worker's");
@@ -102,6 +102,34 @@ static void what_no_port_could_be_is_refused(void **state)
 	    "  - device: \"3B:02.1\"\n    addresses: [192.0.2.11/24]\n",
 		"is another worker's");
 	bad("workers:\n  count: 2\n" PORT, "one is needed for each worker");
+}
+
+static void a_memif_port_is_reached_by_a_path(void **state)
+{
+	static const char *const devices[] = {
+		"net_memif0",
+		"net_memif0,role=server,socket=/run/p/memif",
+		"net_memif0,role=server,socket=memif,socket-abstract=no",
+		"net_memif0,role=client,socket-abstract=no",
+		"net_memif0,role=server,socket=/run/p/memif,socket-abstract=yes",
+		"net_memif0,role=server,socket=/run/p/memif,socket-abstract=no,socket-abstract=yes",
+		"net_memif0,role=server,socket=/run/p/memif,socket-abstract=no,socket=memif",
+		"net_memif0,role=server,socket=/run/p/memif,socket-abstract=noyes",
+	};
+	static const char good[] = "net_memif0,role=server,socket=/run/p/memif,socket-abstract=no,id=0";
+	struct sp_gateway *g = NULL;
+	char text[2048];
+
+	(void)state;
+	for (size_t i = 0; i < SP_ARRAY_LEN(devices); i++) {
+		snprintf(text, sizeof(text), "ports:\n  - device: \"%s\"\n    addresses: [192.0.2.10/24]\n",
+			devices[i]);
+		bad(text, "names no socket by its path");
+	}
+	snprintf(text, sizeof(text), FIRST "ports:\n  - device: \"%s\"\n    addresses: [192.0.2.10/24]\n", good);
+	assert_int_equal(parse(text, &g), 0);
+	sp_gateway_free(g);
+	sp_check_done(&check);
 }
 
 static void a_network_of_two_or_one_has_only_hosts(void **state)
@@ -112,7 +140,7 @@ static void a_network_of_two_or_one_has_only_hosts(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < SP_ARRAY_LEN(addresses); i++) {
-		snprintf(text, sizeof(text), "%sports:\n  - device: net_memif0\n    addresses: [%s]\n", FIRST,
+		snprintf(text, sizeof(text), "%sports:\n  - device: net_tap0\n    addresses: [%s]\n", FIRST,
 			addresses[i]);
 		assert_int_equal(parse(text, &g), 0);
 		g = sp_gateway_free(g);
@@ -150,7 +178,7 @@ static void a_listener_at_a_port_needs_one_and_an_address_that_is_no_loopback(vo
 
 static void a_listener_at_a_port_has_an_address_of_one(void **state)
 {
-	static const char two[] = PORT "  - device: net_memif1\n    addresses: [192.0.2.11/24, \"2001:db8::11/64\"]\n";
+	static const char two[] = PORT "  - device: net_tap1\n    addresses: [192.0.2.11/24, \"2001:db8::11/64\"]\n";
 	static const struct {
 		const char *address, *ports;
 		int want;
@@ -162,7 +190,7 @@ static void a_listener_at_a_port_has_an_address_of_one(void **state)
 		{"192.0.2.12:443", two, -EBADMSG},
 		{"[2001:db8::12]:443", two, -EBADMSG},
 		{"[::]:443", PORT, -EBADMSG},
-		{"0.0.0.0:443", "ports:\n  - device: net_memif0\n    addresses: [\"2001:db8::1/64\"]\n", -EBADMSG},
+		{"0.0.0.0:443", "ports:\n  - device: net_tap0\n    addresses: [\"2001:db8::1/64\"]\n", -EBADMSG},
 	};
 	char text[2048], said[512];
 
@@ -188,6 +216,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_port_says_what_stands_there),
 		cmocka_unit_test(what_no_port_could_be_is_refused),
+		cmocka_unit_test(a_memif_port_is_reached_by_a_path),
 		cmocka_unit_test(a_network_of_two_or_one_has_only_hosts),
 		cmocka_unit_test(a_listener_at_a_port_needs_one_and_an_address_that_is_no_loopback),
 		cmocka_unit_test(a_listener_at_a_port_has_an_address_of_one),
