@@ -266,6 +266,7 @@ static int let_go(struct sp_tls *t)
 
 static APART int read_unless_open(struct sp_tls *t, uint8_t *buf, size_t cap, size_t *ret)
 {
+	size_t n = 0;
 	int r;
 
 	if (t->failed)
@@ -274,9 +275,11 @@ static APART int read_unless_open(struct sp_tls *t, uint8_t *buf, size_t cap, si
 		return -EPIPE;
 	if (!t->established)
 		SP_TRY(shake_hands(t));
-	r = decrypt(t, buf, cap, ret);
+	r = decrypt(t, buf, cap, &n);
 	if (t->held && !t->failed && SSL_is_init_finished(t->ssl))
 		SP_TRY(let_go(t));
+	if (r == 0)
+		*ret = n;
 	return r;
 }
 

@@ -228,6 +228,36 @@ static void what_is_held_goes_first(void **state)
 	part(&m);
 }
 
+static void use_all_room(struct meeting *m)
+{
+	size_t room;
+
+	while (sp_stream_reserve(m->ours->stream, 1, &room))
+		sp_stream_commit(m->ours->stream, room);
+}
+
+static void what_is_held_and_finds_no_room_ends_the_connection(void **state)
+{
+	struct meeting m;
+	size_t from, n = 77;
+
+	(void)state;
+	interrupt(&m);
+	from = m.ours->raw_n;
+	assert_int_equal(tell(&m, "one"), 0);
+	resume(&m);
+	say(&m, DATA, (const uint8_t *)"heard", 5);
+	m.ours->err = -EAGAIN; // what comes is not read by the fixture
+	run(m.p);
+	use_all_room(&m);
+	sp_tls_feed(m.ours->tls, m.ours->raw + from, m.ours->raw_n - from);
+	assert_int_equal(sp_tls_read(m.ours->tls, m.ours->plain, PLAIN_MAX, &n), -ENOBUFS);
+	assert_int_equal(n, 77);
+	assert_int_equal(sp_tls_read(m.ours->tls, m.ours->plain, PLAIN_MAX, &n), -ENOBUFS);
+	assert_int_equal(tell(&m, "two"), -ENOBUFS);
+	part(&m);
+}
+
 static void data_between_two_halves_of_a_message_ends_the_connection(void **state)
 {
 	struct meeting m;
@@ -305,6 +335,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_written_between_two_halves_of_a_message_arrives),
 		cmocka_unit_test(what_is_held_goes_first),
+		cmocka_unit_test(what_is_held_and_finds_no_room_ends_the_connection),
 		cmocka_unit_test(data_between_two_halves_of_a_message_ends_the_connection),
 		cmocka_unit_test(a_connection_that_ends_meanwhile_loses_what_is_held),
 		cmocka_unit_test(what_is_over_the_bound_ends_the_connection),
