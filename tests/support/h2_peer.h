@@ -239,7 +239,7 @@ static inline void lab_begin_with(struct client *k, const struct sp_io_conf *io,
 	memset(k, 0, sizeof(*k));
 	memset(&lab, 0, sizeof(lab));
 	lab.serve = serve;
-	k->own_time = true;
+	k->in_memory = true;
 	assert_int_equal(sp_io_mem_new(io, &k->io), 0);
 	sp_io_mem_chunk(k->io, piece);
 	assert_int_equal(sp_io_listen(k->io, 7, peer_accept, NULL), 0);
@@ -252,12 +252,6 @@ static inline void lab_begin(struct client *k, size_t piece, void (*serve)(struc
 	const struct sp_io_conf io = {.max_streams = 64, .blocks = 256, .recv_buffers = 64};
 
 	lab_begin_with(k, &io, piece, serve);
-}
-
-static inline void turns(struct client *k, unsigned n)
-{
-	while (n--)
-		turn(k);
 }
 
 static struct {

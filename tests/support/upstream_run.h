@@ -1,5 +1,6 @@
-/// Drives the upstream room in tests: a client over io_uring and small blocking servers, one thread each. A client
-/// whose io is in memory has a time of its own, a millisecond a turn.
+/// Drives the upstream room in tests: a client over io_uring and small blocking servers, one thread each. A client's
+/// time is its own, so no machine is too slow for its deadlines: it goes on by pass_ms(), in memory also by a
+/// millisecond a turn.
 #pragma once
 
 #include "common/clock.h"
@@ -22,9 +23,10 @@ struct server {
 	int fd;
 	uint16_t port;
 	pthread_t thread;
-	_Atomic unsigned accepted, requests;
+	_Atomic unsigned accepted, requests, served;
+	_Atomic unsigned asked, allowed; ///< steps that servers waited for with step(), and that let_go_on() gave
 	_Atomic bool stop;
-	/// Serve connection number `nth` (from 0); it is closed afterwards.
+	/// Serve connection number `nth` (from 0); it is closed afterwards, and then counted as served.
 	void (*serve)(struct server *s, int fd, unsigned nth);
 	char last[8192];
 };
@@ -42,6 +44,7 @@ static inline void *serve_all(void *arg)
 		}
 		s->serve(s, fd, atomic_fetch_add(&s->accepted, 1));
 		close(fd);
+		atomic_fetch_add(&s->served, 1);
 	}
 }
 
@@ -109,6 +112,19 @@ static inline void nap_ms(unsigned ms)
 	poll(NULL, 0, (int)ms);
 }
 
+/// A server's: go on only when the test says so.
+static inline void step(struct server *s)
+{
+	unsigned nth = atomic_fetch_add(&s->asked, 1);
+
+	while (atomic_load(&s->allowed) <= nth && !atomic_load(&s->stop))
+		nap_ms(1);
+}
+static inline void let_go_on(struct server *s, unsigned steps)
+{
+	atomic_fetch_add(&s->allowed, steps);
+}
+
 struct call {
 	struct sp_exchange *x;
 	const struct sp_exchange_ops *ops;
@@ -118,7 +134,6 @@ struct call {
 	bool sent;
 	char body[65536];
 	size_t n;
-	uint64_t first_ns, last_ns;
 	bool cancel_in_body, cancel_in_head;
 };
 
@@ -126,7 +141,7 @@ struct client {
 	struct sp_io *io;
 	struct sp_wheel wheel;
 	uint64_t now;
-	bool own_time; ///< goes on by turns alone
+	bool in_memory;
 	_Atomic uint64_t stat[SP_STAT__COUNT];
 	struct sp_upstreams *u;
 	struct sp_snap snap;
@@ -152,9 +167,6 @@ static inline void on_body(void *user, const uint8_t *p, size_t n)
 	memcpy(c->body + c->n, p, n);
 	c->n += n;
 	c->pieces++;
-	c->last_ns = sp_clock_boot_ns();
-	if (!c->first_ns)
-		c->first_ns = c->last_ns;
 	if (c->cancel_in_body)
 		sp_exchange_cancel(c->x);
 }
@@ -212,12 +224,7 @@ static inline void take_up(struct client *k, const struct sp_snap_in_upstream *u
 	assert_int_equal(sp_upstreams_refresh(k->u, &k->snap), 0);
 }
 
-static inline uint64_t client_now(const struct client *k)
-{
-	return k->own_time ? k->now : sp_clock_boot_ns();
-}
-
-/// With `k->io` made, and `k->own_time` set when it is in memory.
+/// With `k->io` made, and `k->in_memory` set when it is.
 static inline void client_begin(struct client *k, const struct sp_snap_in_upstream *up)
 {
 	struct sp_upstreams_conf conf = {
@@ -230,7 +237,7 @@ static inline void client_begin(struct client *k, const struct sp_snap_in_upstre
 		.limits = {.max_head_bytes = 4096, .max_headers = 64, .max_body_bytes = 1 << 20},
 	};
 
-	k->now = k->own_time ? SP_NS_PER_SEC : sp_clock_boot_ns();
+	k->now = SP_NS_PER_SEC;
 	sp_wheel_init(&k->wheel, k->now);
 	assert_int_equal(sp_upstreams_new(&conf, &k->u), 0);
 	take_up(k, up, 1);
@@ -250,12 +257,33 @@ static inline void client_new(struct client *k, const struct sp_snap_in_upstream
 
 static inline void turn(struct client *k)
 {
-	k->now = client_now(k);
-	assert_true(sp_io_turn(k->io, k->now, k->own_time ? 0 : SP_NS_PER_MS) >= 0);
-	k->now = k->own_time ? k->now + SP_NS_PER_MS : sp_clock_boot_ns();
+	assert_true(sp_io_turn(k->io, k->now, k->in_memory ? 0 : SP_NS_PER_MS) >= 0);
+	k->now += k->in_memory ? SP_NS_PER_MS : 0;
 	sp_wheel_run(&k->wheel, k->now);
 	sp_upstreams_flush(k->u);
 }
+
+static inline void turns(struct client *k, unsigned n)
+{
+	while (n--)
+		turn(k);
+}
+
+/// What is due by then runs.
+static inline void pass_ms(struct client *k, unsigned ms)
+{
+	k->now += ms * SP_NS_PER_MS;
+	turn(k);
+}
+
+/// However long that takes a loaded machine.
+#define TURN_UNTIL(k, cond)                                                                                  \
+	do {                                                                                                 \
+		uint64_t until = sp_clock_boot_ns() + 30 * SP_NS_PER_SEC;                                    \
+		while (!(cond) && sp_clock_boot_ns() < until)                                                \
+			turn(k);                                                                             \
+		assert_true(cond);                                                                           \
+	} while (0)
 
 static inline void client_free(struct client *k)
 {
@@ -279,7 +307,6 @@ static inline int start_at(struct client *k, uint32_t upstream, struct call *c, 
 		.user = c,
 	};
 
-	k->now = client_now(k);
 	req.deadline_ns = in_ms ? k->now + in_ms * SP_NS_PER_MS : 0;
 	memset(c, 0, sizeof(*c));
 	return sp_upstream_start(k->u, &req, &c->x);
@@ -292,19 +319,7 @@ static inline int start(struct client *k, struct call *c, struct sp_bytes body, 
 
 static inline void finish(struct client *k, const struct call *c)
 {
-	uint64_t end = client_now(k) + 10 * SP_NS_PER_SEC;
-
-	while (!c->done && !c->failed) {
-		assert_true(client_now(k) < end);
-		turn(k);
-	}
-}
-static inline void turns_ms(struct client *k, unsigned ms)
-{
-	uint64_t end = client_now(k) + ms * SP_NS_PER_MS;
-
-	while (client_now(k) < end)
-		turn(k);
+	TURN_UNTIL(k, c->done || c->failed);
 }
 
 static inline void expect_ok(struct client *k, struct call *c, const char *body)

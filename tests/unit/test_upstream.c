@@ -42,16 +42,17 @@ static void idle_connections_close_after_their_time(void **state)
 	(void)state;
 	server_start(&s, answer_each);
 	up = upstream_at(s.port);
-	up.idle_ns = 60 * SP_NS_PER_MS;
 	client_new(&k, &up);
 	assert_int_equal(start(&k, &a, REQ, false, 0), 0);
 	expect_ok(&k, &a, "fine");
-	turns_ms(&k, 30);
-	assert_int_equal(sp_upstreams_open(k.u), 1);
+	pass_ms(&k, 3000);
 	assert_int_equal(start(&k, &a, REQ, false, 0), 0);
 	expect_ok(&k, &a, "fine");
-	turns_ms(&k, 200);
-	assert_int_equal(sp_upstreams_open(k.u), 0);
+	pass_ms(&k, 4999); // of 5 s since its last use
+	turns(&k, 20);
+	assert_int_equal(sp_upstreams_open(k.u), 1);
+	pass_ms(&k, 1);
+	TURN_UNTIL(&k, sp_upstreams_open(k.u) == 0);
 	assert_int_equal(s.accepted, 1);
 	client_free(&k);
 	server_stop(&s);
@@ -63,25 +64,35 @@ static void framed_many_ways(struct server *s, int fd, unsigned nth)
 		return;
 	if (nth == 0) {
 		say(fd, "HTTP/1.1 200 OK\r\n\r\nuntil ");
-		nap_ms(20);
+		step(s);
 		say(fd, "the end");
 	} else if (nth == 1) {
 		say(fd, "HTTP/1.1 200 OK\r\nTransfer-Enc");
-		nap_ms(10);
+		step(s);
 		say(fd, "oding: chunked\r\n\r\n3\r\nabc\r");
-		nap_ms(10);
+		step(s);
 		say(fd, "\n2;x\r\nde\r\n0\r\n\r\n");
 		if (read_request(s, fd))
 			say(fd, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 1\r\n\r\nx");
 	} else if (nth == 2) {
 		say(fd, "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 10");
-		nap_ms(10);
+		step(s);
 		say(fd, "3 Early\r\nLink: x\r\n\r\n" OK("last", "4"));
 	} else {
 		say(fd, "HTTP/1.0 200 OK\r\nContent-Length: 3\r\n\r\none");
 	}
 	while (nth == 2 && read_request(s, fd))
 		say(fd, "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n");
+}
+
+/// What was said before a step is read before the next one.
+static void finish_step_by_step(struct server *s, const struct call *c)
+{
+	while (!c->done && !c->failed) {
+		TURN_UNTIL(&k, c->done || c->failed || s->asked > s->allowed);
+		turns(&k, 3);
+		let_go_on(s, s->asked - s->allowed);
+	}
 }
 
 static void answers_of_every_framing_are_read_and_reused_only_when_they_may_be(void **state)
@@ -100,26 +111,29 @@ static void answers_of_every_framing_are_read_and_reused_only_when_they_may_be(v
 	client_new(&k, &up);
 	for (size_t i = 0; i < SP_ARRAY_LEN(rows); i++) {
 		assert_int_equal(start(&k, &a, REQ, false, 0), 0);
+		finish_step_by_step(&s, &a);
 		expect_ok(&k, &a, rows[i].body);
-		turns_ms(&k, 10);
 		assert_int_equal(s.accepted, rows[i].accepted);
-		assert_int_equal(sp_upstreams_open(k.u), rows[i].open);
+		TURN_UNTIL(&k, sp_upstreams_open(k.u) == rows[i].open);
 	}
 	client_free(&k);
 	server_stop(&s);
 }
 
-static void stream_slowly(struct server *s, int fd, unsigned nth)
+#define EVENTS "data: x\n\ndata: x\n\ndata: x\n\ndata: x\n\n"
+
+/// Steps: four events and the end.
+static void stream_in_steps(struct server *s, int fd, unsigned nth)
 {
 	(void)nth;
 	while (read_request(s, fd)) {
 		say(fd, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: "
 			"chunked\r\n\r\n");
 		for (int i = 0; i < 4; i++) {
-			nap_ms(30);
+			step(s);
 			say(fd, "9\r\ndata: x\n\n\r\n");
 		}
-		nap_ms(30);
+		step(s);
 		say(fd, "0\r\n\r\n");
 	}
 }
@@ -130,13 +144,18 @@ static void events_are_passed_on_as_they_come(void **state)
 	struct sp_snap_in_upstream up;
 
 	(void)state;
-	server_start(&s, stream_slowly);
+	server_start(&s, stream_in_steps);
 	up = upstream_at(s.port);
 	client_new(&k, &up);
 	assert_int_equal(start(&k, &a, REQ, false, 0), 0);
-	expect_ok(&k, &a, "data: x\n\ndata: x\n\ndata: x\n\ndata: x\n\n");
-	assert_int_equal(a.pieces, 4);
-	assert_true(a.last_ns - a.first_ns > 60 * SP_NS_PER_MS);
+	TURN_UNTIL(&k, a.heads == 1);
+	for (unsigned i = 1; i <= 4; i++) { // the server says the next one when we have this one
+		let_go_on(&s, 1);
+		TURN_UNTIL(&k, a.pieces == i);
+	}
+	assert_false(a.done);
+	let_go_on(&s, 1);
+	expect_ok(&k, &a, EVENTS);
 	assert_int_equal(sp_upstreams_open(k.u), 1);
 	client_free(&k);
 	server_stop(&s);
@@ -148,24 +167,27 @@ static void cancelling_a_stream_closes_its_connection_and_nothing_is_called(void
 	struct sp_snap_in_upstream up;
 
 	(void)state;
-	server_start(&s, stream_slowly);
+	server_start(&s, stream_in_steps);
 	up = upstream_at(s.port);
 	client_new(&k, &up);
 	assert_int_equal(start(&k, &a, REQ, false, 0), 0);
 	a.cancel_in_body = true;
-	turns_ms(&k, 150);
-	assert_int_equal(a.pieces, 1);
-	assert_true(!a.done && !a.failed);
-	assert_int_equal(sp_upstreams_open(k.u), 0);
+	let_go_on(&s, 1);
+	TURN_UNTIL(&k, a.pieces > 0 && sp_upstreams_open(k.u) == 0);
+	let_go_on(&s, 4);
+	TURN_UNTIL(&k, s.served == 1); // it has said all
+	assert_true(a.pieces == 1 && !a.done && !a.failed);
 	assert_int_equal(start(&k, &b, REQ, false, 0), 0);
 	b.cancel_in_head = true;
-	turns_ms(&k, 100);
+	let_go_on(&s, 5);
+	TURN_UNTIL(&k, b.heads > 0 && sp_upstreams_open(k.u) == 0 && s.served == 2);
 	assert_true(b.heads == 1 && b.pieces == 0 && !b.done && !b.failed);
 	assert_int_equal(start(&k, &b, REQ, false, 0), 0);
 	sp_exchange_cancel(b.x); // before it is connected
-	turns_ms(&k, 50);
+	let_go_on(&s, 5);
+	TURN_UNTIL(&k, sp_upstreams_open(k.u) == 0);
+	turns(&k, 20);
 	assert_true(!b.heads && !b.failed);
-	assert_int_equal(sp_upstreams_open(k.u), 0);
 	client_free(&k);
 	server_stop(&s);
 }
@@ -176,24 +198,28 @@ static void a_paused_answer_stops_and_resumes(void **state)
 	struct sp_snap_in_upstream up;
 
 	(void)state;
-	server_start(&s, stream_slowly);
+	server_start(&s, stream_in_steps);
 	up = upstream_at(s.port);
 	client_new(&k, &up);
 	assert_int_equal(start(&k, &a, REQ, false, 0), 0);
 	sp_exchange_pause(a.x);
-	turns_ms(&k, 120);
+	let_go_on(&s, 4);
+	TURN_UNTIL(&k, s.asked == 5); // all but the end is said
+	turns(&k, 20);
 	assert_int_equal(a.heads, 0);
 	sp_exchange_resume(a.x);
-	expect_ok(&k, &a, "data: x\n\ndata: x\n\ndata: x\n\ndata: x\n\n");
+	TURN_UNTIL(&k, a.n == strlen(EVENTS));
+	let_go_on(&s, 1);
+	expect_ok(&k, &a, EVENTS);
 	client_free(&k);
 	server_stop(&s);
 }
 
-static void answer_after_a_while(struct server *s, int fd, unsigned nth)
+static void answer_in_steps(struct server *s, int fd, unsigned nth)
 {
 	(void)nth;
 	while (read_request(s, fd)) {
-		nap_ms(20);
+		step(s);
 		say(fd, OK("fine", "4"));
 	}
 }
@@ -205,7 +231,7 @@ static void over_the_limit_requests_wait_in_order_and_then_are_refused(void **st
 	struct server s;
 
 	(void)state;
-	server_start(&s, answer_after_a_while);
+	server_start(&s, answer_in_steps);
 	up = upstream_at(s.port);
 	up.max_connections = 1;
 	client_new(&k, &up);
@@ -216,6 +242,7 @@ static void over_the_limit_requests_wait_in_order_and_then_are_refused(void **st
 	for (int i = 0; i < 5; i++) {
 		if (i == 2)
 			continue;
+		let_go_on(&s, 1);
 		expect_ok(&k, &calls[i], "fine");
 		for (int j = i + 1; j < 5; j++)
 			assert_false(calls[j].done);
@@ -225,7 +252,11 @@ static void over_the_limit_requests_wait_in_order_and_then_are_refused(void **st
 	assert_int_equal(s.requests, 4);
 	assert_int_equal(start(&k, &a, REQ, false, 0), 0);
 	assert_int_equal(start(&k, &b, REQ, false, 10), 0); // waits longer than it may
+	pass_ms(&k, 9);
+	assert_false(b.failed);
+	pass_ms(&k, 1);
 	expect_failed(&k, &b, SP_REASON_UPSTREAM_TIMEOUT, false);
+	let_go_on(&s, 1);
 	expect_ok(&k, &a, "fine");
 	client_free(&k);
 	server_stop(&s);
@@ -238,7 +269,7 @@ static void one_upstream_leaves_a_quarter_of_the_calls_to_others(void **state)
 	struct server s;
 
 	(void)state;
-	server_start(&s, answer_after_a_while);
+	server_start(&s, answer_each);
 	up = upstream_at(s.port);
 	up.max_connections = 8;
 	client_new(&k, &up);
@@ -316,7 +347,7 @@ static void when_connections_run_out_the_longest_idle_one_makes_room(void **stat
 	struct server s, other;
 
 	(void)state;
-	server_start(&s, answer_after_a_while);
+	server_start(&s, answer_in_steps);
 	server_start(&other, answer_each);
 	two[0] = upstream_at(s.port);
 	two[0].max_connections = 8;
@@ -324,15 +355,17 @@ static void when_connections_run_out_the_longest_idle_one_makes_room(void **stat
 	two[1].name = SP_LIT("other");
 	client_new(&k, &two[0]);
 	take_up(&k, two, 2);
-	for (int i = 0; i < 8; i++) // the server takes one at a time: the others are answered by closing
+	for (int i = 0; i < 8; i++) // the server takes one at a time
 		assert_int_equal(start(&k, &calls[i], REQ, false, 300), 0);
 	assert_int_equal(sp_upstreams_open(k.u), 8);
-	finish(&k, &calls[0]);
+	let_go_on(&s, 1);
+	expect_ok(&k, &calls[0], "fine");
 	assert_int_equal(start_at(&k, 1, &a, REQ, false, 0), 0); // waits for the idle one to close
 	assert_int_equal(sp_upstreams_open(k.u), 8);
 	expect_ok(&k, &a, "fine");
+	pass_ms(&k, 300);
 	for (int i = 1; i < 8; i++)
-		finish(&k, &calls[i]);
+		expect_failed(&k, &calls[i], SP_REASON_UPSTREAM_TIMEOUT, true);
 	client_free(&k);
 	server_stop(&s);
 	server_stop(&other);
@@ -388,7 +421,7 @@ static void pools_outlive_a_snapshot_that_keeps_them_and_drain_when_it_does_not(
 
 	(void)state;
 	server_start(&s, answer_each);
-	server_start(&other, stream_slowly);
+	server_start(&other, stream_in_steps);
 	two[0] = upstream_at(s.port);
 	client_new(&k, &two[0]);
 	assert_int_equal(start(&k, &a, REQ, false, 0), 0);
@@ -399,14 +432,12 @@ static void pools_outlive_a_snapshot_that_keeps_them_and_drain_when_it_does_not(
 	take_up(&k, two, 2);
 	assert_int_equal(sp_upstreams_open(k.u), 1);
 	assert_int_equal(start(&k, &b, REQ, false, 0), 0);
-	turns_ms(&k, 50);
-	assert_int_equal(b.heads, 1);
+	TURN_UNTIL(&k, b.heads == 1);
 	take_up(&k, NULL, 0); // both gone: the idle one closes, the busy one finishes
-	turns_ms(&k, 10);
-	assert_int_equal(sp_upstreams_open(k.u), 1);
-	expect_ok(&k, &b, "data: x\n\ndata: x\n\ndata: x\n\ndata: x\n\n");
-	turns_ms(&k, 20);
-	assert_int_equal(sp_upstreams_open(k.u), 0);
+	TURN_UNTIL(&k, sp_upstreams_open(k.u) == 1);
+	let_go_on(&other, 5);
+	expect_ok(&k, &b, EVENTS);
+	TURN_UNTIL(&k, sp_upstreams_open(k.u) == 0);
 	take_up(&k, NULL, 0);
 	client_free(&k);
 	server_stop(&s);

@@ -161,7 +161,7 @@ static void a_probe_that_is_lost_with_another_call_keeps_the_breaker_open(void *
 	assert_int_equal(k.stat[SP_STAT_BREAKER_OPENED], 1);
 	nghttp2_submit_goaway(first->session, 0, 7, NGHTTP2_NO_ERROR, NULL, 0);
 	peer_flush(first);
-	turns_ms(&k, 1100);
+	turns(&k, 1100);
 	assert_int_equal(start(&k, &b, REQ, false, 0), 0); // the probe
 	while (lab.n < 2 || lab.peer[1].requests < 1)
 		turn(&k);

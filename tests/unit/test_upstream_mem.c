@@ -64,7 +64,7 @@ static void client_mem(size_t piece)
 	up.breaker_failures = 0; // never opens
 	memset(&k, 0, sizeof(k));
 	memset(&peer, 0, sizeof(peer));
-	k.own_time = true;
+	k.in_memory = true;
 	assert_int_equal(sp_io_mem_new(&io, &k.io), 0);
 	sp_io_mem_chunk(k.io, piece);
 	assert_int_equal(sp_io_listen(k.io, 7, peer_accept, NULL), 0);
@@ -106,7 +106,7 @@ static void the_size_of_pieces_changes_nothing(void **state)
 			assert_int_equal(start(&k, &a, REQ, i & 1, 0), 0);
 			expect_ok(&k, &a, rows[r].body);
 			assert_int_equal(a.status, rows[r].status);
-			turns_ms(&k, 2);
+			turns(&k, 2);
 			assert_int_equal(sp_upstreams_open(k.u), rows[r].kept);
 		}
 		assert_int_equal(peer.requests, 2 * SP_ARRAY_LEN(rows));
@@ -125,7 +125,6 @@ static void every_truncation_fails_as_sent_and_never_looks_whole(void **state)
 			peer.close = true;
 			assert_int_equal(start(&k, &a, REQ, false, 0), 0);
 			expect_failed(&k, &a, SP_REASON_UPSTREAM_CLOSED, true);
-			turns_ms(&k, 0);
 		}
 	client_free(&k);
 }
@@ -222,7 +221,7 @@ static void cancelling_everything_at_once_leaves_nothing(void **state)
 			if (!many[i].done)
 				sp_exchange_cancel(many[i].x);
 	}
-	turns_ms(&k, 5);
+	turns(&k, 5);
 	assert_int_equal(start(&k, &b, REQ, false, 0), 0);
 	expect_ok(&k, &b, "fine");
 	client_free(&k);
