@@ -227,11 +227,11 @@ static void an_eventfd_wakes_a_sleeping_turn_every_time(enum transport t)
 		pthread_t th;
 
 		assert_int_equal(pthread_create(&th, NULL, write_later, &efd), 0);
-		assert_true(sp_io_turn(f->io, before, 5 * SP_NS_PER_SEC) > 0);
+		assert_true(sp_io_turn(f->io, before, 60 * SP_NS_PER_SEC) > 0);
 		took = sp_clock_boot_ns() - before;
 		pthread_join(th, NULL);
 		assert_int_equal(woken, i);
-		assert_true(took >= 10 * SP_NS_PER_MS && took < 2 * SP_NS_PER_SEC);
+		assert_true(took >= 10 * SP_NS_PER_MS && took < 30 * SP_NS_PER_SEC);
 	}
 	stop(f);
 	close(efd);
@@ -345,7 +345,7 @@ static void a_peer_that_never_closes_is_let_go_after_the_linger_time(void **stat
 {
 	struct fixture *f = start(TCP, usual);
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
-	uint64_t since;
+	uint64_t before = sp_clock_boot_ns();
 	char b;
 
 	(void)state;
@@ -353,9 +353,11 @@ static void a_peer_that_never_closes_is_let_go_after_the_linger_time(void **stat
 	assert_int_equal(connect(fd, (struct sockaddr *)&f->addr, f->addr_len), 0);
 	TURN_UNTIL(f, f->accepted == 1 && f->server[0].closed);
 	assert_int_equal(read(fd, &b, 1), 0); // the FIN came
-	since = sp_clock_boot_ns();
+	for (unsigned i = 0; i < 20; i++) {
+		turns_at(f, 1, before + 900 * SP_NS_PER_MS);
+		assert_int_equal(send(fd, "x", 1, MSG_NOSIGNAL), 1);
+	}
 	TURN_UNTIL(f, send(fd, "x", 1, MSG_NOSIGNAL) < 0);
-	assert_true(sp_clock_boot_ns() - since > 500 * SP_NS_PER_MS);
 	close(fd);
 	stop(f);
 }
@@ -424,6 +426,7 @@ static void running_out_of_descriptors_delays_accepting(void **state)
 {
 	struct fixture *f = start(TCP, usual);
 	int fd = socket(AF_INET, SOCK_STREAM, 0), next = dup(fd);
+	uint64_t now = sp_clock_boot_ns(), end = now + 30 * SP_NS_PER_SEC;
 	struct rlimit was, low;
 	char b[4];
 
@@ -433,10 +436,13 @@ static void running_out_of_descriptors_delays_accepting(void **state)
 	low = (struct rlimit){.rlim_cur = (rlim_t)next, .rlim_max = was.rlim_max};
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
 	assert_int_equal(connect(fd, (struct sockaddr *)&f->addr, f->addr_len), 0);
-	turns(f, 20);
+	while (!sp_io_stats(f->io)->accept_errors && sp_clock_boot_ns() < end)
+		turns_at(f, 1, now);
+	turns_at(f, 20, now + 9 * SP_NS_PER_MS);
+	assert_int_equal(sp_io_stats(f->io)->accept_errors, 1);
+	turns_at(f, 20, now + 10 * SP_NS_PER_MS); // it is retried now and then only
+	assert_int_equal(sp_io_stats(f->io)->accept_errors, 2);
 	assert_int_equal(f->accepted, 0);
-	assert_true(sp_io_stats(f->io)->accept_errors > 0);
-	assert_true(sp_io_stats(f->io)->accept_errors < 20); // it is retried now and then only
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
 	f->model.to_send = 4;
 	// The kernel took that connection off the queue and dropped it, or kept it: a new one must
@@ -471,9 +477,9 @@ static void a_turn_without_waiting_returns_at_once(void **state)
 	(void)state;
 	turns(f, 2);
 	before = sp_clock_boot_ns();
-	for (unsigned i = 0; i < 1000; i++)
+	for (unsigned i = 0; i < 30000; i++)
 		assert_int_equal(sp_io_turn(f->io, before, 0), 0);
-	assert_true(sp_clock_boot_ns() - before < SP_NS_PER_SEC);
+	assert_true(sp_clock_boot_ns() - before < 20 * SP_NS_PER_SEC); // a millisecond each were thirty
 	stop(f);
 }
 
