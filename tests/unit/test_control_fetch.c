@@ -327,7 +327,7 @@ static void silence_ends_at_the_deadline(void **state)
 	web_server_raw(tls, "/keys", "", 0);
 	in.total_ns = 300 * SP_NS_PER_MS;
 	assert_int_equal(fetch(), -ETIMEDOUT);
-	assert_true(sp_clock_boot_ns() - start < 4 * SP_NS_PER_SEC);
+	assert_in_range(sp_clock_boot_ns() - start, 250 * SP_NS_PER_MS, 8 * SP_NS_PER_SEC);
 }
 
 static void a_certificate_of_another_is_refused(void **state)
