@@ -16,7 +16,7 @@ def test_both_eras_list_and_call_tools(demo):
 
 def test_progress_arrives_step_by_step(demo):
     with Modern(demo) as m:
-        a = m.call("slow_report", {"steps": 3, "delay_ms": 150}, progress="tok")
+        a = m.call("slow_report", {"steps": 3, "delay_ms": 400}, progress="tok")
     assert [e["params"]["progress"] for e in a.events[:-1]] == [1, 2, 3]
     assert all(e["params"]["progressToken"] == "tok" for e in a.events[:-1])
     assert a.result["structuredContent"]["steps"] == 3

@@ -109,7 +109,7 @@ def together(n, fn):
 def settle(gateway):
     def quiet():
         return all(w["connections_open"] == w["calls_open"] == 0 for w in gateway.ctl("workers"))
-    eventually("every call to end", quiet, 15, 0.1)
+    eventually("every call to end", quiet, 30, 0.1)
 
 
 def unfinished(gateway):
@@ -176,7 +176,7 @@ def test_a_graceful_stop_lets_calls_finish(make):
         with [Modern, Legacy][i % 2](g, "strict", path="/up") as m:
             got[i] = m.call("slow", {"steps": 40}, progress=1)
     threads = together(4, run)
-    eventually("the calls to begin", lambda: len(g.servers["up"].calls("slow")) == 4, 5)
+    eventually("the calls to begin", lambda: len(g.servers["up"].calls("slow")) == 4)
     idle = g.connect()
     idle.request("GET", "/healthz", {"Host": g.host})
     g.stop_gateway()

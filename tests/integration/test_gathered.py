@@ -214,7 +214,7 @@ def test_streams_that_the_server_does_not_allow_now_are_waited_for(gateway):
     def starve(request, reply):
         reply.streams(0)
         wide.answer(request, reply)
-        eventually("the next page to wait", lambda: counters(gateway)["calls_open"] == 1, 5)
+        eventually("the next page to wait", lambda: counters(gateway)["calls_open"] == 1)
         time.sleep(0.2)
         assert pages_seen(wide) == [0, 1], "nothing may be asked now"
         reply.streams(1)

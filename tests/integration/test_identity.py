@@ -292,9 +292,9 @@ def test_an_agent_without_a_policy_may_do_nothing(gateway):
 
 
 def test_a_token_ends_with_its_time_on_an_open_connection(gateway):
-    with agent(gateway, token(gateway, exp=int(time.time()) + 3)) as m:
+    with agent(gateway, token(gateway, exp=int(time.time()) + 8)) as m:
         assert m.call("echo").result
-        a = eventually("the token to expire", lambda: (lambda a: a if a.status == 401 else None)(m.call("echo")), 6,
+        a = eventually("the token to expire", lambda: (lambda a: a if a.status == 401 else None)(m.call("echo")), 20,
                        0.2)
         assert a.reason == "token_expired"
 
@@ -413,7 +413,7 @@ def test_a_revoked_agent_is_stopped_at_once_everywhere(gateway):
 def test_a_revoked_token_is_refused_at_once_everywhere(gateway):
     bearer, sibling = (token(gateway, sub="rotated") for _ in range(2))
     clients = on_every_worker(gateway, bearer)
-    record = eventually("its record", lambda: gateway.audit("--agent", "rotated", "--type", "decision"), 5)[-1]
+    record = eventually("its record", lambda: gateway.audit("--agent", "rotated", "--type", "decision"))[-1]
     gateway.ctl("revoke", "token", record["token_hash"])
     for m in clients:
         a = m.call("echo")
@@ -427,7 +427,7 @@ def test_a_revoked_session_is_gone_at_once_everywhere(gateway):
     first = agent(gateway, token(gateway, sub="bound"), client=Legacy)
     assert first.open().result and first.call("echo").result
     record = eventually("its record", lambda: [r for r in gateway.audit("--agent", "bound", "--type", "decision")
-                                               if "session" in r], 5)[-1]
+                                               if "session" in r])[-1]
     others = [agent(gateway, first.token, client=Legacy) for _ in range(8)]
     for m in others:
         m.session, m.initialized = first.session, first.initialized

@@ -187,7 +187,7 @@ def test_certificates_are_replaced_without_dropping_anybody(make):
         with g.connect() as http:
             call(g, http)
             return http.sock.getpeercert(binary_form=True)
-    eventually("the new certificate", lambda: all(shown() == new for _ in range(6)), 5)
+    eventually("the new certificate", lambda: all(shown() == new for _ in range(6)))
     assert idle.sock.getpeercert(binary_form=True) == old
     call(g, idle)
     release.set()

@@ -17,11 +17,11 @@ GOOD = {"content": []}
 
 
 def shared(build):
-    rude = Upstream(conf={"era": "both", "response_timeout": "400ms", "breaker": {"failures": 1000}})
+    rude = Upstream(conf={"era": "both", "response_timeout": "1s", "breaker": {"failures": 1000}})
     frail = Upstream(conf={"era": "both", "response_timeout": "2s", "connect_timeout": "300ms",
-                           "breaker": {"failures": 3, "open": "2s"}})
+                           "breaker": {"failures": 3, "open": "4s"}})
     narrow = Upstream(conf={"era": "both", "max_connections": 2, "breaker": {"failures": 1000}})
-    brief = Upstream(conf={"era": "both", "response_timeout": "300ms"})
+    brief = Upstream(conf={"era": "both", "response_timeout": "500ms"})
     servers = {"rude": rude, "frail": frail, "narrow": narrow, "brief": brief}
     return Lab(build, servers, policies={AGENT: policy(*TOOLS), OTHER: policy(*TOOLS, level="strict")},
                config={"limits": {"max_answer": "256KiB", "max_body": "64KiB"},
@@ -200,7 +200,7 @@ def test_an_upstream_that_never_answers_meets_its_deadline(gateway):
     started = time.monotonic()
     check(gateway, {"silent": silent, "head only": head_only, "comments only": comments}, "upstream_timeout",
           clients=(Modern,))
-    assert 1.2 <= time.monotonic() - started < 20
+    assert time.monotonic() - started > 2.9, "a second each"
     a = ask(gateway, silent, Legacy)
     assert a.reason == "upstream_timeout" and a.error["code"] == 504, a
 
@@ -208,23 +208,23 @@ def test_an_upstream_that_never_answers_meets_its_deadline(gateway):
 def test_progress_stretches_the_deadline_but_not_for_ever(gateway):
     def patient(request, reply):
         reply.events()
-        for i in range(6):
-            time.sleep(0.08)
+        for i in range(7):
+            time.sleep(0.1)
             reply.progress(i)
         reply.result(GOOD)
     a = ask(gateway, patient, server="brief", progress=1)
-    assert a.result["content"] == [] and len(a.events) == 7, "480 ms in steps, with a deadline of 300 ms"
+    assert a.result["content"] == [] and len(a.events) == 8, "700 ms in steps, with a deadline of 500 ms"
 
     def endless(request, reply):
         reply.events()
         i = 0
-        while not reply.gone(0.05):
+        while i < 1000 and not reply.gone(0.05):
             reply.progress(i)
             i += 1
         reply.close()
     started = time.monotonic()
     a = ask(gateway, endless, server="brief", progress=1)
-    assert a.reason == "upstream_timeout" and 5 < time.monotonic() - started < 9.5, "20 deadlines at most"
+    assert a.reason == "upstream_timeout" and time.monotonic() - started > 9, "20 deadlines at most"
 
 
 def test_an_answer_over_the_limit_is_cut_off(gateway):
@@ -295,8 +295,8 @@ def test_a_failing_upstream_is_not_asked_until_it_recovers(gateway):
         assert len(server.calls()) == 3
         server.hooks["rude"] = lambda q, r: r.result(GOOD)
         assert m.call("rude").reason == "breaker_open"
-        time.sleep(2.1)
-        assert [bool(m.call("rude").result) for _ in range(3)] == [True] * 3, "a trial, then all"
+        eventually("a trial to be let through", lambda: m.call("rude").result, 20, 0.2)
+        assert [bool(m.call("rude").result) for _ in range(3)] == [True] * 3, "then all"
     with Modern(gateway, AGENT, path="/rude") as m:
         assert m.call("echo").result, "other upstreams were never concerned"
 
@@ -354,13 +354,14 @@ def test_calls_that_reach_no_upstream_take_nothing_of_a_limit(make):
 def test_more_calls_than_connections_wait_their_turn(gateway):
     server = gateway.servers["narrow"]
     most = [0, 0]
-    lock = threading.Lock()
+    lock, go_on = threading.Lock(), threading.Event()
 
     def act(request, reply):
         with lock:
             most[0] += 1
             most[1] = max(most)
         time.sleep(0.05)
+        go_on.wait(20)
         with lock:
             most[0] -= 1
         reply.result({"content": [], "structuredContent": request.arguments})
@@ -370,19 +371,26 @@ def test_more_calls_than_connections_wait_their_turn(gateway):
     def run(i):
         with Modern(gateway, AGENT, path="/narrow") as m:
             answers[i] = m.call("rude", {"i": i})
-    def together(n):
+    def together(n, refused):
+        """So many calls, of which so many have to be refused before any is answered."""
         answers.clear()
+        go_on.clear()
         threads = [threading.Thread(target=run, args=(i,)) for i in range(n)]
         for t in threads:
             t.start()
-        for t in threads:
-            t.join()
-    together(9)
+        try:
+            eventually("the others to be refused", lambda: len(answers) >= refused, 20)
+        finally:
+            go_on.set()
+            for t in threads:
+                t.join()
+    together(9, 0)
     assert all(a.result and a.result["structuredContent"] == {"i": i} for i, a in answers.items()), answers
     assert most[1] <= 2 and server.connections <= 3
-    together(40)
+    together(40, 30)
     late = [a for a in answers.values() if not a.result]
-    assert late and all(a.status == 503 and a.reason == "overload" and a.headers["retry-after"] for a in late)
+    assert len(late) == 30
+    assert all(a.status == 503 and a.reason == "overload" and a.headers["retry-after"] for a in late)
     assert most[1] <= 2
 
 
@@ -392,7 +400,7 @@ def test_a_silent_stream_is_kept_alive_by_comments(gateway):
     def act(request, reply):
         reply.events()
         reply.progress(1)
-        time.sleep(2.3)
+        time.sleep(4)
         reply.result(GOOD)
     server.hooks["rude"] = act
     with Modern(gateway, AGENT, path="/narrow") as m:

@@ -285,7 +285,7 @@ class Upstream:
         """tools/call requests so far."""
         return [r for r in list(self.requests) if r.tool is not None and tool in (None, r.tool)]
 
-    def wait(self, what, check, seconds=5.0):
+    def wait(self, what, check, seconds=20.0):
         """The first request, past or to come, for which `check` is true."""
         end = time.monotonic() + seconds
         with self.changed:
