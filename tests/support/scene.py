@@ -1,4 +1,5 @@
 """What the fault scenarios share: a gateway whose upstream is a witness, load, and the comparison afterwards."""
+import io
 import json
 import os
 import subprocess
@@ -24,6 +25,18 @@ def start(make, policies=None, **kwargs):
 
 def load(g, **kwargs):
     return Load(g, [(a, mix) for a, (mix, _) in AGENTS.items()], **kwargs)
+
+
+def more_calls(loads, n=100):
+    """Waits until each of these loads has ended so many calls more."""
+    def ended():
+        counts = []
+        for one in loads:
+            with open(one.path, "rb") if os.path.exists(one.path) else io.BytesIO() as f:
+                counts.append(f.read().count(b"\n"))
+        return counts
+    before = ended()
+    eventually("calls to go on", lambda: all(now >= was + n for now, was in zip(ended(), before)), 60)
 
 
 def compare(g, loads, settle=1.0, strictly=True):
