@@ -19,7 +19,7 @@ def test_service_goes_on_when_each_kind_of_process_dies(make):
     reports = [r.wait() for r in runs]
     views = compare(g, runs)
     assert restarts(g) == {"control": 1, "audit": 1, "worker 0": 1, "worker 1": 1}
-    assert all(r["unanswered"] == 0 for r in reports) and views.answered > 500
+    assert all(r["unanswered"] == 0 for r in reports) and views.answered > 2000
     assert views.client_errors == 0, views.reasons
     assert len(views.in_doubt) <= views.broken
 
@@ -29,6 +29,7 @@ def test_a_call_under_way_when_its_worker_dies_is_in_doubt_and_not_repeated(make
     m = Modern(g, "reporter")
     slow = Later(lambda: m.call("slow_report", {"steps": 100, "delay_ms": 100}, ref="slow"))
     eventually("the upstream to have the call", lambda: os.path.getsize(g.witness) > 0)
+    died = time.time()
     kill(g, "worker")
     try:
         slow.result()
@@ -36,6 +37,7 @@ def test_a_call_under_way_when_its_worker_dies_is_in_doubt_and_not_repeated(make
     except (Closed, OSError):
         pass
     doubt = wait_for("the in-doubt record", lambda: g.audit("--type", "in_doubt"), 10)
+    assert time.time() - died < 20
     decision = [r for r in g.audit("--type", "decision") if r["tool"] == "slow_report"]
     assert len(doubt) == len(decision) == 1 and doubt[0]["of"] == decision[0]["seq"]
     assert doubt[0]["call"] == decision[0]["call"] and doubt[0]["reason"] == "worker_died", doubt
@@ -93,6 +95,7 @@ def test_when_the_supervisor_dies_calls_end_and_a_successor_takes_the_store(make
         family = [p for pids in g.pids().values() for p in pids]
         g.kill("supervisor")
         g.proc.wait()
+        started = time.monotonic()
         g.start(ready=False)
 
         def served():
@@ -102,7 +105,9 @@ def test_when_the_supervisor_dies_calls_end_and_a_successor_takes_the_store(make
             except (Closed, OSError):
                 return None
         wait_for("the successor to serve", served, 20)
+        ready = time.monotonic() - started
         assert slow.result().result, "the call in flight got no answer"
+    assert ready < 10, f"the successor served after {ready:.1f} s"
     serving(g)
     eventually("the predecessor's processes to leave", lambda: not any(os.path.exists(f"/proc/{p}") for p in family))
     records = g.audit(settle=0.5)
