@@ -12,9 +12,11 @@ struct fit {
 	struct sp_gw_port *p;
 };
 
+/// Of a device its name alone is shown: what follows may be a memif's secret.
 static void wrong(const struct fit *f, const struct sp_text *t, const char *mend, const char *what)
 {
-	sp_check_add(f->check, (struct sp_at){f->g->file, t->line, t->col}, mend, "'%s' %s", t->s, what);
+	sp_check_add(f->check, (struct sp_at){f->g->file, t->line, t->col}, mend, "'%.*s' %s",
+		(int)strcspn(t->s, ","), t->s, what);
 }
 
 /// "address/prefix" in two; false when it is not that.

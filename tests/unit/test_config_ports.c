@@ -108,7 +108,7 @@ static void a_memif_port_is_reached_by_a_path(void **state)
 {
 	static const char *const devices[] = {
 		"net_memif0",
-		"net_memif0,role=server,socket=/run/p/memif",
+		"net_memif0,secret=hush,role=server,socket=/run/p/memif",
 		"net_memif0,role=server,socket=memif,socket-abstract=no",
 		"net_memif0,role=client,socket-abstract=no",
 		"net_memif0,role=server,socket=/run/p/memif,socket-abstract=yes",
@@ -124,7 +124,7 @@ static void a_memif_port_is_reached_by_a_path(void **state)
 	for (size_t i = 0; i < SP_ARRAY_LEN(devices); i++) {
 		snprintf(text, sizeof(text), "ports:\n  - device: \"%s\"\n    addresses: [192.0.2.10/24]\n",
 			devices[i]);
-		bad(text, "names no socket by its path");
+		bad(text, "'net_memif0' names no socket by its path"); // and no secret of it is shown
 	}
 	snprintf(text, sizeof(text), FIRST "ports:\n  - device: \"%s\"\n    addresses: [192.0.2.10/24]\n", good);
 	assert_int_equal(parse(text, &g), 0);
