@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/epoll.h>
+#include <sys/queue.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include "common/banned.h"
@@ -36,8 +37,9 @@ struct conn {
 	struct demo_h2 *h2;
 	struct demo_slow *slow; ///< the stream being written, or NULL
 	uint64_t due_ns;        ///< its next event
-	struct conn *next_gone;
+	LIST_ENTRY(conn) list;  ///< of those that are open, or gone
 };
+LIST_HEAD(conns, conn);
 
 struct server {
 	int epoll_fd;
@@ -48,7 +50,8 @@ struct server {
 	uint64_t flushed_ns;
 	struct conn **slow; ///< connections with a stream
 	size_t slow_n, slow_cap;
-	struct conn *gone; ///< closed in this turn; freed at its end, events may still name them
+	struct conns open;
+	struct conns gone; ///< closed in this turn; freed at its end, events may still name them
 	bool stop;
 };
 
@@ -94,16 +97,14 @@ static void conn_close(struct server *s, struct conn *c)
 	c->h2 = NULL;
 	sp_close_fd(&c->source.fd);
 	c->gone = true;
-	c->next_gone = s->gone;
-	s->gone = c;
+	LIST_REMOVE(c, list);
+	LIST_INSERT_HEAD(&s->gone, c, list);
 }
 
 static void free_gone(struct server *s)
 {
-	while (s->gone) {
-		struct conn *c = s->gone;
-
-		s->gone = c->next_gone;
+	for (struct conn *c; (c = LIST_FIRST(&s->gone));) {
+		LIST_REMOVE(c, list);
 		free(c->in);
 		demo_buf_done(&c->out);
 		free(c);
@@ -313,6 +314,7 @@ static void accept_all(struct server *s, int listener_fd)
 		c = calloc(1, sizeof(*c));
 		SP_BUG_IF(!c);
 		c->source = (struct source){SOURCE_CONN, fd};
+		LIST_INSERT_HEAD(&s->open, c, list);
 		e.data.ptr = c;
 		SP_BUG_IF(epoll_ctl(s->epoll_fd, EPOLL_CTL_ADD, fd, &e) < 0);
 	}
@@ -488,6 +490,9 @@ int demo_cmd_serve(int argc, char **argv)
 	fflush(stdout);
 	while (!s.stop)
 		turn(&s);
+	for (struct conn *c; (c = LIST_FIRST(&s.open));)
+		conn_close(&s, c);
+	free_gone(&s);
 	demo_ledger_close(&s.ledger);
 	demo_mcp_done(&s.mcp);
 	free(s.slow);
