@@ -10,27 +10,27 @@
 #include <sys/un.h>
 #include "common/banned.h"
 
-static int resolve(struct load_target *t, const char *where)
+int load_address(const char *where, struct sockaddr_storage *ret, socklen_t *ret_len)
 {
 	const struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM};
 	struct addrinfo *found = NULL;
 	char host[128], port[8];
 
 	if (strncmp(where, "unix:", 5) == 0) {
-		struct sockaddr_un *u = (struct sockaddr_un *)&t->addr;
+		struct sockaddr_un *u = (struct sockaddr_un *)ret;
 
 		if (strlen(where + 5) >= sizeof(u->sun_path))
 			return -ENAMETOOLONG;
 		u->sun_family = AF_UNIX;
 		memcpy(u->sun_path, where + 5, strlen(where + 5));
-		t->addr_len = sizeof(*u);
+		*ret_len = sizeof(*u);
 		return 0;
 	}
 	SP_TRY(demo_split_address(where, host, sizeof(host), port, sizeof(port)));
 	if (getaddrinfo(strcmp(host, "localhost") == 0 ? "127.0.0.1" : host, port, &hints, &found) != 0)
 		return -EINVAL;
-	memcpy(&t->addr, found->ai_addr, found->ai_addrlen);
-	t->addr_len = found->ai_addrlen;
+	memcpy(ret, found->ai_addr, found->ai_addrlen);
+	*ret_len = found->ai_addrlen;
 	freeaddrinfo(found);
 	return 0;
 }
@@ -66,7 +66,7 @@ static int parse(struct load_target *t, const char *url, const char *connect_to,
 	memcpy(t->host, host, (size_t)(path - host));
 	snprintf(t->path, sizeof(t->path), "%s", path);
 	SP_TRY(demo_split_address(t->host, t->name, sizeof(t->name), port, sizeof(port)));
-	SP_TRY(resolve(t, connect_to ? connect_to : t->host));
+	SP_TRY(load_address(connect_to ? connect_to : t->host, &t->addr, &t->addr_len));
 	if (!tls)
 		return 0;
 	SP_TRY(init_tls(t, ca));

@@ -15,6 +15,8 @@ struct load_target {
 	SSL_CTX *tls; ///< NULL = plain
 };
 
+/// `where` is ADDRESS:PORT, localhost:PORT or unix:PATH; *ret is zero before. -EINVAL, -ENAMETOOLONG.
+SP_MUST_CHECK int load_address(const char *where, struct sockaddr_storage *ret, socklen_t *ret_len);
 /// `url` is http[s]://NAME_OR_ADDRESS:PORT/PATH; `connect_to` (ADDRESS:PORT or unix:PATH) overrides where to
 /// connect, otherwise NAME must be an address or "localhost". `ca` is the PEM file to trust.
 /// 0 or -errno with a message on standard error.

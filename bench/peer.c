@@ -2,11 +2,9 @@
 #include "bench/peer_agent.h"
 #include "bench/peer_server.h"
 #include "dataplane/io/dpdk.h"
-#include "tools/demo/listen.h"
 
 #include <arpa/inet.h>
 #include <getopt.h>
-#include <netdb.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/un.h>
@@ -83,32 +81,15 @@ static int open_io(struct peer *p)
 }
 
 /// A socket file that an earlier peer left is replaced.
-static int listen_at_path(struct peer *p, const char *path)
-{
-	struct sockaddr_un a = {.sun_family = AF_UNIX};
-
-	if (strlen(path) >= sizeof(a.sun_path))
-		return -ENAMETOOLONG;
-	memcpy(a.sun_path, path, strlen(path));
-	(void)unlink(path);
-	return sp_io_listen_addr(p->io, (const struct sockaddr *)&a, sizeof(a), peer_server_accept, &p->server);
-}
-
 static int listen_on(struct peer *p, const char *where)
 {
-	const struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM};
-	struct addrinfo *found;
-	char host[64], port[8];
-	int r;
+	struct sockaddr_storage at = {0};
+	socklen_t n;
 
-	if (strncmp(where, "unix:", 5) == 0)
-		return listen_at_path(p, where + 5);
-	SP_TRY(demo_split_address(where, host, sizeof(host), port, sizeof(port)));
-	if (getaddrinfo(host, port, &hints, &found) != 0)
-		return -EINVAL;
-	r = sp_io_listen_addr(p->io, found->ai_addr, found->ai_addrlen, peer_server_accept, &p->server);
-	freeaddrinfo(found);
-	return r;
+	SP_TRY(load_address(where, &at, &n));
+	if (at.ss_family == AF_UNIX)
+		(void)unlink(((struct sockaddr_un *)&at)->sun_path);
+	return sp_io_listen_addr(p->io, (const struct sockaddr *)&at, n, peer_server_accept, &p->server);
 }
 
 static int open_peer(struct peer *p)
@@ -117,8 +98,15 @@ static int open_peer(struct peer *p)
 	SP_TRY(demo_ledger_open(&p->ledger, NULL, false));
 	SP_TRY(demo_mcp_init(&p->mcp, &p->ledger));
 	SP_TRY(open_io(p));
-	for (unsigned i = 0; i < p->serve_n; i++)
-		SP_TRY(listen_on(p, p->serve[i]));
+	for (unsigned i = 0; i < p->serve_n; i++) {
+		int r = listen_on(p, p->serve[i]);
+
+		if (r < 0) {
+			fprintf(stderr, "sallyport-peer: --serve %s: want a free ADDR:PORT or unix:PATH\n",
+				p->serve[i]);
+			return r;
+		}
+	}
 	return peer_agents_init(&p->agents, p->io, &p->run.target, p->run.opt.ca);
 }
 
