@@ -74,11 +74,15 @@ def hold(server):
         def told():
             return any(r.method == "notifications/cancelled" and r.params["requestId"] == request.id and
                        r.session == request.session for r in list(server.requests))
-        reply.events()
-        reply.note("begun")
+        left = False
+        try:
+            reply.events()
+            reply.note("begun")
+        except OSError:
+            left = True  # it was cancelled before a word was said
         end = time.monotonic() + request.arguments.get("seconds", 10)
         while time.monotonic() < end:
-            left = reply.gone(0.02)
+            left = left or reply.gone(0.02)
             if left or (told() and not request.arguments.get("deaf")):
                 request.how = "cancelled" if told() else "left"
                 return None if left else reply.end()
