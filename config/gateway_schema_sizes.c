@@ -23,7 +23,7 @@ static const struct sp_field limits_fields[] = {
 		"TLS flights a worker answers between two looks at its calls; without calls up to "
 		"8"),
 	NUMBER(handshakes_waiting, handshakes_waiting, "4096",
-		"hellos that wait for that; more are refused"),
+		"hellos that wait for that, in 2 KiB each from the start on; more are refused"),
 	NUMBER(max_calls, max_calls, "8192", "calls in flight of one worker"),
 	NUMBER(max_calls_per_agent, max_calls_per_agent, "512", "of those, of one agent"),
 	NUMBER(max_upstream_connections, max_upstream_connections, "512",

@@ -7,9 +7,16 @@
 /// Apart by no power of two, small ones spread over the sets of the caches. Of large ones pages are given back.
 #define SPREAD_BYTES (17u * SP_CACHE_LINE)
 
+static size_t stride_of(size_t bytes)
+{
+	if (bytes > KEEP_BYTES)
+		return bytes;
+	return bytes + (bytes > SPREAD_BYTES * 8 ? SPREAD_BYTES : SP_CACHE_LINE);
+}
+
 int sp_bufpool_init(struct sp_bufpool *p, uint32_t count, size_t bytes)
 {
-	size_t stride = bytes <= KEEP_BYTES ? bytes + SPREAD_BYTES : bytes, all = (size_t)count * stride;
+	size_t stride = stride_of(bytes), all = (size_t)count * stride;
 	uint32_t *free_stack = calloc(count, sizeof(*free_stack));
 	uint8_t *base = free_stack ? sp_pages_map(all) : NULL;
 
@@ -23,6 +30,11 @@ int sp_bufpool_init(struct sp_bufpool *p, uint32_t count, size_t bytes)
 		free_stack[i] = count - 1 - i;
 	*p = (struct sp_bufpool){base, free_stack, count, count, bytes, stride};
 	return 0;
+}
+
+void sp_bufpool_commit(struct sp_bufpool *p)
+{
+	(void)madvise(p->base, (size_t)p->count * p->stride, MADV_POPULATE_WRITE); // a kernel without it says so
 }
 
 void sp_bufpool_done(struct sp_bufpool *p)

@@ -12,6 +12,8 @@ struct sp_bufpool {
 	size_t stride; ///< from one to the next
 };
 SP_MUST_CHECK int sp_bufpool_init(struct sp_bufpool *p, uint32_t count, size_t bytes);
+/// Commits all of it now: use takes no page fault then, which is long where a huge page has to be cleared.
+void sp_bufpool_commit(struct sp_bufpool *p);
 void sp_bufpool_done(struct sp_bufpool *p);
 uint8_t *sp_bufpool_get(struct sp_bufpool *p); ///< or NULL
 /// `used`: how much of it was written, so that pages of a large one can go back.

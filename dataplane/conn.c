@@ -311,13 +311,9 @@ void sp_conn_handshake(struct sp_conn *c, const uint8_t *data, size_t n)
 
 static void handshake_data(struct sp_conn *c, const uint8_t *data, size_t n)
 {
-	int r = sp_conn_greet_later(c, data, n);
-
-	if (r == -EBUSY) {
+	if (sp_conn_greet_later(c, data, n) < 0) {
 		sp_count(c->w, SP_STAT_SHED_HELLO);
 		sp_conn_abort(c);
-	} else if (r < 0) {
-		shed_memory(c);
 	}
 }
 

@@ -52,7 +52,7 @@ struct sp_conn {
 	struct sp_stream *stream;
 	struct sp_tls *tls; ///< NULL on plain listeners, and until the first bytes have their turn
 	struct sp_http1 *http; ///< embedded behind this struct
-	uint8_t *in; ///< small or large buffer, NULL while idle
+	uint8_t *in; ///< small or large buffer, a hello's while it waits, NULL while idle
 	size_t in_len, in_cap;
 	size_t request_bytes; ///< of the request being served, at the start of `in`
 	struct sp_call *call;
@@ -87,6 +87,7 @@ struct sp_conn_queue {
 	struct sp_conn *head, *tail;
 	uint32_t n;
 };
+#define SP_HELLO_BYTES 2048u ///< most flights of clients, hellos with post-quantum shares too
 /// Handshakes of a worker that wait for their turn: those whose hello was answered, and the others.
 struct sp_greetings {
 	struct sp_conn_queue begun, fresh;

@@ -52,23 +52,24 @@ void sp_conn_greet_forget(struct sp_conn *c)
 	c->waits = false;
 }
 
-/// The last quarter is for calls.
-static bool few_buffers(const struct sp_worker *w)
+/// Most hellos fit a buffer made for them; for the others, the last quarter of what calls use is not.
+static struct sp_bufpool *pool_for(struct sp_worker *w, size_t n)
 {
-	return w->small.free_n <= w->small.count / 4;
+	if (n <= w->hellos.bytes && w->hellos.free_n)
+		return &w->hellos;
+	return w->small.free_n > w->small.count / 4 ? &w->small : NULL;
 }
 
 int sp_conn_greet_later(struct sp_conn *c, const uint8_t *data, size_t n)
 {
 	struct sp_worker *w = c->w;
+	struct sp_bufpool *pool = pool_for(w, n);
 
-	if (queue_of(c)->n >= w->plan->handshakes_waiting || few_buffers(w))
+	if (!pool || queue_of(c)->n >= w->plan->handshakes_waiting)
 		return -EBUSY;
-	c->in = sp_bufpool_get(&w->small);
-	if (!c->in)
-		return -ENOBUFS;
-	SP_BUG_IF(n > w->small.bytes || c->waits);
-	c->in_cap = w->small.bytes;
+	SP_BUG_IF(n > pool->bytes || c->waits);
+	c->in = sp_bufpool_get(pool);
+	c->in_cap = pool->bytes;
 	memcpy(c->in, data, n);
 	c->in_len = n;
 	c->came_turn = w->stat[SP_STAT_TURNS];
@@ -83,7 +84,7 @@ static bool answer(struct sp_conn *c)
 {
 	struct sp_worker *w = c->w;
 	uint8_t *raw = c->in;
-	size_t n = c->in_len, queued = sp_stream_queued(c->stream);
+	size_t n = c->in_len, cap = c->in_cap, queued = sp_stream_queued(c->stream);
 
 	sp_conn_greet_forget(c);
 	c->in = NULL;
@@ -92,7 +93,7 @@ static bool answer(struct sp_conn *c)
 		sp_count(w, SP_STAT_HELLO_WAITED);
 	sp_stream_resume(c->stream);
 	sp_conn_handshake(c, raw, n);
-	sp_bufpool_put(&w->small, raw, n);
+	sp_call_release(w, &raw, &cap, n);
 	if (c->state == SP_CONN_HANDSHAKE && !c->broken && sp_stream_queued(c->stream) == queued)
 		return c->greeted;
 	c->greeted = true;

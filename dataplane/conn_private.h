@@ -14,7 +14,7 @@ void sp_conn_close(struct sp_conn *c);
 void sp_conn_abort(struct sp_conn *c);
 void sp_conn_parse(struct sp_conn *c);
 /// Keep a flight (or a piece of one) until its turn comes; nothing more is read before that. -EBUSY when too many
-/// wait, -ENOBUFS.
+/// wait, or what they wait in is all taken.
 SP_MUST_CHECK int sp_conn_greet_later(struct sp_conn *c, const uint8_t *data, size_t n);
 void sp_conn_greet_forget(struct sp_conn *c);
 static inline bool sp_conn_greeting(const struct sp_worker *w)

@@ -69,7 +69,7 @@ struct sp_worker {
 	struct sp_partings partings;
 
 	uint32_t *agent_calls; ///< in flight here, by limit slot
-	struct sp_bufpool small, large;
+	struct sp_bufpool small, large, hellos;
 	struct sp_conn_pool conns;
 	struct sp_call_pool calls;
 	struct sp_greetings greetings;

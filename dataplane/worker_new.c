@@ -94,6 +94,8 @@ static int make_pools(struct sp_worker *w, const struct sp_worker_kind *kind)
 	SP_TRY(sp_param_cache_init(&w->params, p->header_tools));
 	SP_TRY(sp_bufpool_init(&w->small, sp_max(p->buffer_blocks / 4, 2 * p->max_calls), 16 * 1024));
 	SP_TRY(sp_bufpool_init(&w->large, p->max_calls, large));
+	SP_TRY(sp_bufpool_init(&w->hellos, p->handshakes_waiting, SP_HELLO_BYTES));
+	sp_bufpool_commit(&w->hellos); // a storm of them finds its memory there
 	SP_TRY(sp_conn_pool_init(w, p->max_connections));
 	SP_TRY(sp_call_pool_init(&w->calls, p->max_calls));
 	SP_TRY(sp_partings_init(&w->partings, p->max_calls));
@@ -173,6 +175,7 @@ struct sp_worker *sp_worker_free(struct sp_worker *w)
 	sp_partings_done(&w->partings);
 	sp_bufpool_done(&w->small);
 	sp_bufpool_done(&w->large);
+	sp_bufpool_done(&w->hellos);
 	free(w->agent_calls);
 	free(w->tok_north);
 	free(w->tok_south);

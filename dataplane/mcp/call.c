@@ -276,10 +276,17 @@ int sp_call_grow(struct sp_worker *w, uint8_t **buf, size_t *cap, size_t len, si
 	return 0;
 }
 
+static struct sp_bufpool *pool_of(struct sp_worker *w, const uint8_t *buf)
+{
+	if (sp_bufpool_owns(&w->small, buf))
+		return &w->small;
+	return sp_bufpool_owns(&w->large, buf) ? &w->large : &w->hellos;
+}
+
 void sp_call_release(struct sp_worker *w, uint8_t **buf, size_t *cap, size_t used)
 {
 	if (*buf)
-		sp_bufpool_put(sp_bufpool_owns(&w->small, *buf) ? &w->small : &w->large, *buf, used);
+		sp_bufpool_put(pool_of(w, *buf), *buf, used);
 	*buf = NULL;
 	*cap = 0;
 }

@@ -7,6 +7,7 @@
 #include "common/banned.h"
 
 #define GUESTS 12u
+#define HELLOS 4u
 #define HOUR_NS (3600 * SP_NS_PER_SEC)
 
 struct door {
@@ -32,6 +33,8 @@ static struct door *new_door(uint32_t per_turn, uint32_t waiting)
 	assert_int_equal(sp_io_mem_new(&conf, &w->io), 0);
 	assert_int_equal(sp_bufpool_init(&w->small, 2 * GUESTS, 16384), 0);
 	assert_int_equal(sp_bufpool_init(&w->large, 2, 65536), 0);
+	assert_int_equal(sp_bufpool_init(&w->hellos, HELLOS, SP_HELLO_BYTES), 0);
+	sp_bufpool_commit(&w->hellos);
 	assert_int_equal(sp_conn_pool_init(w, GUESTS), 0);
 	w->tls = server_of(new_half());
 	d->cli = client_of(&ca);
@@ -53,6 +56,7 @@ static void free_door(struct door *d)
 	sp_tls_client_free(d->cli);
 	sp_bufpool_done(&w->small);
 	sp_bufpool_done(&w->large);
+	sp_bufpool_done(&w->hellos);
 	free(d);
 }
 
@@ -238,6 +242,32 @@ static void hellos_beyond_those_that_may_wait_are_refused_and_counted(void **sta
 	free_door(d);
 }
 
+static void hellos_wait_in_buffers_of_their_own_while_there_are_any_they_fit(void **state)
+{
+	struct door *d = new_door(1, 100);
+	const struct sp_bufpool *small = &d->w.small, *hellos = &d->w.hellos;
+
+	(void)state;
+	for (unsigned i = 0; i < HELLOS; i++)
+		come(d, i);
+	assert_int_equal(hellos->free_n, 0);
+	assert_int_equal(small->free_n, small->count);
+	come(d, HELLOS);
+	assert_int_equal(small->free_n, small->count - 1);
+	sp_stream_abort(d->guest[1].stream);
+	settle(d);
+	assert_int_equal(hellos->free_n, 1);
+	d->w.hellos.bytes = 16; // this one's is longer
+	come(d, HELLOS + 1);
+	assert_int_equal(hellos->free_n, 1);
+	assert_int_equal(small->free_n, small->count - 2);
+	for (unsigned i = 0; i < 3 * HELLOS; i++)
+		turn(d);
+	assert_int_equal(established(d), HELLOS + 1);
+	assert_int_equal(hellos->free_n, HELLOS);
+	free_door(d);
+}
+
 static void hellos_leave_a_quarter_of_the_buffers_to_calls(void **state)
 {
 	struct door *d = new_door(1, 100);
@@ -249,7 +279,7 @@ static void hellos_leave_a_quarter_of_the_buffers_to_calls(void **state)
 	for (unsigned i = 0; i < GUESTS; i++)
 		come(d, i);
 	assert_int_equal(d->w.small.free_n, d->w.small.count / 4);
-	assert_int_equal(d->w.stat[SP_STAT_SHED_HELLO], GUESTS - 6);
+	assert_int_equal(d->w.stat[SP_STAT_SHED_HELLO], GUESTS - 6 - HELLOS);
 	assert_int_equal(d->w.stat[SP_STAT_SHED_MEMORY], 0);
 	for (unsigned i = 0; i < SP_ARRAY_LEN(taken); i++)
 		sp_bufpool_put(&d->w.small, taken[i], 0);
@@ -443,6 +473,7 @@ int main(void)
 		cmocka_unit_test(a_turn_without_calls_takes_no_fewer_flights_than_its_limit),
 		cmocka_unit_test(what_was_begun_is_finished_before_anything_new),
 		cmocka_unit_test(hellos_beyond_those_that_may_wait_are_refused_and_counted),
+		cmocka_unit_test(hellos_wait_in_buffers_of_their_own_while_there_are_any_they_fit),
 		cmocka_unit_test(hellos_leave_a_quarter_of_the_buffers_to_calls),
 		cmocka_unit_test(who_leaves_costs_no_handshake_and_gives_its_place_back),
 		cmocka_unit_test(pieces_of_a_hello_take_no_ones_turn),
