@@ -74,12 +74,16 @@ static bool serving(const struct sp_conn *c)
 	return c->state == SP_CONN_BUSY || c->state == SP_CONN_STREAMING;
 }
 
-/// A busy connection times out only when its peer does not take what is queued for it.
-static bool peer_stalls(const struct sp_conn *c)
+/// A busy connection times out only when its peer does not take what is queued for it, or two deadlines in a row
+/// leaves a message of TLS's unfinished behind which bytes are held.
+static bool peer_stalls(struct sp_conn *c)
 {
+	bool held = c->held;
+
+	c->held = c->tls && sp_tls_holds(c->tls);
 	if (c->state == SP_CONN_FLUSHING)
 		return c->w->now_ns - sp_stream_progress_ns(c->stream) >= CLOSE_LINGER_NS;
-	if (!serving(c))
+	if (!serving(c) || (held && c->held))
 		return true;
 	return sp_stream_queued(c->stream) > 0 &&
 		c->w->now_ns - sp_stream_progress_ns(c->stream) >= c->w->plan->write_ns;
@@ -181,6 +185,7 @@ static void begin_request(struct sp_conn *c, size_t used)
 {
 	c->request_bytes = used;
 	c->keep_alive = sp_http1_head(c->http)->keep_alive && !c->w->draining;
+	c->held = false;
 	sp_count(c->w, SP_STAT_REQUESTS);
 	sp_conn_set_state(c, SP_CONN_BUSY);
 	sp_mcp_request(c);

@@ -63,6 +63,7 @@ struct sp_conn {
 	bool waits;  ///< a flight of the handshake lies in `in` and waits for its turn
 	bool broken; ///< the stream was aborted: nothing more is written
 	bool batch; ///< one is being served
+	bool held; ///< TLS held bytes back when the last deadline of this call came
 	uint32_t agent; ///< number of its last call's, or SP_SNAP_NONE: only what is asked of memory ahead goes by it
 	struct sp_timer timer;
 	struct sp_conn_seen *seen; ///< of use as far as these lengths say

@@ -311,6 +311,11 @@ int sp_tls_write(struct sp_tls *t, const uint8_t *p, size_t n)
 	return encrypt(t, p, n);
 }
 
+bool sp_tls_holds(const struct sp_tls *t)
+{
+	return t->held != NULL;
+}
+
 void sp_tls_shutdown(struct sp_tls *t)
 {
 	if (!t->established || t->no_room || (SSL_get_shutdown(t->ssl) & SSL_SENT_SHUTDOWN))

@@ -56,6 +56,7 @@ SP_MUST_CHECK int sp_tls_read(struct sp_tls *t, uint8_t *buf, size_t cap, size_t
 /// Encrypt all `n` bytes into the stream's queue: 0, -ENOBUFS (the connection is then unusable), -EPROTO. While only a
 /// part of a handshake message has come, bytes are kept until the rest has, up to a bound: -ENOBUFS above it.
 SP_MUST_CHECK int sp_tls_write(struct sp_tls *t, const uint8_t *p, size_t n);
+bool sp_tls_holds(const struct sp_tls *t); ///< bytes that are kept so
 /// Queue close-notify. Errors do not matter any more. What is still kept is lost, and the peer is told nothing.
 void sp_tls_shutdown(struct sp_tls *t);
 

@@ -25,7 +25,8 @@ static struct door *new_door(uint32_t per_turn, uint32_t waiting)
 
 	d->plan = (struct sp_plan){.handshakes_per_turn = per_turn, .handshakes_waiting = waiting,
 		.max_connections_per_address = 1000, .tls_ns = SP_NS_PER_SEC, .idle_ns = SP_NS_PER_SEC,
-		.head_ns = SP_NS_PER_SEC, .max_head_bytes = 4096, .max_headers = 16, .max_body_bytes = 4096};
+		.write_ns = SP_NS_PER_SEC, .head_ns = SP_NS_PER_SEC,
+		.max_head_bytes = 4096, .max_headers = 16, .max_body_bytes = 4096};
 	w->plan = &d->plan;
 	w->now_ns = sp_clock_boot_ns() + HOUR_NS; // so that no turn has taken long
 	w->greetings.calls_until_ns = UINT64_MAX; // as if calls never ceased
@@ -463,6 +464,44 @@ static void garbage_ends_only_itself(void **state)
 	free_door(d);
 }
 
+static void pass_deadline(struct door *d)
+{
+	d->w.now_ns += SP_NS_PER_SEC + SP_NS_PER_SEC / 2;
+	sp_wheel_run(&d->w.wheel, d->w.now_ns);
+	settle(d);
+}
+
+static void who_leaves_a_message_of_tls_unfinished_is_not_waited_for_longer_than_one_who_reads_nothing(void **state)
+{
+	struct door *d = new_door(1, 100);
+	struct sp_conn *held, *other;
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++)
+		come(d, i);
+	for (unsigned i = 0; i < 8; i++)
+		turn(d);
+	assert_int_equal(established(d), 2);
+	held = sp_conn_nth(&d->w, 0);
+	other = sp_conn_nth(&d->w, 1);
+	sp_conn_set_state(held, SP_CONN_STREAMING);
+	sp_conn_set_state(other, SP_CONN_STREAMING);
+	pass_deadline(d);
+	assert_int_equal(tls_hold(held->tls, (const uint8_t *)"event", 5), 0);
+	pass_deadline(d);
+	assert_int_equal(d->w.conns.open, 2);
+	held->tls->held = tls_held_free(held->tls->held); // the rest came in time
+	pass_deadline(d);
+	assert_int_equal(tls_hold(held->tls, (const uint8_t *)"event", 5), 0);
+	pass_deadline(d);
+	assert_int_equal(d->w.stat[SP_STAT_TIMEOUT_WRITE], 0);
+	pass_deadline(d);
+	assert_int_equal(d->w.stat[SP_STAT_TIMEOUT_WRITE], 1);
+	assert_int_equal(d->w.conns.open, 1);
+	assert_int_equal(other->state, SP_CONN_STREAMING);
+	free_door(d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -483,6 +522,8 @@ int main(void)
 		cmocka_unit_test(what_comes_right_behind_a_flight_is_read_after_it),
 		cmocka_unit_test(only_those_that_waited_longer_than_a_turn_are_counted_so),
 		cmocka_unit_test(garbage_ends_only_itself),
+		cmocka_unit_test(
+			who_leaves_a_message_of_tls_unfinished_is_not_waited_for_longer_than_one_who_reads_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, make_all, drop_all);
