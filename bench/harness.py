@@ -21,12 +21,14 @@ AGENTS = [f"bench-agent-{i:02}" for i in range(1, 26)]
 
 
 def release_build():
-    """The release build's folder, built when it is not up to date. SP_BUILD names another."""
-    folder = os.environ.get("SP_BUILD") or os.path.join(ROOT, "build", "release")
-    if not os.path.exists(os.path.join(folder, "build.ninja")):
-        subprocess.run(["meson", "setup", folder, ROOT], check=True, stdout=sys.stderr)
-    subprocess.run(["ninja", "-C", folder], check=True, stdout=sys.stderr)
-    return folder
+    """The release build's folder, made by tools/release when it is not up to date. SP_BUILD names another, which is
+    built as it was configured."""
+    folder = os.environ.get("SP_BUILD")
+    if folder:
+        subprocess.run(["ninja", "-C", folder], check=True, stdout=sys.stderr)
+        return folder
+    subprocess.run([os.path.join(ROOT, "tools", "release")], check=True, stdout=sys.stderr)
+    return os.path.join(ROOT, "build", "release")
 
 
 def pinned(cpu):

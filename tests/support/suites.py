@@ -95,6 +95,10 @@ def build(variant, ctx):
 def build_now(variant, ctx):
     compiler, options = VARIANTS[variant]
     folder = os.path.join(BUILD, variant)
+    if variant == "release":
+        status, out = run(["tools/release", folder], {"CC": compiler})
+        show_failed("tools/release", status, out, ctx)
+        return status == 0
     if not os.path.exists(os.path.join(folder, "build.ninja")):
         shutil.rmtree(folder, ignore_errors=True)
         status, out = run(["meson", "setup", folder, ROOT, *options], {"CC": compiler})
@@ -102,10 +106,15 @@ def build_now(variant, ctx):
             ctx.show(f"meson setup {variant}", out)
             return False
     status, out = run(["ninja", "-C", folder, f"-j{ctx.jobs}"])
+    show_failed(f"build {variant}", status, out, ctx)
+    return status == 0
+
+
+def show_failed(title, status, out, ctx):
+    """What ninja says of what failed, without what did not."""
     if status:
         at = max(0, out.find("FAILED:"))
-        ctx.show(f"build {variant}", "\n".join(l for l in out[at:].split("\n") if not l.startswith("[")))
-    return status == 0
+        ctx.show(title, "\n".join(l for l in out[at:].split("\n") if not l.startswith("[")))
 
 
 def count_cmocka(text, ok):
