@@ -52,10 +52,8 @@ uint8_t *sp_bufpool_get(struct sp_bufpool *p)
 
 void sp_bufpool_put(struct sp_bufpool *p, uint8_t *b, size_t used)
 {
-	size_t number = (size_t)(b - p->base) / p->stride;
-
 	SP_BUG_IF(!sp_bufpool_owns(p, b) || p->free_n == p->count);
 	if (used > KEEP_BYTES)
 		madvise(b + KEEP_BYTES, p->bytes - KEEP_BYTES, MADV_DONTNEED);
-	p->free[p->free_n++] = (uint32_t)number;
+	p->free[p->free_n++] = (uint32_t)((size_t)(b - p->base) / p->stride);
 }

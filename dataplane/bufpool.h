@@ -1,4 +1,4 @@
-/// Buffers of one size, mapped at start without being touched: memory is committed by use and given
+/// Buffers of one size, mapped at start: memory is committed by use, unless all of it is at once, and given
 /// back after large use. One worker, no lock. Exhaustion is the caller's policy (shed and count).
 #pragma once
 

@@ -74,16 +74,12 @@ static bool serving(const struct sp_conn *c)
 	return c->state == SP_CONN_BUSY || c->state == SP_CONN_STREAMING;
 }
 
-/// A busy connection times out only when its peer does not take what is queued for it, or two deadlines in a row
-/// leaves a message of TLS's unfinished behind which bytes are held.
-static bool peer_stalls(struct sp_conn *c)
+/// A busy connection times out only when its peer does not take what is queued for it.
+static bool peer_stalls(const struct sp_conn *c)
 {
-	bool held = c->held;
-
-	c->held = c->tls && sp_tls_holds(c->tls);
 	if (c->state == SP_CONN_FLUSHING)
 		return c->w->now_ns - sp_stream_progress_ns(c->stream) >= CLOSE_LINGER_NS;
-	if (!serving(c) || (held && c->held))
+	if (!serving(c))
 		return true;
 	return sp_stream_queued(c->stream) > 0 &&
 		c->w->now_ns - sp_stream_progress_ns(c->stream) >= c->w->plan->write_ns;
@@ -167,8 +163,11 @@ static void refuse_http(struct sp_conn *c, struct sp_http_error e)
 static void on_deadline(struct sp_timer *t)
 {
 	struct sp_conn *c = sp_container_of(t, struct sp_conn, timer);
+	bool held = c->held;
 
-	if (!peer_stalls(c)) {
+	// Behind a message of TLS's that is unfinished at one deadline and at the next, too, bytes are held too long.
+	c->held = serving(c) && c->tls && sp_tls_holds(c->tls);
+	if (!peer_stalls(c) && !(held && c->held)) {
 		sp_timer_arm(&c->w->wheel, &c->timer, c->w->now_ns + state_deadline_ns(c));
 		return;
 	}

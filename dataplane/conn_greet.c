@@ -52,7 +52,7 @@ void sp_conn_greet_forget(struct sp_conn *c)
 	c->waits = false;
 }
 
-/// Most hellos fit a buffer made for them; for the others, the last quarter of what calls use is not.
+/// Most flights fit a buffer made for them; others may take all of calls' but the last quarter.
 static struct sp_bufpool *pool_for(struct sp_worker *w, size_t n)
 {
 	if (n <= w->hellos.bytes && w->hellos.free_n)

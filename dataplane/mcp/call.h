@@ -189,6 +189,7 @@ uint32_t sp_call_party(const struct sp_call *of, struct sp_bytes raw_id);
 
 /// Grow `*buf` (a small buffer, or none yet) so that it holds `need` bytes: -ENOBUFS, -EMSGSIZE.
 SP_MUST_CHECK int sp_call_grow(struct sp_worker *w, uint8_t **buf, size_t *cap, size_t len, size_t need);
+/// Whichever pool it is of.
 void sp_call_release(struct sp_worker *w, uint8_t **buf, size_t *cap, size_t used);
 
 static inline const struct sp_snap_route *sp_call_route(const struct sp_call *c)

@@ -96,7 +96,7 @@ def build_now(variant, ctx):
     compiler, options = VARIANTS[variant]
     folder = os.path.join(BUILD, variant)
     if variant == "release":
-        status, out = run(["tools/release", folder], {"CC": compiler})
+        status, out = run(["tools/release", f"-j{ctx.jobs}", folder], {"CC": compiler})
         show_failed("tools/release", status, out, ctx)
         return status == 0
     if not os.path.exists(os.path.join(folder, "build.ninja")):
