@@ -18,6 +18,7 @@
 
 struct sp_tls {
 	SSL *ssl;
+	BIO *bio; ///< the SSL's
 	struct sp_stream *out;
 	const uint8_t *in; ///< ciphertext not yet read
 	size_t in_n;
