@@ -7,6 +7,7 @@
 /// Apart by no power of two, small ones spread over the sets of the caches. Of large ones pages are given back.
 #define SPREAD_BYTES (17u * SP_CACHE_LINE)
 
+/// What lies between two is an eighth of a buffer at most: one line where they are smallest.
 static size_t stride_of(size_t bytes)
 {
 	if (bytes > KEEP_BYTES)
